@@ -1,0 +1,174 @@
+package graph
+
+import (
+	"strconv"
+
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// Builder appends to a graph and hands out fresh names. Everything that learns or transforms appends through one:
+// features, estimators, gradients.
+//
+//	b := graph.NewBuilder("model")
+//	x := b.Input("x", tensor.Rows(tensor.Float32, 3))
+//	y := b.Op("MatMul", x, b.Floats("weight", w, 3, 2))
+//	b.Output("y", y, tensor.Rows(tensor.Float32, 2))
+//	m := b.Model()
+type Builder struct {
+	graph *Graph
+	used  map[Value]bool
+	next  map[string]int
+	ml    bool // an ai.onnx.ml operator was appended
+}
+
+// Opset and IR version that Builder writes: old enough for every runtime in use, new enough for what Jarvis needs.
+const (
+	OpsetVersion   = 17
+	OpsetMLVersion = 3
+	IRVersion      = 8
+	ML             = "ai.onnx.ml" // domain of the operators of classic machine learning
+)
+
+// NewBuilder returns a builder of an empty graph.
+func NewBuilder(name string) *Builder { return Extend(New(name)) }
+
+// Extend returns a builder that appends to g, keeping clear of the names that g uses.
+func Extend(g *Graph) *Builder {
+	b := &Builder{graph: g, used: map[Value]bool{}, next: map[string]int{}}
+	for _, p := range g.Inputs {
+		b.used[p.Name] = true
+	}
+	for name := range g.Initializers {
+		b.used[name] = true
+	}
+	for _, n := range g.Nodes {
+		b.ml = b.ml || n.Domain == ML
+		for _, out := range n.Outputs {
+			b.used[out] = true
+		}
+	}
+	return b
+}
+
+// Graph returns the graph that is being built.
+func (b *Builder) Graph() *Graph { return b.graph }
+
+// Fresh returns a name that nothing in the graph uses: hint itself, or hint_1, hint_2 ….
+func (b *Builder) Fresh(hint string) Value {
+	name := Value(hint)
+	for b.used[name] {
+		b.next[hint]++
+		name = Value(hint + "_" + strconv.Itoa(b.next[hint]))
+	}
+	b.used[name] = true
+	return name
+}
+
+// Input declares an input of exactly that name. It panics when the name is taken: names of inputs come from columns,
+// which are checked for duplicates long before.
+func (b *Builder) Input(name string, t tensor.Type) Value {
+	if v := b.Fresh(name); v != Value(name) {
+		panic("graph: input " + name + " is declared twice")
+	}
+	b.graph.Inputs = append(b.graph.Inputs, Port{Name: Value(name), Type: TensorOf(t)})
+	return Value(name)
+}
+
+// Output declares v as the output name; an Identity node is appended where v has another name.
+func (b *Builder) Output(name string, v Value, t tensor.Type) {
+	if v != Value(name) {
+		if b.used[Value(name)] {
+			panic("graph: output " + name + " is declared twice")
+		}
+		b.used[Value(name)] = true
+		b.graph.Nodes = append(b.graph.Nodes, &Node{Op: "Identity", Inputs: []Value{v}, Outputs: []Value{Value(name)}})
+	}
+	b.graph.Outputs = append(b.graph.Outputs, Port{Name: Value(name), Type: TensorOf(t)})
+}
+
+// Reserve keeps names from being handed out, for outputs that are declared at the end.
+func (b *Builder) Reserve(names ...string) {
+	for _, name := range names {
+		b.used[Value(name)] = true
+	}
+}
+
+// Init adds an initializer under a fresh name made from hint.
+func (b *Builder) Init(hint string, t *tensor.Tensor) Value {
+	v := b.Fresh(hint)
+	b.graph.Initializers[v] = t
+	return v
+}
+
+// Floats adds a float32 initializer; without a shape it is a vector.
+func (b *Builder) Floats(hint string, data []float32, shape ...int) Value {
+	return b.Init(hint, tensor.Floats(data, shape...))
+}
+
+// Ints adds an int64 initializer; without a shape it is a vector.
+func (b *Builder) Ints(hint string, data []int64, shape ...int) Value {
+	return b.Init(hint, tensor.Ints(data, shape...))
+}
+
+// Strings adds a string initializer; without a shape it is a vector.
+func (b *Builder) Strings(hint string, data []string, shape ...int) Value {
+	return b.Init(hint, tensor.Strings(data, shape...))
+}
+
+// Scalar adds a float32 initializer of rank 0.
+func (b *Builder) Scalar(hint string, x float32) Value {
+	t := tensor.New(tensor.Float32)
+	t.F32()[0] = x
+	return b.Init(hint, t)
+}
+
+// Op appends an ai.onnx node with one output and no attributes.
+func (b *Builder) Op(op string, in ...Value) Value { return b.Node("", op, in, 1)[0] }
+
+// OpWith appends an ai.onnx node with one output and attributes.
+func (b *Builder) OpWith(op string, attrs []Attr, in ...Value) Value {
+	return b.Node("", op, in, 1, attrs...)[0]
+}
+
+// Node appends a node with that many outputs, which get fresh names.
+func (b *Builder) Node(domain, op string, in []Value, outputs int, attrs ...Attr) []Value {
+	n := &Node{Domain: domain, Op: op, Inputs: in, Attrs: attrs}
+	for range outputs {
+		n.Outputs = append(n.Outputs, b.Fresh(op))
+	}
+	b.ml = b.ml || domain == ML
+	b.graph.Nodes = append(b.graph.Nodes, n)
+	return n.Outputs
+}
+
+// Model wraps the graph as it stands into a model with the opsets that it uses.
+func (b *Builder) Model() *Model {
+	m := &Model{IRVersion: IRVersion, Producer: "jarvis", Opsets: map[string]int64{"": OpsetVersion}, Metadata: map[string]string{}, Graph: b.graph}
+	if b.ml {
+		m.Opsets[ML] = OpsetMLVersion
+	}
+	return m
+}
+
+// IntAttr makes an integer attribute.
+func IntAttr(name string, v int64) Attr { return Attr{Name: name, Kind: AttrInt, Int: v} }
+
+// FloatAttr makes a float attribute.
+func FloatAttr(name string, v float32) Attr { return Attr{Name: name, Kind: AttrFloat, Float: v} }
+
+// StringAttr makes a string attribute.
+func StringAttr(name, v string) Attr { return Attr{Name: name, Kind: AttrString, Str: v} }
+
+// IntsAttr makes an integer-list attribute.
+func IntsAttr(name string, v ...int64) Attr { return Attr{Name: name, Kind: AttrInts, Ints: v} }
+
+// FloatsAttr makes a float-list attribute.
+func FloatsAttr(name string, v []float32) Attr { return Attr{Name: name, Kind: AttrFloats, Floats: v} }
+
+// StringsAttr makes a string-list attribute.
+func StringsAttr(name string, v []string) Attr { return Attr{Name: name, Kind: AttrStrings, Strs: v} }
+
+// TensorAttr makes a tensor attribute.
+func TensorAttr(name string, t *tensor.Tensor) Attr {
+	return Attr{Name: name, Kind: AttrTensor, Tensor: t}
+}
