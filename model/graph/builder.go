@@ -17,6 +17,7 @@ import (
 type Builder struct {
 	graph *Graph
 	used  map[Value]bool
+	kept  map[Value]bool // reserved for outputs
 	next  map[string]int
 	ml    bool // an ai.onnx.ml operator was appended
 }
@@ -34,7 +35,7 @@ func NewBuilder(name string) *Builder { return Extend(New(name)) }
 
 // Extend returns a builder that appends to g, keeping clear of the names that g uses.
 func Extend(g *Graph) *Builder {
-	b := &Builder{graph: g, used: map[Value]bool{}, next: map[string]int{}}
+	b := &Builder{graph: g, used: map[Value]bool{}, kept: map[Value]bool{}, next: map[string]int{}}
 	for _, p := range g.Inputs {
 		b.used[p.Name] = true
 	}
@@ -77,19 +78,20 @@ func (b *Builder) Input(name string, t tensor.Type) Value {
 // Output declares v as the output name; an Identity node is appended where v has another name.
 func (b *Builder) Output(name string, v Value, t tensor.Type) {
 	if v != Value(name) {
-		if b.used[Value(name)] {
+		if b.used[Value(name)] && !b.kept[Value(name)] {
 			panic("graph: output " + name + " is declared twice")
 		}
+		delete(b.kept, Value(name))
 		b.used[Value(name)] = true
 		b.graph.Nodes = append(b.graph.Nodes, &Node{Op: "Identity", Inputs: []Value{v}, Outputs: []Value{Value(name)}})
 	}
 	b.graph.Outputs = append(b.graph.Outputs, Port{Name: Value(name), Type: TensorOf(t)})
 }
 
-// Reserve keeps names from being handed out, for outputs that are declared at the end.
+// Reserve keeps names for outputs that are declared at the end: nothing else gets them.
 func (b *Builder) Reserve(names ...string) {
 	for _, name := range names {
-		b.used[Value(name)] = true
+		b.used[Value(name)], b.kept[Value(name)] = true, true
 	}
 }
 
