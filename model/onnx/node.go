@@ -1,0 +1,190 @@
+package onnx
+
+import (
+	"strconv"
+
+	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/model/graph"
+)
+
+// node reads a NodeProto.
+func (d *decoder) node(f field) (*graph.Node, error) {
+	b, err := f.message("")
+	if err != nil {
+		return nil, err
+	}
+	if d.nodes++; d.nodes > d.limits.MaxNodes {
+		return nil, fault.New(fault.TooLarge, "more than "+strconv.Itoa(d.limits.MaxNodes)+" nodes")
+	}
+	if err := d.item(); err != nil {
+		return nil, err
+	}
+	n := new(graph.Node)
+	if k := count(b, 5); k > 0 {
+		n.Attrs = make([]graph.Attr, 0, min(k, d.items+1))
+	}
+	err = each(b, func(f field) error {
+		switch f.num {
+		case 1:
+			return d.value("input", f, &n.Inputs)
+		case 2:
+			return d.value("output", f, &n.Outputs)
+		case 3:
+			return f.text("name", &n.Name)
+		case 4:
+			b, err := f.message("op_type")
+			n.Op = d.name(b)
+			return err
+		case 5:
+			a, err := d.attr(f)
+			if err != nil {
+				return atIndex("attribute", len(n.Attrs), err)
+			}
+			n.Attrs = append(n.Attrs, a)
+		case 6:
+			return f.text("doc_string", &n.Doc)
+		case 7:
+			b, err := f.message("domain")
+			n.Domain = shortDomain(d.name(b))
+			return err
+		case 8:
+			return refuseOverload(f)
+		}
+		return nil
+	})
+	if err == nil && n.Op == "" {
+		err = broken("a node without an operator").At("op_type")
+	}
+	return n, err
+}
+
+// attr reads an AttributeProto.
+func (d *decoder) attr(f field) (graph.Attr, error) {
+	b, err := f.message("")
+	if err != nil {
+		return graph.Attr{}, err
+	}
+	if err := d.item(); err != nil {
+		return graph.Attr{}, err
+	}
+	var a graph.Attr
+	var kind int64
+	seen := graph.AttrKind(0) // kind of the value that is there, for files that do not say the type
+	err = each(b, func(f field) error {
+		switch f.num {
+		case 1:
+			b, err := f.message("name")
+			a.Name = d.name(b)
+			return err
+		case 20:
+			return f.int("type", &kind)
+		case 21:
+			return f.text("ref_attr_name", &a.Ref)
+		case 13:
+			return nil // doc_string
+		case 12:
+			return nil // reserved
+		}
+		k, err := d.attrValue(b, f, &a)
+		if k != 0 {
+			seen = k
+		}
+		return err
+	})
+	if err != nil {
+		return a, err
+	}
+	if a.Name == "" {
+		return a, broken("an attribute without a name")
+	}
+	return a, settleKind(&a, kind, seen)
+}
+
+// attrValue reads a field of attribute message b that holds a value, and tells its kind; 0 for an unknown field.
+func (d *decoder) attrValue(b []byte, f field, a *graph.Attr) (graph.AttrKind, error) {
+	switch f.num {
+	case 2:
+		return graph.AttrFloat, f.float("f", &a.Float)
+	case 3:
+		return graph.AttrInt, f.int("i", &a.Int)
+	case 4:
+		return graph.AttrString, f.text("s", &a.Str)
+	case 5:
+		t, _, err := d.tensor(f)
+		a.Tensor = t
+		return graph.AttrTensor, at("t", err)
+	case 6:
+		g, err := d.graph(f)
+		a.Graph = g
+		return graph.AttrGraph, at("g", err)
+	case 7:
+		if a.Floats == nil && f.wire == wireFixed32 {
+			a.Floats = make([]float32, 0, count(b, 7))
+		}
+		return graph.AttrFloats, f.floats("floats", &a.Floats)
+	case 8:
+		if a.Ints == nil && f.wire == wireVarint {
+			a.Ints = make([]int64, 0, count(b, 8))
+		}
+		return graph.AttrInts, f.ints("ints", &a.Ints)
+	case 9:
+		if a.Strs == nil {
+			a.Strs = make([]string, 0, count(b, 9))
+		}
+		b, err := f.message("strings")
+		a.Strs = append(a.Strs, d.name(b))
+		return graph.AttrStrings, err
+	case 10:
+		t, _, err := d.tensor(f)
+		a.Tensors = append(a.Tensors, t)
+		return graph.AttrTensors, atIndex("tensors", len(a.Tensors)-1, err)
+	case 11:
+		g, err := d.graph(f)
+		a.Graphs = append(a.Graphs, g)
+		return graph.AttrGraphs, atIndex("graphs", len(a.Graphs)-1, err)
+	case 14:
+		t, err := d.valueType(f)
+		a.Type = &t
+		return graph.AttrType, at("tp", err)
+	case 15:
+		t, err := d.valueType(f)
+		a.Types = append(a.Types, &t)
+		return graph.AttrTypes, atIndex("type_protos", len(a.Types)-1, err)
+	case 22:
+		s, _, err := d.sparse(f)
+		a.Sparse = s
+		return graph.AttrSparse, at("sparse_tensor", err)
+	case 23:
+		return 0, fault.New(fault.Unsupported, "a list of sparse tensors as attribute is not supported").At("sparse_tensors")
+	}
+	return 0, nil
+}
+
+// settleKind sets the kind of a from the type that the file says, or, in files of the first IR version, from the value
+// that is there. A type without its value is an error where no zero value stands for it.
+func settleKind(a *graph.Attr, kind int64, seen graph.AttrKind) error {
+	switch {
+	case kind == 0 && seen == 0 && a.Ref == "":
+		return broken("the attribute " + strconv.Quote(a.Name) + " has neither type nor value")
+	case kind == 0:
+		a.Kind = seen
+	case kind < 0 || kind > 14:
+		return broken("the attribute " + strconv.Quote(a.Name) + " has the unknown type " + strconv.FormatInt(kind, 10))
+	case kind == 12:
+		return fault.New(fault.Unsupported, "a list of sparse tensors as attribute is not supported")
+	default:
+		a.Kind = graph.AttrKind(kind)
+	}
+	if a.Ref != "" {
+		return nil
+	}
+	if seen != 0 && seen != a.Kind {
+		return broken("the attribute " + strconv.Quote(a.Name) + " has a value of another type than it says")
+	}
+	missing := a.Kind == graph.AttrTensor && a.Tensor == nil || a.Kind == graph.AttrGraph && a.Graph == nil ||
+		a.Kind == graph.AttrType && a.Type == nil || a.Kind == graph.AttrSparse && a.Sparse == nil
+	if missing {
+		return broken("the attribute " + strconv.Quote(a.Name) + " has no value")
+	}
+	return nil
+}
