@@ -74,49 +74,6 @@ func (c *Column) Len() int {
 	return len(c.Codes)
 }
 
-// Dict is the distinct texts of a column. Chunks of one source share it: codes never change their meaning, values are
-// only added. Values never holds "" (that is missing).
-type Dict struct {
-	Values []string
-	index  map[string]int32
-}
-
-// NewDict returns an empty dictionary.
-func NewDict() *Dict { return &Dict{index: map[string]int32{}} }
-
-// Code returns the code of a text, adding it when it is new; -1 for "".
-func (d *Dict) Code(s string) int32 {
-	if s == "" {
-		return -1
-	}
-	if c, ok := d.index[s]; ok {
-		return c
-	}
-	c := int32(len(d.Values))
-	d.Values = append(d.Values, s)
-	d.index[s] = c
-	return c
-}
-
-// CodeBytes is Code without allocating for a text that is known.
-func (d *Dict) CodeBytes(b []byte) int32 {
-	if len(b) == 0 {
-		return -1
-	}
-	if c, ok := d.index[string(b)]; ok {
-		return c
-	}
-	return d.Code(string(b))
-}
-
-// Find returns the code of a text, -1 when the dictionary does not hold it.
-func (d *Dict) Find(s string) int32 {
-	if c, ok := d.index[s]; ok {
-		return c
-	}
-	return -1
-}
-
 // Table is columns of equal length.
 type Table struct {
 	Columns []Column
