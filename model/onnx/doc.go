@@ -6,7 +6,7 @@
 // message, one case a field.
 //
 // A file is untrusted. Every length is checked against the bytes that are there before anything is allocated, so a decoded
-// model takes at most a small multiple of its file (weights: none at all, they are used where they lie in the file);
+// model takes at most a small multiple of its file (an extreme one of empty messages 100 times, a real one twice) (weights: none at all, they are used where they lie in the file);
 // nesting, counts and sizes are bounded by Limits.
 //
 // What does not change results is dropped on reading: documentation of values, metadata_props of inner messages, quantisation
