@@ -20,6 +20,7 @@ type Builder struct {
 	kept  map[Value]bool // reserved for outputs
 	next  map[string]int
 	ml    bool // an ai.onnx.ml operator was appended
+	opset int64
 }
 
 // Opset and IR version that Builder writes: old enough for every runtime in use, new enough for what Jarvis needs.
@@ -53,6 +54,9 @@ func Extend(g *Graph) *Builder {
 
 // Graph returns the graph that is being built.
 func (b *Builder) Graph() *Graph { return b.graph }
+
+// Require raises the ai.onnx opset of the model to at least version, for operators that are younger than OpsetVersion.
+func (b *Builder) Require(version int64) { b.opset = max(b.opset, version) }
 
 // Fresh returns a name that nothing in the graph uses: hint itself, or hint_1, hint_2 ….
 func (b *Builder) Fresh(hint string) Value {
@@ -146,6 +150,12 @@ func (b *Builder) Node(domain, op string, in []Value, outputs int, attrs ...Attr
 // Model wraps the graph as it stands into a model with the opsets that it uses.
 func (b *Builder) Model() *Model {
 	m := &Model{IRVersion: IRVersion, Producer: "jarvis", Opsets: map[string]int64{"": OpsetVersion}, Metadata: map[string]string{}, Graph: b.graph}
+	if b.opset > OpsetVersion {
+		m.Opsets[""] = b.opset
+	}
+	if b.opset >= 19 {
+		m.IRVersion = 9 // the one that opsets 19 and 20 were released with
+	}
 	if b.ml {
 		m.Opsets[ML] = OpsetMLVersion
 	}
