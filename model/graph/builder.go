@@ -58,6 +58,9 @@ func (b *Builder) Graph() *Graph { return b.graph }
 // Require raises the ai.onnx opset of the model to at least version, for operators that are younger than OpsetVersion.
 func (b *Builder) Require(version int64) { b.opset = max(b.opset, version) }
 
+// Taken reports whether the graph uses a name, or keeps it for an output.
+func (b *Builder) Taken(name string) bool { return b.used[Value(name)] }
+
 // Fresh returns a name that nothing in the graph uses: hint itself, or hint_1, hint_2 ….
 func (b *Builder) Fresh(hint string) Value {
 	name := Value(hint)
