@@ -70,29 +70,23 @@ func (d *decoder) attr(f field) (graph.Attr, error) {
 	var a graph.Attr
 	var kind int64
 	seen := graph.AttrKind(0) // kind of the value that is there, for files that do not say the type
-	err = each(b, func(f field) error {
-		switch f.num {
-		case 1:
-			b, err := f.message("name")
-			a.Name = d.name(b)
-			return err
-		case 20:
-			return f.int("type", &kind)
-		case 21:
-			return f.text("ref_attr_name", &a.Ref)
-		case 13:
-			return nil // doc_string
-		case 12:
-			return nil // reserved
+	for len(b) > 0 {
+		rest, k := d.run(b, &a)
+		if len(rest) < len(b) {
+			b, seen = rest, k
+			continue
 		}
-		k, err := d.attrValue(b, f, &a)
+		f, n, err := next(b)
+		if err != nil {
+			return a, err
+		}
+		if k, err = d.attrField(f, &a, &kind); err != nil {
+			return a, err
+		}
 		if k != 0 {
 			seen = k
 		}
-		return err
-	})
-	if err != nil {
-		return a, err
+		b = b[n:]
 	}
 	if a.Name == "" {
 		return a, broken("an attribute without a name")
@@ -100,9 +94,17 @@ func (d *decoder) attr(f field) (graph.Attr, error) {
 	return a, settleKind(&a, kind, seen)
 }
 
-// attrValue reads a field of attribute message b that holds a value, and tells its kind; 0 for an unknown field.
-func (d *decoder) attrValue(b []byte, f field, a *graph.Attr) (graph.AttrKind, error) {
+// attrField reads one field of an AttributeProto, and tells the kind of value that it holds; 0 for none.
+func (d *decoder) attrField(f field, a *graph.Attr, kind *int64) (graph.AttrKind, error) {
 	switch f.num {
+	case 1:
+		b, err := f.message("name")
+		a.Name = d.name(b)
+		return 0, err
+	case 20:
+		return 0, f.int("type", kind)
+	case 21:
+		return 0, f.text("ref_attr_name", &a.Ref)
 	case 2:
 		return graph.AttrFloat, f.float("f", &a.Float)
 	case 3:
@@ -118,19 +120,10 @@ func (d *decoder) attrValue(b []byte, f field, a *graph.Attr) (graph.AttrKind, e
 		a.Graph = g
 		return graph.AttrGraph, at("g", err)
 	case 7:
-		if a.Floats == nil && f.wire == wireFixed32 {
-			a.Floats = make([]float32, 0, count(b, 7))
-		}
 		return graph.AttrFloats, f.floats("floats", &a.Floats)
 	case 8:
-		if a.Ints == nil && f.wire == wireVarint {
-			a.Ints = make([]int64, 0, count(b, 8))
-		}
 		return graph.AttrInts, f.ints("ints", &a.Ints)
 	case 9:
-		if a.Strs == nil {
-			a.Strs = make([]string, 0, count(b, 9))
-		}
 		b, err := f.message("strings")
 		a.Strs = append(a.Strs, d.name(b))
 		return graph.AttrStrings, err

@@ -164,7 +164,7 @@ func (f field) numbers(name string, wire uint8, visit func(v uint64)) error {
 	if f.wire != wireBytes {
 		return broken("has wire type " + strconv.Itoa(int(f.wire)) + ", want numbers").At(name)
 	}
-	b := f.b
+	b := f.b // packed
 	switch wire {
 	case wireFixed32:
 		for ; len(b) >= 4; b = b[4:] {
