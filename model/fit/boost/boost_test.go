@@ -164,3 +164,161 @@ func TestPeers(t *testing.T) {
 		}
 	}
 }
+
+// TestRuntimeSemantics compares trees walked here with onnxruntime's answers to the same emitted trees: base values, the
+// second class of two, thresholds and missing values mean there what they mean here.
+func TestRuntimeSemantics(t *testing.T) {
+	few := Boost{NEstimators: 5, MaxDepth: 3}
+	for name, d := range map[string]fit.Data{
+		"regression": fittest.Numbers(t, "diabetes"), "two_classes": fittest.Classes(t, "breast_cancer"),
+		"three_classes": fittest.Classes(t, "iris"), "missing": fittest.Classes(t, "penguins_missing"),
+	} {
+		text, err := os.ReadFile("testdata/onnx/" + name + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var g struct {
+			X []*float32
+			Y []float32
+		}
+		if err := json.Unmarshal(text, &g); err != nil {
+			t.Fatal(err)
+		}
+		e := train(t, few, d)
+		var got []float32
+		for ; len(g.X) > 0; g.X = g.X[d.Cols:] {
+			row := make([]float32, d.Cols)
+			for j, v := range g.X[:d.Cols] {
+				row[j] = float32(math.NaN())
+				if v != nil {
+					row[j] = *v
+				}
+			}
+			if d.Task == fit.Regression {
+				got = append(got, float32(e.scores(row)[0]))
+			} else {
+				got = append(got, e.probabilities(row)...)
+			}
+		}
+		for i, want := range g.Y {
+			if diff := math.Abs(float64(got[i] - want)); !(diff <= 1e-5*max(1, math.Abs(float64(want)))) {
+				t.Errorf("%s: output %d is %v, onnxruntime's %v", name, i, got[i], want)
+			}
+		}
+	}
+}
+
+// TestBinsAndCuts: a row goes the same way by its bin and by its float32 value.
+func TestBinsAndCuts(t *testing.T) {
+	d := fit.Data{Task: fit.Regression, Cols: 3, Seed: 3}
+	next := float32(1)
+	for i := range 600 {
+		next = math.Nextafter32(next, 2) // neighbouring float32 have no middle
+		v := float32(i % 7)
+		if i%11 == 0 {
+			v = float32(math.NaN())
+		}
+		d.X = append(d.X, next, v, float32(math.Exp(float64(i)/10-20)))
+		d.Y = append(d.Y, float32(i))
+	}
+	d.Rows = len(d.Y)
+	for _, bins := range []int{2, 3, 16, 256} {
+		m := bin(d, bins)
+		for f := range d.Cols {
+			if n := int(m.offset[f+1] - m.offset[f]); n > bins {
+				t.Errorf("feature %d has %d bins, at most %d were asked for", f, n, bins)
+			}
+			if bins == 256 && f != 1 && m.values(f) < 250 {
+				t.Errorf("feature %d has only %d bins", f, m.values(f))
+			}
+			for i := range d.Rows {
+				v, b := d.X[i*3+f], int(m.byRow[i*3+f])
+				if b != int(m.byCol[f*m.rows+i]) {
+					t.Fatal("the two layouts differ")
+				}
+				for c, cut := range m.cuts[f] {
+					if v == v && (v <= cut) != (b <= c) {
+						t.Fatalf("%d bins: %v is in bin %d, but cut %d is %v", bins, v, b, c, cut)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestMissingIsLearned: missing values that mean "large" go with the large ones.
+func TestMissingIsLearned(t *testing.T) {
+	d := fit.Data{Task: fit.Classification, Classes: 2, Cols: 1}
+	for i := range 200 {
+		v, k := float32(i), int32(0)
+		if i >= 100 {
+			k = 1
+		}
+		if i%5 == 0 && i >= 100 {
+			v = float32(math.NaN())
+		}
+		d.X, d.Class = append(d.X, v), append(d.Class, k)
+	}
+	d.Rows = 200
+	e := train(t, Boost{NEstimators: 10}, d)
+	if p := e.probabilities([]float32{float32(math.NaN())}); p[1] < .9 {
+		t.Errorf("a missing value has probability %v of the class it always meant", p[1])
+	}
+	if p := e.probabilities([]float32{3}); p[1] > .1 {
+		t.Errorf("3 has probability %v of the wrong class", p[1])
+	}
+}
+
+func TestLimits(t *testing.T) {
+	d := fittest.Numbers(t, "diabetes")
+	for _, c := range []struct {
+		name string
+		p    Boost
+		ok   func(tree) bool
+	}{
+		{"max_depth", Boost{MaxDepth: 2}, func(t tree) bool { return len(t.leaves()) <= 4 && len(t.leaves()) > 2 }},
+		{"max_leaves depthwise", Boost{MaxLeaves: 5}, func(t tree) bool { return len(t.leaves()) == 5 }},
+		{"max_leaves lossguide", Boost{MaxLeaves: 5, GrowPolicy: "lossguide", MaxDepth: -1}, func(t tree) bool { return len(t.leaves()) == 5 }},
+		{"gamma", Boost{Gamma: 1e12}, func(t tree) bool { return len(t.leaves()) == 1 }},
+		{"min_child_weight", Boost{MinChildWeight: 300}, func(t tree) bool { return len(t.leaves()) == 1 }},
+		{"reg_alpha", Boost{RegAlpha: 1e9}, func(t tree) bool { return t[0].value == 0 }},
+	} {
+		c.p.NEstimators = 2
+		for _, grown := range train(t, c.p, d).trees {
+			if !c.ok(grown) {
+				t.Errorf("%s: %d leaves", c.name, len(grown.leaves()))
+			}
+		}
+	}
+}
+
+// TestEarlyStopping: rounds behind the best are dropped, and the held-out loss is the better for it.
+func TestEarlyStopping(t *testing.T) {
+	d := fittest.Numbers(t, "diabetes")
+	e := train(t, Boost{NEstimators: 300, EarlyStoppingRounds: 10}, d)
+	if len(e.trees) >= 100 {
+		t.Errorf("%d rounds of learning noise", len(e.trees))
+	}
+	long := loss(t, Boost{NEstimators: 300}, d, 2)
+	if short := loss(t, Boost{NEstimators: 300, EarlyStoppingRounds: 10}, d, 2); short >= long {
+		t.Errorf("loss %v with early stopping, %v without", short, long)
+	}
+}
+
+// TestSampling: drawing rows and features changes the trees, and they still learn.
+func TestSampling(t *testing.T) {
+	d := fittest.Classes(t, "breast_cancer")
+	for _, p := range []Boost{{Subsample: .5}, {ColsampleBytree: .3}, {Subsample: .7, ColsampleBytree: .7, MaxBin: 32}} {
+		p.NEstimators, p.LearningRate = 50, .1
+		if got := loss(t, p, d, 5); got > .13 {
+			t.Errorf("%+v: loss %.3f", p, got)
+		}
+	}
+}
+
+func BenchmarkDiamonds(b *testing.B) {
+	d := diamonds(b)
+	for b.Loop() {
+		train(b, Boost{NEstimators: 100, LearningRate: .1}, d)
+	}
+}
