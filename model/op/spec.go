@@ -3,11 +3,23 @@
 package op
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strconv"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
+
+// Newest opsets whose operators were read for this package. A model that asks for more is refused, not guessed at.
+const (
+	NewestOpset   = 27
+	NewestOpsetML = 5
+)
+
+// Private is the domain of operators that gradients use. They never leave training: no file holds them.
+const Private = "ai.jarvis"
 
 // Spec is all that Jarvis knows about one operator from one opset on.
 type Spec struct {
@@ -15,40 +27,76 @@ type Spec struct {
 	Name   string
 	Since  int64 // opset from which this entry holds; older semantics are entries of their own
 
-	// Infer gives the types of the outputs from those of the inputs (the zero Type for an absent one). A type may be
-	// less exact than the kernel's result, never different from it.
-	Infer func(n *graph.Node, in []tensor.Type) ([]tensor.Type, error)
+	Attrs []string // attributes that this entry understands; any other is refused
+	In    Arity    // inputs; those below Min must be present
+	Out   Arity    // outputs
 
-	// Compile is called once per node and graph: it reads attributes, prepacks constant inputs and chooses a kernel.
+	// View: output 0 is always made by Alias of input 0. The executor keeps the input's memory alive as long as it.
+	View bool
+
+	// Infer gives the types of the outputs from what is known about the inputs. A type may be less exact than the
+	// kernel's result, never different from it. It may rely on Attrs, In and Out having been checked.
+	Infer func(n *graph.Node, site *Site) ([]tensor.Type, error)
+
+	// Compile is called once per node and graph, after Infer: it reads attributes, prepacks constant inputs and chooses
+	// a kernel.
 	Compile func(n *graph.Node, site *Site) (Kernel, error)
 
 	// Grad appends the gradient of n to b: from dy, the gradients of the outputs (absent where none flows), to the
-	// gradients of the inputs (absent where not differentiable). A nil Grad: the operator is not differentiable.
+	// gradients of the inputs (absent where not differentiable). A gradient may have the shape that its input was
+	// broadcast to: the caller sums it back. A nil Grad: the operator is not differentiable.
 	Grad func(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error)
 
 	// Cases are run by this package's tests: values, inferred types and, where Grad is set, gradients.
 	Cases []Case
 }
 
+// Arity bounds a number of inputs or outputs; a Max of Many has no bound.
+type Arity struct{ Min, Max int }
+
+// Many is the Max of a variadic list.
+const Many = 1 << 30
+
 // Site is what is known about a node's surroundings when it is compiled.
 type Site struct {
 	Opset    int64            // version of the node's domain
-	Types    []tensor.Type    // inferred types of the inputs; zero where unknown or absent
+	Types    []tensor.Type    // inferred types of the inputs; zero where absent, Unranked where the shape is not known
 	Constant []*tensor.Tensor // the inputs that never change, nil elsewhere
+	Threads  int              // goroutines that one kernel call may use; 0 and 1 both mean the caller's alone
 }
 
-// Kernel computes the outputs of one node. in holds nil for absent inputs; out holds one slot per output, nil where
-// nobody uses it. The kernel gives each slot its shape with Reset (or Alias, for a view of an input) and fills it. It
-// must not keep or change in. Runs of one program may overlap, so a Kernel keeps no state of a run.
+// constant returns constant input i, nil when it is absent or varies.
+func (s *Site) constant(i int) *tensor.Tensor {
+	if i < len(s.Constant) {
+		return s.Constant[i]
+	}
+	return nil
+}
+
+// typ returns the type of input i, zero when it is absent.
+func (s *Site) typ(i int) tensor.Type {
+	if i < len(s.Types) {
+		return s.Types[i]
+	}
+	return tensor.Type{}
+}
+
+// Kernel computes the outputs of one node. in holds nil for absent inputs, in the node's number or fewer where the tail
+// is absent; out holds one slot per output, nil where nobody uses it. The kernel gives each slot its shape with Reset
+// (or Alias, for a view of an input) and fills it. It must not keep or change in. Runs of one program may overlap, so a
+// Kernel keeps no state of a run.
 type Kernel func(ctx context.Context, in, out []*tensor.Tensor) error
 
 // Case is one example of an operator: run by tests, and the seed of finite differences for the gradient.
 type Case struct {
-	Name  string
-	Attrs []graph.Attr
-	In    []*tensor.Tensor // nil for an absent input
-	Out   []*tensor.Tensor
-	Tol   float64 // absolute and relative; 0 means 1e-6
+	Name   string
+	Opset  int64 // 0: the opset that Builder writes, or Since where that is newer
+	Attrs  []graph.Attr
+	In     []*tensor.Tensor // nil for an absent input
+	Out    []*tensor.Tensor // nil: not compared
+	Tol    float64          // absolute and relative; 0 means 1e-6
+	Err    string           // instead of Out: part of the error's text
+	NoGrad bool             // the case stands on a kink, where finite differences do not hold
 }
 
 var specs = map[[2]string][]*Spec{}
@@ -69,4 +117,45 @@ func Lookup(domain, name string, opset int64) *Spec {
 		}
 	}
 	return best
+}
+
+// All returns every entry, ordered by domain, name and version.
+func All() []*Spec {
+	var all []*Spec
+	for _, list := range specs {
+		all = append(all, list...)
+	}
+	slices.SortFunc(all, func(a, b *Spec) int {
+		return cmp.Or(cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Since, b.Since))
+	})
+	return all
+}
+
+// Node makes the node of a case: inputs and outputs are named x0, x1 … and y0, y1 …, absent ones are left out.
+func (s *Spec) Node(c *Case) *graph.Node {
+	n := &graph.Node{Domain: s.Domain, Op: s.Name, Attrs: c.Attrs}
+	for i, t := range c.In {
+		name := graph.Value("")
+		if t != nil {
+			name = graph.Value("x" + strconv.Itoa(i))
+		}
+		n.Inputs = append(n.Inputs, name)
+	}
+	for i := range max(len(c.Out), s.Out.Min) {
+		n.Outputs = append(n.Outputs, graph.Value("y"+strconv.Itoa(i)))
+	}
+	return n
+}
+
+// Version is the opset at which a case runs.
+func (s *Spec) Version(c *Case) int64 {
+	switch {
+	case c.Opset != 0:
+		return c.Opset
+	case s.Domain == Private:
+		return 1
+	case s.Domain == graph.ML:
+		return max(graph.OpsetMLVersion, s.Since)
+	}
+	return max(graph.OpsetVersion, s.Since)
 }

@@ -1,0 +1,212 @@
+// Package exec runs graphs: Compile checks a model, folds what is constant, drops what nobody uses and compiles each node's kernel;
+// Program.Run then only walks a list. Gradient differentiates a graph by appending to it. Operators are package op's.
+package exec
+
+import (
+	"runtime"
+	"sync"
+
+	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/op"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// Options bound what a program may use.
+type Options struct {
+	Threads     int   // goroutines of one run; 0: one for each processor
+	MemoryLimit int64 // bytes that the tensors of one run may hold, inputs not counted; 0: op.DefaultLimit
+}
+
+// Program is a compiled model. It is safe for concurrent runs.
+type Program struct {
+	inputs, outputs []graph.Port
+	steps           []step
+	values          []*tensor.Tensor // template of a frame: constants stand in their places
+	slots           []slot
+	copies          []copyOut
+	args, results   int // the largest number of inputs and outputs of a step
+	limit           int64
+	frames          sync.Pool // of *frame
+}
+
+// Places in a frame's values: absent, then the inputs, the outputs, the constants and the slots.
+type place = int32
+
+const absent place = 0
+
+// step is one node: in and out are places of its values.
+type step struct {
+	node    string
+	kernel  op.Kernel
+	in, out []place
+}
+
+// slot is memory of a frame that values with disjoint lifetimes share.
+type slot struct {
+	at   place
+	view bool // holds aliases only, and is emptied after a run
+}
+
+// copyOut is an output that is no result of its own: an input, a constant, a view, or a second name.
+type copyOut struct{ from, to place }
+
+// Compile makes a program of a model. The model must not be changed while the program is in use: constants are not copied.
+//
+// Errors: fault.BadModel for a graph that contradicts itself, fault.Unsupported for an operator, opset, type or attribute that is not
+// built; Field names the node.
+func Compile(m *graph.Model, o Options) (p *Program, err error) {
+	if m == nil || m.Graph == nil {
+		return nil, fault.New(fault.BadModel, "the model has no graph")
+	}
+	if o.Threads <= 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	if o.MemoryLimit <= 0 {
+		o.MemoryLimit = op.DefaultLimit
+	}
+	s := newScope(m.Graph, m.Opsets, o.Threads)
+	defer func() { err = recovered(recover(), s.current, err) }()
+	if err := check(m.Graph); err != nil {
+		return nil, err
+	}
+	s.foldLimit, s.foldInputs = min(o.MemoryLimit, 64<<20), 1<<40
+	if err := s.walk(live(m.Graph, m.Graph.Nodes)); err != nil {
+		return nil, err
+	}
+	p = &Program{limit: o.MemoryLimit}
+	if err := p.ports(s); err != nil {
+		return nil, err
+	}
+	if err := p.plan(s); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Inputs are the tensors that Run wants, in order: the graph's inputs without those that have an initializer.
+func (p *Program) Inputs() []graph.Port { return p.inputs }
+
+// Outputs are the tensors that Run gives, in the graph's order.
+func (p *Program) Outputs() []graph.Port { return p.outputs }
+
+// ports collects inputs and outputs and checks the declared types of the latter against the inferred ones.
+func (p *Program) ports(s *scope) error {
+	for _, in := range s.graph.Inputs {
+		if s.graph.Initializers[in.Name] == nil {
+			p.inputs = append(p.inputs, in)
+		}
+	}
+	for _, out := range s.graph.Outputs {
+		t := s.types[out.Name]
+		switch declared := out.Type.Tensor.DType; {
+		case out.Type.Kind != graph.TensorKind:
+			return fault.New(fault.Unsupported, "an output that is no tensor is not built").At(string(out.Name))
+		case declared == tensor.Undefined:
+			out.Type = graph.TensorOf(t)
+		case declared != t.DType:
+			return fault.New(fault.BadModel, "the output is declared "+declared.String()+" but is "+t.DType.String()).At(string(out.Name))
+		}
+		p.outputs = append(p.outputs, out)
+	}
+	return nil
+}
+
+// check looks for what no graph may have: names made twice, values that nothing makes, use before making.
+func check(g *graph.Graph) error {
+	made := map[graph.Value]bool{}
+	for _, in := range g.Inputs {
+		if made[in.Name] || in.Name == "" {
+			return fault.New(fault.BadModel, "the input is declared twice or has no name").At(string(in.Name))
+		}
+		made[in.Name] = true
+	}
+	for name, t := range g.Initializers {
+		if t == nil || !t.DType().Known() || t.Rank() > op.MaxRank {
+			return fault.New(fault.BadModel, "the initializer has no type, or too many dimensions").At(string(name))
+		}
+		made[name] = true
+	}
+	makers := map[graph.Value]bool{}
+	for _, n := range g.Nodes {
+		for _, v := range n.Outputs {
+			if v != "" && (made[v] || makers[v]) {
+				return fault.New(fault.BadModel, "the value "+string(v)+" is made twice").At(nodeName(n))
+			}
+			makers[v] = true
+		}
+	}
+	for _, n := range g.Nodes {
+		for _, v := range n.Inputs {
+			if v == "" || made[v] {
+				continue
+			}
+			if makers[v] {
+				return fault.New(fault.BadModel, "the value "+string(v)+" is used before it is made: the graph has a cycle or is not in order").At(nodeName(n))
+			}
+			return fault.New(fault.BadModel, "the value "+string(v)+" is used but never made").At(nodeName(n))
+		}
+		for _, v := range n.Outputs {
+			made[v] = v != ""
+		}
+	}
+	if len(g.Outputs) == 0 {
+		return fault.New(fault.BadModel, "the graph has no outputs")
+	}
+	for _, out := range g.Outputs {
+		if !made[out.Name] {
+			return fault.New(fault.BadModel, "the output is never made").At(string(out.Name))
+		}
+	}
+	return nil
+}
+
+// live returns the nodes that outputs depend on, in order.
+func live(g *graph.Graph, nodes []*graph.Node) []*graph.Node {
+	used := map[graph.Value]bool{}
+	for _, out := range g.Outputs {
+		used[out.Name] = true
+	}
+	keep := make([]bool, len(nodes))
+	for i := len(nodes) - 1; i >= 0; i-- {
+		for _, v := range nodes[i].Outputs {
+			keep[i] = keep[i] || v != "" && used[v]
+		}
+		if keep[i] {
+			for _, v := range nodes[i].Inputs {
+				used[v] = true
+			}
+		}
+	}
+	var out []*graph.Node
+	for i, n := range nodes {
+		if keep[i] {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// nodeName names a node for errors: its name, or operator and first output.
+func nodeName(n *graph.Node) string {
+	if n.Name != "" {
+		return n.Name
+	}
+	if len(n.Outputs) > 0 {
+		return n.Op + "(" + string(n.Outputs[0]) + ")"
+	}
+	return n.Op
+}
+
+// recovered turns a panic in an operator into an error: a defect of Jarvis must not take the process down.
+func recovered(r any, node string, err error) error {
+	if r == nil {
+		return err
+	}
+	cause, ok := r.(error)
+	if !ok {
+		text, _ := r.(string)
+		cause = fault.New(fault.Internal, text)
+	}
+	return fault.New(fault.Internal, "an operator failed unexpectedly").At(node).Because(cause)
+}

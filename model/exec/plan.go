@@ -1,0 +1,183 @@
+package exec
+
+import (
+	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// planner gives every value a place.
+type planner struct {
+	p       *Program
+	s       *scope
+	nodes   []compiled
+	at      map[graph.Value]place
+	owner   map[graph.Value]graph.Value // the value whose memory a view shows
+	lastUse map[graph.Value]int         // index of the last node that reads a value or a view of it
+	free    [2][]place                  // slots without a value: of numbers, of strings
+}
+
+// plan turns the compiled nodes into steps over places.
+func (p *Program) plan(s *scope) error {
+	var nodes []*graph.Node
+	byNode := map[*graph.Node]compiled{}
+	for _, c := range s.compiled {
+		nodes = append(nodes, c.node)
+		byNode[c.node] = c
+	}
+	pl := &planner{p: p, s: s, at: map[graph.Value]place{}, owner: map[graph.Value]graph.Value{}, lastUse: map[graph.Value]int{}}
+	for _, n := range live(s.graph, nodes) {
+		pl.nodes = append(pl.nodes, byNode[n])
+	}
+	p.values = make([]*tensor.Tensor, 1+len(p.inputs)+len(p.outputs))
+	for i, in := range p.inputs {
+		pl.at[in.Name] = place(1 + i)
+	}
+	pl.lifetimes()
+	outputs := pl.outputs()
+	for i := range pl.nodes {
+		if err := pl.step(i, outputs); err != nil {
+			return err
+		}
+	}
+	for i, out := range p.outputs {
+		to := place(1 + len(p.inputs) + i)
+		from, err := pl.read(out.Name)
+		if err != nil {
+			return err
+		}
+		if from != to {
+			p.copies = append(p.copies, copyOut{from, to})
+		}
+	}
+	return nil
+}
+
+// lifetimes finds for each value that owns memory the last node that needs it.
+func (pl *planner) lifetimes() {
+	for i, c := range pl.nodes {
+		for _, v := range c.node.Inputs {
+			pl.lastUse[pl.root(v)] = i
+		}
+		if c.spec.View {
+			pl.owner[c.node.Outputs[0]] = c.node.Inputs[0]
+		}
+		for _, v := range c.node.Outputs { // a result that nobody reads is dead at once
+			pl.lastUse[v] = i
+		}
+	}
+	for _, out := range pl.p.outputs {
+		pl.lastUse[pl.root(out.Name)] = len(pl.nodes)
+		pl.lastUse[out.Name] = len(pl.nodes)
+	}
+}
+
+// root follows views to the value that owns the memory.
+func (pl *planner) root(v graph.Value) graph.Value {
+	for {
+		o, ok := pl.owner[v]
+		if !ok {
+			return v
+		}
+		v = o
+	}
+}
+
+// outputs are the values that kernels write straight into the caller's tensors.
+func (pl *planner) outputs() map[graph.Value]place {
+	direct := map[graph.Value]place{}
+	for i, out := range pl.p.outputs {
+		if _, view := pl.owner[out.Name]; !view && direct[out.Name] == absent {
+			direct[out.Name] = place(1 + len(pl.p.inputs) + i)
+		}
+	}
+	return direct
+}
+
+// read gives the place of a value that exists, adding a constant where it is first used.
+func (pl *planner) read(v graph.Value) (place, error) {
+	if v == "" {
+		return absent, nil
+	}
+	if at, ok := pl.at[v]; ok {
+		return at, nil
+	}
+	c := pl.s.constants[v]
+	if c == nil {
+		return absent, fault.New(fault.Internal, "the value has no place").At(string(v))
+	}
+	pl.at[v] = pl.place(c)
+	return pl.at[v], nil
+}
+
+func (pl *planner) place(t *tensor.Tensor) place {
+	pl.p.values = append(pl.p.values, t)
+	return place(len(pl.p.values) - 1)
+}
+
+// step places node i and frees the slots of values that it reads last.
+func (pl *planner) step(i int, outputs map[graph.Value]place) error {
+	c := pl.nodes[i]
+	st := step{node: nodeName(c.node), kernel: c.kernel}
+	for _, v := range c.node.Inputs {
+		at, err := pl.read(v)
+		if err != nil {
+			return err
+		}
+		st.in = append(st.in, at)
+	}
+	for k, v := range c.node.Outputs {
+		at := outputs[v]
+		if v != "" && at == absent && (pl.used(v, i) || len(c.node.Outputs) == 1) {
+			at = pl.take(pl.s.types[v].DType == tensor.String, c.spec.View && k == 0)
+		}
+		if v != "" {
+			pl.at[v] = at
+		}
+		st.out = append(st.out, at)
+	}
+	freed := map[graph.Value]bool{}
+	for _, v := range append(append([]graph.Value{}, c.node.Inputs...), c.node.Outputs...) {
+		if r := pl.root(v); v != "" && !freed[r] && pl.lastUse[r] == i {
+			freed[r] = true
+			pl.release(r, outputs)
+		}
+	}
+	pl.p.args, pl.p.results = max(pl.p.args, len(st.in)), max(pl.p.results, len(st.out))
+	pl.p.steps = append(pl.p.steps, st)
+	return nil
+}
+
+// used reports whether anything after node i needs v or the memory that v shows.
+func (pl *planner) used(v graph.Value, i int) bool { return pl.lastUse[pl.root(v)] > i }
+
+// take gives a slot without a value. Views get slots of their own, which hold no memory.
+func (pl *planner) take(text, view bool) place {
+	if !view {
+		class := &pl.free[0]
+		if text {
+			class = &pl.free[1]
+		}
+		if n := len(*class); n > 0 {
+			at := (*class)[n-1]
+			*class = (*class)[:n-1]
+			return at
+		}
+	}
+	at := pl.place(nil)
+	pl.p.slots = append(pl.p.slots, slot{at: at, view: view})
+	return at
+}
+
+// release gives back the slot of a value, if it has one.
+func (pl *planner) release(v graph.Value, outputs map[graph.Value]place) {
+	at := pl.at[v]
+	if at == absent || outputs[v] != absent || int(at) <= len(pl.p.inputs) || pl.p.values[at] != nil {
+		return
+	}
+	class := &pl.free[0]
+	if pl.s.types[v].DType == tensor.String {
+		class = &pl.free[1]
+	}
+	*class = append(*class, at)
+}

@@ -1,0 +1,270 @@
+package op
+
+import (
+	"context"
+	"math"
+	"strconv"
+
+	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// Cast, CastLike: y = x as another element type. https://onnx.ai/onnx/operators/onnx__Cast.html
+// Floats become integers by truncation, integers wrap, anything but 0 is true. Strings are read and written as
+// onnxruntime does: see parseFloat and formatFloat. saturate and round_mode concern float8 only, which is not built.
+func init() {
+	register(&Spec{Name: "Cast", Since: 6, Attrs: []string{"to", "saturate", "round_mode"}, In: Arity{1, 1}, Out: Arity{1, 1},
+		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) { return inferCast(n, site, castTarget(n)) },
+		Compile: func(n *graph.Node, site *Site) (Kernel, error) {
+			return castKernel(site.Types[0].DType, castTarget(n)), nil
+		},
+		Grad: func(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) { // dx = dy as the type of x
+			return []graph.Value{b.Op("CastLike", dy[0], n.Inputs[0])}, nil
+		},
+		Cases: []Case{
+			{Name: "to float64", Attrs: castTo(tensor.Float64), In: in(f64v(1.5, -2)), Out: in(f64v(1.5, -2))},
+			{Name: "to int64", Attrs: castTo(tensor.Int64), In: in(f32v(1.9, -1.9)), Out: in(i64v(1, -1)), NoGrad: true},
+			{Name: "wraps", Attrs: castTo(tensor.Int8), In: in(i64v(200, -129)), Out: in(tensor.FromSlice(tensor.Int8, []int8{-56, 127}))},
+			{Name: "to bool", Attrs: castTo(tensor.Bool), In: in(f32v(0, .5, float32(math.NaN()))), Out: in(boolv(false, true, true)), NoGrad: true},
+			{Name: "from bool", Attrs: castTo(tensor.Float32), In: in(boolv(true, false)), Out: in(f32v(1, 0))},
+			{Name: "half", Attrs: castTo(tensor.Float16), In: in(f32v(1, 65504, 1e9, 6e-8)), Out: in(tensor.FromSlice(tensor.Float16, []uint16{0x3c00, 0x7bff, 0x7c00, 1})), NoGrad: true},
+			{Name: "read", Attrs: castTo(tensor.Float32), In: in(strv("1.5", " -2e3", "NaN", "inf", "-INFINITY", "7abc", "0x10", ".5", "+1.")),
+				Out: in(f32v(1.5, -2000, float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 7, 16, .5, 1))},
+			{Name: "read integers", Attrs: castTo(tensor.Int64), In: in(strv("12", " -7.9", "9223372036854775807")), Out: in(i64v(12, -7, math.MaxInt64))},
+			{Name: "unreadable", Attrs: castTo(tensor.Float32), In: in(strv("1", "abc")), Err: `"abc"`},
+			{Name: "empty", Attrs: castTo(tensor.Float32), In: in(strv("")), Err: `""`},
+			{Name: "write", Attrs: castTo(tensor.String), In: in(f32v(1, .1, 1e10, float32(math.NaN()), float32(math.Inf(-1)))), Out: in(strv("1", "0.1", "1e+10", "NaN", "-INF")), NoGrad: true},
+			{Name: "write integers", Attrs: castTo(tensor.String), In: in(i64v(-12)), Out: in(strv("-12"))},
+		}})
+	register(&Spec{Name: "CastLike", Since: 15, Attrs: []string{"saturate", "round_mode"}, In: Arity{2, 2}, Out: Arity{1, 1},
+		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) { return inferCast(n, site, site.Types[1].DType) },
+		Compile: func(n *graph.Node, site *Site) (Kernel, error) {
+			return castKernel(site.Types[0].DType, site.Types[1].DType), nil
+		},
+		Grad: func(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
+			return []graph.Value{b.Op("CastLike", dy[0], n.Inputs[0]), ""}, nil
+		},
+		Cases: []Case{{In: in(f64v(1.5), f64v(0)), Out: in(f64v(1.5))}, {Name: "ints", In: in(f32v(1.5), i64v(0)), Out: in(i64v(1)), NoGrad: true}}})
+}
+
+func castTo(d tensor.DType) []graph.Attr { return []graph.Attr{graph.IntAttr("to", int64(d))} }
+
+func castTarget(n *graph.Node) tensor.DType {
+	if v := n.Int("to", 0); v > 0 && v < 256 {
+		return tensor.DType(v)
+	}
+	return tensor.Undefined
+}
+
+func inferCast(n *graph.Node, site *Site, to tensor.DType) ([]tensor.Type, error) {
+	for _, d := range []tensor.DType{site.Types[0].DType, to} {
+		if !d.Known() || d == tensor.Complex64 || d == tensor.Complex128 {
+			return nil, refuse(n, d)
+		}
+	}
+	t := site.Types[0]
+	t.DType = to
+	return []tensor.Type{t}, nil
+}
+
+func castKernel(from, to tensor.DType) Kernel {
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		if err := Reset(ctx, out[0], to, in[0].Shape()...); err != nil {
+			return err
+		}
+		return castInto(out[0], in[0])
+	}
+}
+
+// castInto converts the elements of src to the type that dst, of the same length, has.
+func castInto(dst, src *tensor.Tensor) error {
+	switch {
+	case dst.DType() == src.DType():
+		copy(dst.Bytes(), src.Bytes())
+		copy(dst.Str(), src.Str())
+		return nil
+	case src.DType() == tensor.String:
+		return read(dst, src.Str())
+	case dst.DType() == tensor.String:
+		write(dst.Str(), src)
+		return nil
+	}
+	switch src.DType() {
+	case tensor.Bool, tensor.Uint8:
+		convertTo(dst, tensor.Data[uint8](src))
+	case tensor.Int8:
+		convertTo(dst, tensor.Data[int8](src))
+	case tensor.Int16:
+		convertTo(dst, tensor.Data[int16](src))
+	case tensor.Uint16:
+		convertTo(dst, tensor.Data[uint16](src))
+	case tensor.Int32:
+		convertTo(dst, tensor.Data[int32](src))
+	case tensor.Uint32:
+		convertTo(dst, tensor.Data[uint32](src))
+	case tensor.Int64:
+		convertTo(dst, tensor.Data[int64](src))
+	case tensor.Uint64:
+		convertTo(dst, tensor.Data[uint64](src))
+	case tensor.Float32:
+		convertTo(dst, tensor.Data[float32](src))
+	case tensor.Float64:
+		convertTo(dst, tensor.Data[float64](src))
+	case tensor.Float16:
+		convertTo(dst, widen(tensor.Data[uint16](src), halfToFloat))
+	case tensor.BFloat16:
+		convertTo(dst, widen(tensor.Data[uint16](src), brainToFloat))
+	default:
+		return fault.New(fault.Unsupported, "Cast from "+src.DType().String()+" is not built")
+	}
+	return nil
+}
+
+type numeric interface {
+	~int8 | ~int16 | ~int32 | ~int64 | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~float32 | ~float64
+}
+
+func convertTo[S numeric](dst *tensor.Tensor, src []S) {
+	switch dst.DType() {
+	case tensor.Bool:
+		for i, d := range src {
+			tensor.Data[bool](dst)[i] = d != 0
+		}
+	case tensor.Int8:
+		convert(tensor.Data[int8](dst), src)
+	case tensor.Uint8:
+		convert(tensor.Data[uint8](dst), src)
+	case tensor.Int16:
+		convert(tensor.Data[int16](dst), src)
+	case tensor.Uint16:
+		convert(tensor.Data[uint16](dst), src)
+	case tensor.Int32:
+		convert(tensor.Data[int32](dst), src)
+	case tensor.Uint32:
+		convert(tensor.Data[uint32](dst), src)
+	case tensor.Int64:
+		convert(tensor.Data[int64](dst), src)
+	case tensor.Uint64:
+		convert(tensor.Data[uint64](dst), src)
+	case tensor.Float32:
+		convert(tensor.Data[float32](dst), src)
+	case tensor.Float64:
+		convert(tensor.Data[float64](dst), src)
+	case tensor.Float16:
+		narrow(tensor.Data[uint16](dst), src, floatToHalf)
+	case tensor.BFloat16:
+		narrow(tensor.Data[uint16](dst), src, floatToBrain)
+	}
+}
+
+func convert[D, S numeric](dst []D, src []S) {
+	dst = dst[:len(src)]
+	for i, x := range src {
+		dst[i] = D(x)
+	}
+}
+
+func widen(src []uint16, f func(uint16) float32) []float32 {
+	w := make([]float32, len(src))
+	for i, h := range src {
+		w[i] = f(h)
+	}
+	return w
+}
+
+func narrow[S numeric](dst []uint16, src []S, f func(float32) uint16) {
+	for i, x := range src {
+		dst[i] = f(float32(x))
+	}
+}
+
+// write gives numbers as text: floats as C's %.8g, "NaN", "INF", "-INF"; truth values as 1 and 0.
+func write(dst []string, src *tensor.Tensor) {
+	switch d := src.DType(); d {
+	case tensor.Float64:
+		for i, x := range tensor.Data[float64](src) {
+			dst[i] = formatFloat(x)
+		}
+	case tensor.Float32, tensor.Float16, tensor.BFloat16:
+		wide := tensor.New(tensor.Float32, len(dst))
+		_ = castInto(wide, src) // floats convert without error
+		for i, x := range wide.F32() {
+			dst[i] = formatFloat(float64(x))
+		}
+	case tensor.Uint64:
+		for i, x := range tensor.Data[uint64](src) {
+			dst[i] = strconv.FormatUint(x, 10)
+		}
+	default:
+		wide := tensor.New(tensor.Int64, len(dst))
+		_ = castInto(wide, src) // integers convert without error
+		for i, x := range wide.I64() {
+			dst[i] = strconv.FormatInt(x, 10)
+		}
+	}
+}
+
+func formatFloat(x float64) string {
+	switch {
+	case x != x:
+		return "NaN"
+	case math.IsInf(x, 1):
+		return "INF"
+	case math.IsInf(x, -1):
+		return "-INF"
+	}
+	return strconv.FormatFloat(x, 'g', 8, 64)
+}
+
+// read parses texts into numbers.
+func read(dst *tensor.Tensor, src []string) error {
+	switch d := dst.DType(); d {
+	case tensor.Float32:
+		to := dst.F32()
+		for i, s := range src {
+			x, err := parseFloat(s)
+			if err != nil {
+				return err
+			}
+			to[i] = float32(x)
+		}
+		return nil
+	case tensor.Float16, tensor.BFloat16, tensor.Float64:
+		wide := make([]float64, len(src))
+		for i, s := range src {
+			var err error
+			if wide[i], err = parseFloat(s); err != nil {
+				return err
+			}
+		}
+		convertTo(dst, wide)
+		return nil
+	case tensor.Bool, tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64:
+		wide := make([]uint64, len(src))
+		for i, s := range src {
+			x, negative, err := parseInt(s, math.MaxUint64)
+			if err != nil {
+				return err
+			}
+			if wide[i] = x; negative {
+				wide[i] = -x
+			}
+		}
+		convertTo(dst, wide)
+		return nil
+	default:
+		wide := make([]int64, len(src))
+		for i, s := range src {
+			x, negative, err := parseInt(s, math.MaxInt64)
+			if err != nil {
+				return err
+			}
+			if wide[i] = int64(x); negative {
+				wide[i] = -wide[i]
+			}
+		}
+		convertTo(dst, wide)
+		return nil
+	}
+}

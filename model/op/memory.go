@@ -1,0 +1,87 @@
+package op
+
+import (
+	"context"
+	"strconv"
+	"sync"
+
+	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// Budget is implemented by the context that an executor hands to kernels: it counts the memory of one run.
+type Budget interface {
+	// Grow asks for more bytes. Errors: fault.TooLarge when the run's limit would be passed.
+	Grow(bytes int64) error
+}
+
+// DefaultLimit bounds the memory of a run, and of one tensor where no Budget counts: 4 GiB.
+const DefaultLimit = 4 << 30
+
+// stringSize is what one string costs in a tensor, its bytes not counted.
+const stringSize = 16
+
+// Held is the memory that t holds for reuse, in bytes.
+func Held(t *tensor.Tensor) int64 { return int64(cap(t.Bytes())) + stringSize*int64(cap(t.Str())) }
+
+// Reset gives t a type and shape within the memory that the run may use. Kernels call it in place of Tensor.Reset, so
+// that no shape computed from a request or a file allocates without bound. The elements are not cleared (strings are).
+// Errors: fault.TooLarge.
+func Reset(ctx context.Context, t *tensor.Tensor, d tensor.DType, shape ...int) error {
+	if len(shape) > MaxRank {
+		return fault.New(fault.Unsupported, "a tensor of more than "+strconv.Itoa(MaxRank)+" dimensions")
+	}
+	n, err := tensor.Elements(shape)
+	if err != nil {
+		return err
+	}
+	size, held := int64(d.Size()), int64(cap(t.Bytes()))
+	if d == tensor.String {
+		size, held = stringSize, stringSize*int64(cap(t.Str()))
+	}
+	if need := int64(n) * size; need > held {
+		if b, ok := ctx.(Budget); ok {
+			if err := b.Grow(need - held); err != nil {
+				return err
+			}
+		} else if need > DefaultLimit {
+			return fault.New(fault.TooLarge, "a tensor of the shape "+shapeText(shape)+" passes the memory limit")
+		}
+	}
+	t.Reset(d, shape...)
+	return nil
+}
+
+// scratch is memory that a kernel borrows for the length of a call.
+type scratch[T any] struct{ pool sync.Pool }
+
+// take returns n elements with any content, and the handle that put gives back.
+func (s *scratch[T]) take(n int) *[]T {
+	p, _ := s.pool.Get().(*[]T)
+	if p == nil {
+		p = new([]T)
+	}
+	if cap(*p) < n {
+		*p = make([]T, n)
+	}
+	*p = (*p)[:n]
+	return p
+}
+
+func (s *scratch[T]) put(p *[]T) { s.pool.Put(p) }
+
+// parallel runs f over [0, n) in up to threads pieces of at least grain. f must not panic and must not fail.
+func parallel(threads, n, grain int, f func(lo, hi int)) {
+	pieces := min(threads, n/max(grain, 1))
+	if pieces < 2 {
+		f(0, n)
+		return
+	}
+	var wg sync.WaitGroup
+	for p := 1; p < pieces; p++ {
+		lo, hi := n*p/pieces, n*(p+1)/pieces
+		wg.Go(func() { f(lo, hi) })
+	}
+	f(0, n/pieces)
+	wg.Wait()
+}

@@ -1,0 +1,126 @@
+package op
+
+import (
+	"context"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// TestCases runs every operator's own cases: values, and that the inferred types hold, with and without known shapes.
+func TestCases(t *testing.T) {
+	for _, s := range All() {
+		if len(s.Cases) == 0 && s.Domain != Private {
+			t.Logf("%s since %d has no cases", s.Name, s.Since)
+		}
+		for i := range s.Cases {
+			c := &s.Cases[i]
+			t.Run(s.Name+"/"+c.Name, func(t *testing.T) {
+				if got := Lookup(s.Domain, s.Name, s.Version(c)); got != s {
+					t.Fatalf("opset %d is another entry", s.Version(c))
+				}
+				for _, know := range []string{"all", "types", "nothing"} {
+					runCase(t, s, c, know)
+				}
+			})
+		}
+	}
+}
+
+// siteOf describes the inputs of a case: all that is known, only types with their rank, or only element types.
+func siteOf(s *Spec, c *Case, know string) *Site {
+	site := &Site{Opset: s.Version(c), Threads: 2}
+	for _, in := range c.In {
+		var typ tensor.Type
+		var constant *tensor.Tensor
+		if in != nil {
+			switch know {
+			case "all":
+				typ, constant = in.Type(), in
+			case "types":
+				typ = in.Type()
+				for k := range typ.Dims {
+					typ.Dims[k].Size = tensor.Free
+				}
+			default:
+				typ = unranked(in.DType())
+			}
+		}
+		site.Types, site.Constant = append(site.Types, typ), append(site.Constant, constant)
+	}
+	return site
+}
+
+func runCase(t *testing.T, s *Spec, c *Case, know string) {
+	t.Helper()
+	n, site := s.Node(c), siteOf(s, c, know)
+	out, types, err := evaluate(s, n, site, c.In)
+	if c.Err != "" {
+		if err == nil || !strings.Contains(err.Error(), c.Err) {
+			t.Fatalf("%s: error %v does not say %q", know, err, c.Err)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", know, err)
+	}
+	for k, want := range c.Out {
+		if !types[k].Accepts(out[k].DType(), out[k].Shape()) {
+			t.Errorf("%s: inferred %v, got %v", know, types[k], out[k].Type())
+		}
+		if want != nil {
+			if diff := Differ(out[k], want, c.Tol); diff != "" {
+				t.Errorf("%s: output %d: %s", know, k, diff)
+			}
+		}
+	}
+}
+
+func evaluate(s *Spec, n *graph.Node, site *Site, in []*tensor.Tensor) (out []*tensor.Tensor, types []tensor.Type, err error) {
+	if err := s.Check(n); err != nil {
+		return nil, nil, err
+	}
+	if types, err = s.Infer(n, site); err != nil {
+		return nil, nil, err
+	}
+	kernel, err := s.Compile(n, site)
+	if err != nil {
+		return nil, nil, err
+	}
+	for range n.Outputs {
+		out = append(out, new(tensor.Tensor))
+	}
+	return out, types, kernel(context.Background(), in, out)
+}
+
+// Differ says how got differs from want, "" where it does not.
+func Differ(got, want *tensor.Tensor, tol float64) string {
+	if tol == 0 {
+		tol = 1e-6
+	}
+	if got.DType() != want.DType() || shapeText(got.Shape()) != shapeText(want.Shape()) {
+		return "got " + got.Type().String() + ", want " + want.Type().String()
+	}
+	for i, s := range want.Str() {
+		if got.Str()[i] != s {
+			return "got " + got.Str()[i] + ", want " + s
+		}
+	}
+	if want.DType() == tensor.String {
+		return ""
+	}
+	a, b := tensor.New(tensor.Float64, want.Len()), tensor.New(tensor.Float64, want.Len())
+	if castInto(a, got) != nil || castInto(b, want) != nil {
+		return "not numbers"
+	}
+	for i, y := range tensor.Data[float64](b) {
+		x := tensor.Data[float64](a)[i]
+		if x != y && !(x != x && y != y) && !(math.Abs(x-y) <= tol+tol*math.Abs(y)) {
+			return "element " + itoa(int64(i)) + ": got " + formatFloat(x) + ", want " + formatFloat(y)
+		}
+	}
+	return ""
+}

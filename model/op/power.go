@@ -1,0 +1,152 @@
+package op
+
+import (
+	"context"
+	"math"
+
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// Pow: z = x^y with broadcasting; z has the type of x. https://onnx.ai/onnx/operators/onnx__Pow.html
+// Mod: z = x - y·floor(x/y) for integers (the sign of y), fmod=1: x - y·trunc(x/y) (the sign of x).
+// https://onnx.ai/onnx/operators/onnx__Mod.html
+func init() {
+	register(&Spec{Name: "Pow", Since: 7, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferPow, Compile: compilePow, Grad: gradPow, Cases: []Case{
+		{In: in(f64v(1, 2, 3), f64v(4, -1, .5)), Out: in(f64v(1, .5, math.Sqrt(3)))},
+		{Name: "square", In: in(f64v(1, 2, 3), f64s(nil, 2)), Out: in(f64v(1, 4, 9))},
+		{Name: "integers", In: in(i64v(2, -3, 3037000500), i64v(62, 3, 1)), Out: in(i64v(1<<62, -27, 3037000500))},
+		{Name: "mixed", In: in(f32v(2, 3), i64v(3, 2)), Out: in(f32v(8, 9))},
+	}})
+	register(&Spec{Name: "Mod", Since: 10, Attrs: []string{"fmod"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: broadcastInfer(tensor.Undefined, signed...), Compile: compileMod, Cases: []Case{
+		{In: in(i64v(-4, 7, 5, 4, -7, 8), i64v(2, -3, 8, -2, 3, 5)), Out: in(i64v(0, -2, 5, 0, 2, 3))},
+		{Name: "fmod", Attrs: []graph.Attr{graph.IntAttr("fmod", 1)}, In: in(f64v(-4.5, 7.5), f64v(2, -3)), Out: in(f64v(-.5, 1.5))},
+		{Name: "floats without fmod", In: in(f64v(1), f64v(2)), Err: "fmod"},
+		{Name: "by zero", In: in(i64v(1), i64v(0)), Out: in(i64v(0))},
+	}})
+}
+
+func inferPow(n *graph.Node, site *Site) ([]tensor.Type, error) {
+	for _, t := range site.Types {
+		if err := oneOf(n, t, signed...); err != nil {
+			return nil, err
+		}
+	}
+	t, err := broadcastTypes(n, site.Types[0].DType, site.Types...)
+	return []tensor.Type{t}, err
+}
+
+// compilePow computes in the type of x.
+func compilePow(n *graph.Node, site *Site) (Kernel, error) {
+	x, y := site.Types[0].DType, site.Types[1].DType
+	pow := arithmetic("Pow", powRun[float32], powRun[float64], powInt[int32], powInt[int64])
+	if x == y {
+		return pow(n, site)
+	}
+	// Mixed types go through float64, which holds every int32 and float32 exactly.
+	return mixedPow(x)
+}
+
+func powRun[T float](dst, a, b []T) {
+	if len(b) == 1 && b[0] == 2 {
+		mul(dst, a, a)
+		return
+	}
+	zip(func(x, y T) T { return T(math.Pow(float64(x), float64(y))) })(dst, a, b)
+}
+
+func powInt[T int32 | int64](dst, a, b []T) { zip(intPower[T])(dst, a, b) }
+
+// intPower squares and multiplies; a negative exponent gives the truncated fraction.
+func intPower[T int32 | int64](x, y T) T {
+	if y < 0 {
+		switch x {
+		case 1:
+			return 1
+		case -1:
+			return 1 - 2*(y&1)
+		}
+		return 0
+	}
+	r := T(1)
+	for ; y > 0; y >>= 1 {
+		if y&1 == 1 {
+			r *= x
+		}
+		x *= x
+	}
+	return r
+}
+
+// dx = dz·y·x^(y-1), dy = dz·z·ln x, the latter 0 where x <= 0 (there x^y is no smooth function of y).
+func gradPow(b *graph.Builder, n *graph.Node, dz []graph.Value) ([]graph.Value, error) {
+	x, y, z := n.Inputs[0], b.Op("CastLike", n.Inputs[1], n.Inputs[0]), n.Outputs[0]
+	zero := scalarLike(b, 0, x)
+	dx := b.Op("Mul", dz[0], b.Op("Mul", y, b.Op("Pow", x, b.Op("Sub", y, scalarLike(b, 1, x)))))
+	positive := b.Op("Greater", x, zero)
+	log := b.Op("Where", positive, b.Op("Log", b.Op("Where", positive, x, scalarLike(b, 1, x))), zero)
+	return []graph.Value{dx, b.Op("Mul", dz[0], b.Op("Mul", z, log))}, nil
+}
+
+func compileMod(n *graph.Node, site *Site) (Kernel, error) {
+	if err := kind(n, "fmod", graph.AttrInt); err != nil {
+		return nil, err
+	}
+	d := site.Types[0].DType
+	if n.Int("fmod", 0) == 1 {
+		return arithmetic("Mod", fmod[float32], fmod[float64], remInt[int32], remInt[int64])(n, site)
+	}
+	if d == tensor.Float32 || d == tensor.Float64 {
+		return nil, bad(n, "floats need fmod=1")
+	}
+	return arithmetic("Mod", nil, nil, modInt[int32], modInt[int64])(n, site)
+}
+
+func fmod[T float](dst, a, b []T) {
+	zip(func(x, y T) T { return T(math.Mod(float64(x), float64(y))) })(dst, a, b)
+}
+
+func remInt[T int32 | int64](dst, a, b []T) {
+	zip(func(x, y T) T {
+		if y == 0 {
+			return 0
+		}
+		return x % y
+	})(dst, a, b)
+}
+
+func modInt[T int32 | int64](dst, a, b []T) {
+	zip(func(x, y T) T {
+		if y == 0 {
+			return 0
+		}
+		r := x % y
+		if r != 0 && r < 0 != (y < 0) {
+			r += y
+		}
+		return r
+	})(dst, a, b)
+}
+
+// mixedPow computes x^y in float64 and gives the result the type of x.
+func mixedPow(x tensor.DType) (Kernel, error) {
+	pow := binaryKernel("Pow", tensor.Data[float64], tensor.Data[float64], tensor.Float64, powRun[float64])
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		var wide [3]tensor.Tensor
+		for i, t := range in {
+			if err := Reset(ctx, &wide[i], tensor.Float64, t.Shape()...); err != nil {
+				return err
+			}
+			if err := castInto(&wide[i], t); err != nil {
+				return err
+			}
+		}
+		if err := pow(ctx, []*tensor.Tensor{&wide[0], &wide[1]}, []*tensor.Tensor{&wide[2]}); err != nil {
+			return err
+		}
+		if err := Reset(ctx, out[0], x, wide[2].Shape()...); err != nil {
+			return err
+		}
+		return castInto(out[0], &wide[2])
+	}, nil
+}

@@ -1,0 +1,262 @@
+package op
+
+import (
+	"context"
+	"math"
+
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// ReduceSum, ReduceMean, ReduceMax, ReduceMin: y = sum (mean, greatest, least) of x over axes, all by default. The axes are an input
+// from opset 13 (ReduceSum) or 18 (the others) on, an attribute before. Over nothing the sum is 0, the greatest -∞.
+// https://onnx.ai/onnx/operators/onnx__ReduceSum.html and so on.
+func init() {
+	six := f64s([]int{2, 3}, 1, 2, 3, 4, 5, 7)
+	keep := graph.IntAttr("keepdims", 0)
+	axes := func(v ...int64) graph.Attr { return graph.IntsAttr("axes", v...) }
+	family := func(name string, inputFrom int64, types []tensor.DType, compile compileFunc, grad gradFunc, newer, older []Case) {
+		register(&Spec{Name: name, Since: inputFrom, Attrs: []string{"keepdims", "noop_with_empty_axes"}, In: Arity{1, 2}, Out: Arity{1, 1},
+			Infer: inferReduce(types), Compile: compile, Grad: grad, Cases: newer})
+		register(&Spec{Name: name, Since: 1, Attrs: []string{"keepdims", "axes"}, In: Arity{1, 1}, Out: Arity{1, 1},
+			Infer: inferReduce(types), Compile: compile, Grad: grad, Cases: older})
+	}
+	family("ReduceSum", 13, signed, reducing(sumOf[float32], sumOf[float64], sumOf[int32], sumOf[int64]), gradReduceSum, []Case{
+		{In: in(six, i64v(1)), Out: in(f64s([]int{2, 1}, 6, 16))},
+		{Name: "drop", Attrs: []graph.Attr{keep}, In: in(six, i64v(-2)), Out: in(f64v(5, 7, 10))},
+		{Name: "all", In: in(six), Out: in(f64s([]int{1, 1}, 22))},
+		{Name: "all, scalar", Attrs: []graph.Attr{keep}, In: in(six, i64s([]int{0})), Out: in(f64s(nil, 22))},
+		{Name: "no-op", Attrs: []graph.Attr{graph.IntAttr("noop_with_empty_axes", 1)}, In: in(f64v(1, 2)), Out: in(f64v(1, 2))},
+		{Name: "outer and inner", Attrs: []graph.Attr{keep}, In: in(f64s([]int{2, 2, 2}, 1, 2, 3, 4, 5, 6, 7, 8), i64v(0, 2)), Out: in(f64v(14, 22))},
+		{Name: "nothing", In: in(f64s([]int{2, 0}), i64v(1)), Out: in(f64s([]int{2, 1}, 0, 0))},
+		{Name: "outside", In: in(six, i64v(2)), Err: "axis 2"},
+	}, []Case{{Opset: 11, Attrs: []graph.Attr{axes(1)}, In: in(six), Out: in(f64s([]int{2, 1}, 6, 16)), NoGrad: true}})
+	family("ReduceMean", 18, floats, reducing(meanOf[float32], meanOf[float64], nil, nil), gradReduceMean,
+		[]Case{{Opset: 18, In: in(six, i64v(1)), Out: in(f64s([]int{2, 1}, 2, 16./3))}},
+		[]Case{{Attrs: []graph.Attr{axes(1), keep}, In: in(six), Out: in(f64v(2, 16./3))}, {Name: "all", In: in(six), Out: in(f64s([]int{1, 1}, 22./6))}})
+	family("ReduceMax", 18, signed, reducing(maxOf[float32](float32(math.Inf(-1))), maxOf[float64](math.Inf(-1)), maxOf[int32](math.MinInt32), maxOf[int64](math.MinInt64)), gradReduceExtreme,
+		[]Case{{Opset: 18, In: in(six, i64v(0)), Out: in(f64s([]int{1, 3}, 4, 5, 7))}},
+		[]Case{{Attrs: []graph.Attr{axes(-1)}, In: in(six), Out: in(f64s([]int{2, 1}, 3, 7))}, {Name: "ints", In: in(i64v(1, 5, 2)), Out: in(i64v(5))}})
+	family("ReduceMin", 18, signed, reducing(minOf[float32](float32(math.Inf(1))), minOf[float64](math.Inf(1)), minOf[int32](math.MaxInt32), minOf[int64](math.MaxInt64)), gradReduceExtreme,
+		[]Case{{Opset: 18, In: in(six, i64v(0)), Out: in(f64s([]int{1, 3}, 1, 2, 3))}},
+		[]Case{{Attrs: []graph.Attr{axes(-1)}, In: in(six), Out: in(f64s([]int{2, 1}, 1, 4))}})
+}
+
+// inferReduce gives the reduced shape where rank and axes are known.
+func inferReduce(types []tensor.DType) func(*graph.Node, *Site) ([]tensor.Type, error) {
+	return func(n *graph.Node, site *Site) ([]tensor.Type, error) {
+		t := site.Types[0]
+		if err := oneOf(n, t, types...); err != nil {
+			return nil, err
+		}
+		if err := kinds(n, graph.AttrInt, "keepdims", "noop_with_empty_axes"); err != nil {
+			return nil, err
+		}
+		if err := checkAxes(n, site); err != nil {
+			return nil, err
+		}
+		axes, _, ok := axesOf(n, site)
+		if t.Unranked || !ok {
+			return []tensor.Type{unranked(t.DType)}, nil
+		}
+		set, err := reduced(n, axes, len(t.Dims))
+		if err != nil {
+			return nil, err
+		}
+		dims := []tensor.Dim{}
+		for i, d := range t.Dims {
+			if !set[i] {
+				dims = append(dims, d)
+			} else if n.Int("keepdims", 1) != 0 {
+				dims = append(dims, tensor.Dim{Size: 1})
+			}
+		}
+		return []tensor.Type{{DType: t.DType, Dims: dims}}, nil
+	}
+}
+
+// reduced tells which dimensions a node reduces.
+func reduced(n *graph.Node, axes []int64, rank int) ([MaxRank]bool, error) {
+	set, err := marks(n.Op, axes, rank)
+	if len(axes) == 0 && n.Int("noop_with_empty_axes", 0) == 0 {
+		for i := range rank {
+			set[i] = true
+		}
+	}
+	return set, err
+}
+
+// reduction adds src, which goes to one element when len(dst) is 1 and element by element otherwise; finish gets the number of elements
+// that went into each.
+type reduction[T any] struct {
+	start  T
+	take   func(dst, src []T)
+	finish func(dst []T, count int)
+}
+
+func reducing(f32 func() reduction[float32], f64 func() reduction[float64], i32 func() reduction[int32], i64 func() reduction[int64]) compileFunc {
+	return func(n *graph.Node, site *Site) (Kernel, error) {
+		switch d := site.Types[0].DType; d {
+		case tensor.Float32:
+			return reduceKernel(n, site, tensor.Data[float32], f32()), nil
+		case tensor.Float64:
+			return reduceKernel(n, site, tensor.Data[float64], f64()), nil
+		case tensor.Int32:
+			return reduceKernel(n, site, tensor.Data[int32], i32()), nil
+		case tensor.Int64:
+			return reduceKernel(n, site, tensor.Data[int64], i64()), nil
+		default:
+			return nil, refuse(n, d)
+		}
+	}
+}
+
+func reduceKernel[T number](n *graph.Node, site *Site, data lane[T], r reduction[T]) Kernel {
+	fixedAxes, _, _ := axesOf(n, site)
+	keep := n.Int("keepdims", 1) != 0
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		axes := fixedAxes
+		if len(in) > 1 && in[1] != nil {
+			axes = in[1].I64()
+		}
+		shape := in[0].Shape()
+		set, err := reduced(n, axes, len(shape))
+		if err != nil {
+			return err
+		}
+		var sb [MaxRank]int
+		to := sb[:0]
+		count, width, step := 1, 1, 1
+		var g grid // operand 0 is the result, operand 1 the input
+		for i := len(shape) - 1; i >= 0; i-- {
+			if shape[i] != 1 {
+				s := [3]int{width, step}
+				if set[i] {
+					s[0] = 0
+				}
+				g.push(shape[i], s)
+			}
+			step *= shape[i]
+			if set[i] {
+				count *= shape[i]
+			} else {
+				width *= shape[i]
+			}
+		}
+		g.finish()
+		for i, d := range shape {
+			if !set[i] {
+				to = append(to, d)
+			} else if keep {
+				to = append(to, 1)
+			}
+		}
+		if err := Reset(ctx, out[0], in[0].DType(), to...); err != nil {
+			return err
+		}
+		dst, src := data(out[0]), data(in[0])
+		fill(dst, r.start)
+		w := runLength(g.unit[0], g.inner)
+		g.each(func(_ int, o [3]int) { r.take(dst[o[0]:o[0]+w], src[o[1]:o[1]+g.inner]) })
+		if r.finish != nil {
+			r.finish(dst, count)
+		}
+		return nil
+	}
+}
+
+func sumOf[T number]() reduction[T] {
+	return reduction[T]{take: func(dst, src []T) {
+		if len(dst) == 1 {
+			var s0, s1, s2, s3 T // four sums: shorter chains, and less rounding
+			i := 0
+			for ; i+4 <= len(src); i += 4 {
+				s0, s1, s2, s3 = s0+src[i], s1+src[i+1], s2+src[i+2], s3+src[i+3]
+			}
+			for ; i < len(src); i++ {
+				s0 += src[i]
+			}
+			dst[0] += (s0 + s1) + (s2 + s3)
+			return
+		}
+		for i, x := range src[:len(dst)] {
+			dst[i] += x
+		}
+	}}
+}
+
+func meanOf[T float]() reduction[T] {
+	r := sumOf[T]()
+	r.finish = func(dst []T, count int) {
+		for i := range dst {
+			dst[i] /= T(count)
+		}
+	}
+	return r
+}
+
+func extremeOf[T number](start T, better func(x, y T) T) func() reduction[T] {
+	return func() reduction[T] {
+		return reduction[T]{start: start, take: func(dst, src []T) {
+			if len(dst) == 1 {
+				best := dst[0]
+				for _, x := range src {
+					best = better(best, x)
+				}
+				dst[0] = best
+				return
+			}
+			for i, x := range src[:len(dst)] {
+				dst[i] = better(dst[i], x)
+			}
+		}}
+	}
+}
+
+func maxOf[T number](start T) func() reduction[T] {
+	return extremeOf(start, func(x, y T) T { return max(x, y) })
+}
+
+func minOf[T number](start T) func() reduction[T] {
+	return extremeOf(start, func(x, y T) T { return min(x, y) })
+}
+
+// spreadBack gives v, a reduction of the node's input, the rank of the input.
+func spreadBack(b *graph.Builder, n *graph.Node, v graph.Value) graph.Value {
+	if n.Int("keepdims", 1) != 0 {
+		return v
+	}
+	axes := n.In(1)
+	if a := n.Attr("axes"); a != nil && len(a.Ints) > 0 {
+		axes = b.Ints("axes", a.Ints)
+	}
+	if axes == "" || n.Int("noop_with_empty_axes", 0) != 0 && n.In(1) == "" {
+		return v // a scalar, or nothing was reduced: broadcasts as it is
+	}
+	return b.Node(Private, "Restore", []graph.Value{v, n.Inputs[0], axes}, 1, graph.IntAttr("noop_with_empty_axes", n.Int("noop_with_empty_axes", 0)))[0]
+}
+
+// withInputs pads gradients to the number of inputs.
+func withInputs(n *graph.Node, dx graph.Value) []graph.Value {
+	out := make([]graph.Value, len(n.Inputs))
+	out[0] = dx
+	return out
+}
+
+// dx = dy for each element that was summed.
+func gradReduceSum(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
+	return withInputs(n, b.Op("Expand", spreadBack(b, n, dy[0]), b.Op("Shape", n.Inputs[0]))), nil
+}
+
+// dx = dy/count, where count = size x / size y.
+func gradReduceMean(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
+	count := b.Op("Div", b.Op("Size", n.Inputs[0]), b.Op("Size", n.Outputs[0]))
+	d := b.Op("Div", dy[0], b.Op("CastLike", count, dy[0]))
+	return withInputs(n, b.Op("Expand", spreadBack(b, n, d), b.Op("Shape", n.Inputs[0]))), nil
+}
+
+// dx = dy where x = y.
+func gradReduceExtreme(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
+	hit := b.Op("Equal", n.Inputs[0], spreadBack(b, n, n.Outputs[0]))
+	return withInputs(n, b.Op("Where", hit, spreadBack(b, n, dy[0]), scalarLike(b, 0, dy[0]))), nil
+}
