@@ -13,3 +13,7 @@ func TestRuntime(t *testing.T) {
 	fittest.Golden(t, "logistic_three", linear.Logistic{}, fittest.Classes(t, "iris"))
 	fittest.Golden(t, "logistic_offset", linear.Logistic{}, fittest.Classes(t, "penguins")) // its years need centring in front
 }
+
+func TestRidge(t *testing.T) { fittest.Suite(t, linear.Ridge{}, fittest.Learner{Numbers: true}) }
+
+func TestLogistic(t *testing.T) { fittest.Suite(t, linear.Logistic{}, fittest.Learner{Classes: true}) }
