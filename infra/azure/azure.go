@@ -118,7 +118,7 @@ func (s *Store) Open(ctx context.Context, key string, offset, n int64) (io.ReadC
 	if err != nil {
 		return nil, bucket.Object{}, s.fault(ctx, err, key)
 	}
-	object := bucket.Object{Key: key, Size: value(out.ContentLength), ETag: string(value(out.ETag)), Modified: value(out.LastModified)}
+	object := bucket.Object{Key: key, Size: value(out.ContentLength), ETag: etag(out.ETag), Modified: value(out.LastModified)}
 	if total := value(out.ContentRange); total != "" {
 		if _, err := fmt.Sscan(total[strings.LastIndexByte(total, '/')+1:], &object.Size); err != nil {
 			out.Body.Close()
@@ -133,7 +133,7 @@ func (s *Store) stat(ctx context.Context, key string) (bucket.Object, error) {
 	if err != nil {
 		return bucket.Object{}, s.fault(ctx, err, key)
 	}
-	return bucket.Object{Key: key, Size: value(out.ContentLength), ETag: string(value(out.ETag)), Modified: value(out.LastModified)}, nil
+	return bucket.Object{Key: key, Size: value(out.ContentLength), ETag: etag(out.ETag), Modified: value(out.LastModified)}, nil
 }
 
 // Put implements bucket.Bucket. Up to 8 MiB go in one request, more in blocks that a last request makes an object.
@@ -159,7 +159,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, opt bucket.Put
 	object := bucket.Object{Key: key, Modified: time.Now()}
 	if err == io.EOF {
 		out, err := target.Upload(ctx, body(data), &blockblob.UploadOptions{AccessConditions: conditions, HTTPHeaders: headers})
-		object.Size, object.ETag = in.Size(), string(value(out.ETag))
+		object.Size, object.ETag = in.Size(), etag(out.ETag)
 		return object, s.fault(ctx, err, key)
 	}
 	ids, err := s.stage(ctx, target, key, data, in)
@@ -170,7 +170,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, opt bucket.Put
 	if err != nil {
 		return bucket.Object{}, s.settle(ctx, err, key, opt)
 	}
-	object.Size, object.ETag = in.Size(), string(value(out.ETag))
+	object.Size, object.ETag = in.Size(), etag(out.ETag)
 	return object, nil
 }
 
@@ -252,7 +252,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[bucket.Object
 					continue
 				}
 				p := item.Properties
-				object := bucket.Object{Key: key, Size: value(p.ContentLength), ETag: string(value(p.ETag)), Modified: value(p.LastModified)}
+				object := bucket.Object{Key: key, Size: value(p.ContentLength), ETag: etag(p.ETag), Modified: value(p.LastModified)}
 				if !yield(object, nil) {
 					return
 				}
@@ -284,6 +284,9 @@ func (s *Store) URL(ctx context.Context, key, method string, ttl time.Duration) 
 	}
 	return signed, nil
 }
+
+// etag leaves out the quotes, which answers have and lists have not.
+func etag(tag *azcore.ETag) string { return strings.Trim(string(value(tag)), `"`) }
 
 func value[T any](p *T) (zero T) {
 	if p == nil {

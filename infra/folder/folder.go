@@ -189,7 +189,7 @@ func (f *Folder) Put(ctx context.Context, key string, r io.Reader, opt bucket.Pu
 		return bucket.Object{}, err
 	}
 	if opt.IfAbsent { // spares the writing; the link below decides
-		if _, err := root.Lstat(key); err == nil {
+		if info, err := root.Lstat(key); err == nil && !info.IsDir() {
 			return bucket.Object{}, bucket.Exists(key)
 		}
 	}
@@ -237,6 +237,12 @@ func write(ctx context.Context, root *os.Root, name string, r io.Reader) (fs.Fil
 
 // place brings a file to its key and syncs the folders that changed.
 func (f *Folder) place(root *os.Root, key string, move func() error) error {
+	if exact, err := f.exact(root, key); err != nil {
+		return err
+	} else if !exact {
+		return fault.New(fault.Conflict, "another object differs only in upper and lower case").At(key).
+			Try("this file system cannot keep both; choose another name")
+	}
 	folders := parents(key)
 	fresh := len(folders) - 1 // the first folder to sync: the one above the first that is new
 	for i := len(folders) - 1; i > 0; i-- {
@@ -247,12 +253,6 @@ func (f *Folder) place(root *os.Root, key string, move func() error) error {
 	}
 	if err := root.MkdirAll(folders[len(folders)-1], 0o777); err != nil {
 		return f.blocked(err, key)
-	}
-	if exact, err := f.exact(root, key); err != nil {
-		return err
-	} else if !exact {
-		return fault.New(fault.Conflict, "another object differs only in upper and lower case").At(key).
-			Try("this file system cannot keep both; choose another name")
 	}
 	err := move()
 	if err != nil && isDir(root, key) && root.Remove(key) == nil { // an empty folder that was left over
