@@ -1,0 +1,335 @@
+//go:build !js
+
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/pipeline/table"
+)
+
+// parquetFile decodes Apache Parquet. Groups are flattened to a.b, lists and maps are refused. Integers, floats and
+// decimals are numbers; strings, enums, UUIDs and booleans texts; dates, times and timestamps ISO 8601 texts.
+type parquetFile struct {
+	in     *input
+	o      *Options
+	leaves []leaf
+	pool   batchPool
+}
+
+// leaf is a column of the file.
+type leaf struct {
+	name string
+	parquetType
+}
+
+// parquetRows is how many rows are read of each column in turn.
+const parquetRows = 1 << 14
+
+func newParquet(in *input, o *Options) decoder { return &parquetFile{in: in, o: o} }
+
+// guard turns a panic of the library into an error: it has no other word for some damaged files.
+func (f *parquetFile) guard(err *error) {
+	if r := recover(); r != nil {
+		*err = f.damaged(fmt.Errorf("%v", r))
+	}
+}
+
+func (f *parquetFile) damaged(cause error) error {
+	var known *fault.Error
+	if errors.As(cause, &known) {
+		return cause
+	}
+	return fault.New(fault.BadData, "the Parquet file is damaged or cut off").At(f.in.name).Because(cause).Try("copy or write the file again")
+}
+
+// with opens the file for the time of a call.
+func (f *parquetFile) with(ctx context.Context, do func(*parquet.File) error) (err error) {
+	at, size, done, err := f.in.random(ctx, f.o)
+	if err != nil {
+		return err
+	}
+	defer done()
+	defer f.guard(&err)
+	if size > f.o.MaxBytes {
+		return fault.New(fault.TooLarge, "more than "+strconv.FormatInt(f.o.MaxBytes, 10)+" bytes of data").At(f.in.name).
+			Try("split the file, or raise the limit on bytes")
+	}
+	file, err := parquet.OpenFile(at, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return f.damaged(err)
+	}
+	if err := f.plausible(file, size); err != nil {
+		return err
+	}
+	return do(file)
+}
+
+// plausible refuses sizes that the file cannot have, before anything is made as large as they say.
+func (f *parquetFile) plausible(file *parquet.File, size int64) error {
+	var total int64
+	for _, g := range file.Metadata().RowGroups {
+		if g.NumRows < 0 || g.NumRows > file.NumRows() {
+			return f.damaged(errors.New("a row group has more rows than the file"))
+		}
+		for i := range g.Columns {
+			m := &g.Columns[i].MetaData
+			if m.TotalCompressedSize < 0 || m.TotalCompressedSize > size || m.TotalUncompressedSize < 0 || m.NumValues < 0 {
+				return f.damaged(errors.New("a column is larger than the file"))
+			}
+			if total += m.TotalUncompressedSize; total > f.o.MaxBytes {
+				return fault.New(fault.TooLarge, "more than "+strconv.FormatInt(f.o.MaxBytes, 10)+" bytes of data").At(f.in.name).
+					Try("split the file, or raise the limit on bytes")
+			}
+		}
+	}
+	return nil
+}
+
+func (f *parquetFile) heading(ctx context.Context) (*heading, error) {
+	h := &heading{size: f.in.size}
+	err := f.with(ctx, func(file *parquet.File) error {
+		seen := map[string]bool{}
+		return f.walk(file.Root(), "", func(c *parquet.Column, name string) error {
+			if len(f.leaves) == f.o.MaxColumns {
+				return fault.New(fault.TooLarge, "more than "+strconv.Itoa(f.o.MaxColumns)+" columns").At(f.in.name).Try("raise the limit on columns")
+			}
+			if name == "" || seen[name] {
+				return fault.New(fault.BadData, "two columns are named "+strconv.Quote(name)).At(f.in.name).Try("give each column a name of its own")
+			}
+			seen[name] = true
+			t, why := typeOf(c)
+			if why != "" && f.wanted(name) {
+				return fault.New(fault.Unsupported, "column "+strconv.Quote(name)+" is "+why+", which is not read").At(f.in.name).
+					Try("leave the column out, or write it as text or numbers")
+			}
+			f.leaves = append(f.leaves, leaf{name, t})
+			h.names = append(h.names, name)
+			kind := table.Text
+			if t.number != nil {
+				kind = table.Number
+			}
+			h.kinds = append(h.kinds, kind)
+			h.settled = append(h.settled, kind == table.Text || !t.wide)
+			return nil
+		})
+	})
+	return h, err
+}
+
+func (f *parquetFile) wanted(name string) bool {
+	if f.o.Columns == nil {
+		return true
+	}
+	for _, n := range f.o.Columns {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// walk visits the leaf columns below c.
+func (f *parquetFile) walk(c *parquet.Column, prefix string, visit func(*parquet.Column, string) error) error {
+	for _, child := range c.Columns() {
+		name := prefix + child.Name()
+		if strings.Count(name, ".") > maxDepth {
+			return f.damaged(errors.New("groups are nested too deep"))
+		}
+		if child.Repeated() || child.MaxRepetitionLevel() > 0 {
+			if !f.wanted(name) && f.o.Columns != nil {
+				return fault.New(fault.Unsupported, "the file holds lists or maps ("+strconv.Quote(name)+")").At(f.in.name).Try("write the file without them")
+			}
+			return fault.New(fault.Unsupported, "column "+strconv.Quote(name)+" is a list or map, which is not read").At(f.in.name).
+				Try("give each element a column of its own, or leave the column out")
+		}
+		var err error
+		if child.Leaf() {
+			err = visit(child, name)
+		} else {
+			err = f.walk(child, name+".", visit)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *parquetFile) pass(ctx context.Context, modes []mode, strict []bool, visit func(*batch) error) error {
+	return f.with(ctx, func(file *parquet.File) error {
+		if len(file.Schema().Columns()) != len(f.leaves) {
+			return changed(f.in.name)
+		}
+		first, groups := 1, file.RowGroups()
+		for _, g := range groups {
+			p := &groupReader{f: f, group: g, modes: modes, strict: strict, row: first, bytes: f.in.size / int64(len(groups))}
+			err := p.read(ctx, visit)
+			p.close()
+			if err != nil {
+				return err
+			}
+			first += int(g.NumRows())
+		}
+		return nil
+	})
+}
+
+func (f *parquetFile) recycle(b *batch) { f.pool.put(b) }
+
+// groupReader reads one row group, a batch of rows of each column in turn.
+type groupReader struct {
+	f      *parquetFile
+	group  parquet.RowGroup
+	modes  []mode
+	strict []bool
+	row    int   // of the file, from 1, that comes next
+	bytes  int64 // of the file, about, that the group takes
+	pages  []pageReader
+	buf    []byte
+}
+
+// pageReader walks the values of one column.
+type pageReader struct {
+	pages  parquet.Pages
+	page   parquet.Page
+	values parquet.ValueReader
+	room   [256]parquet.Value
+}
+
+func (g *groupReader) close() {
+	for i := range g.pages {
+		if p := &g.pages[i]; p.pages != nil {
+			parquet.Release(p.page)
+			p.pages.Close()
+		}
+	}
+}
+
+func (g *groupReader) read(ctx context.Context, visit func(*batch) error) error {
+	g.pages = make([]pageReader, len(g.modes))
+	for i, c := range g.group.ColumnChunks() {
+		if g.modes[i] != ignore {
+			g.pages[i].pages = c.Pages()
+		}
+	}
+	total := g.group.NumRows()
+	for left := total; left > 0; {
+		if err := ctx.Err(); err != nil {
+			return canceled(err)
+		}
+		rows := int(min(left, parquetRows))
+		b := g.f.pool.get(g.modes, rows)
+		b.rows, b.bytes = rows, int(g.bytes*int64(rows)/total)
+		for c := range g.modes {
+			if g.modes[c] == ignore {
+				continue
+			}
+			if err := g.column(c, rows, &b.cols[c]); err != nil {
+				return err
+			}
+		}
+		g.row += rows
+		left -= int64(rows)
+		if err := visit(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// column reads `rows` values of a column, one a row.
+func (g *groupReader) column(c, rows int, to *vector) error {
+	p, l := &g.pages[c], &g.f.leaves[c]
+	for done := 0; done < rows; {
+		if p.values == nil {
+			page, err := p.pages.ReadPage()
+			if err == io.EOF {
+				return g.f.damaged(errors.New("column " + strconv.Quote(l.name) + " has fewer rows than the file"))
+			}
+			if err != nil {
+				return g.f.damaged(err)
+			}
+			p.page, p.values = page, page.Values()
+		}
+		n, err := p.values.ReadValues(p.room[:min(rows-done, len(p.room))])
+		for i, v := range p.room[:n] {
+			if err := g.value(c, l, v, done+i, to); err != nil {
+				return err
+			}
+		}
+		done += n
+		if err == io.EOF {
+			parquet.Release(p.page)
+			p.page, p.values = nil, nil
+		} else if err != nil {
+			return g.f.damaged(err)
+		} else if n == 0 {
+			return g.f.damaged(errors.New("column " + strconv.Quote(l.name) + " does not go on"))
+		}
+	}
+	return nil
+}
+
+// value puts a value into row i of a batch.
+func (g *groupReader) value(c int, l *leaf, v parquet.Value, i int, to *vector) error {
+	m := g.modes[c]
+	if v.IsNull() {
+		if m == number {
+			to.numbers[i] = nan
+		} else if m == text {
+			to.codes[i] = -1
+		}
+		return nil
+	}
+	if m == text {
+		g.buf = l.text(v, g.buf[:0])
+		if len(g.buf) > g.f.o.MaxField {
+			return fault.New(fault.TooLarge, "a value of more than "+strconv.Itoa(g.f.o.MaxField)+" bytes").At(g.at(l, i)).Try("raise the limit on fields")
+		}
+		if !utf8.Valid(g.buf) {
+			return fault.New(fault.BadData, "the text is not UTF-8").At(g.at(l, i)).Try("write the column as UTF-8, or leave it out")
+		}
+		to.codes[i] = -1
+		if len(g.buf) > 0 {
+			to.codes[i], _ = to.set.code(g.buf)
+		}
+		return nil
+	}
+	x, ok := nan, false
+	if l.number != nil {
+		x, ok = l.number(v)
+	} else if g.buf = l.text(v, g.buf[:0]); len(g.buf) == 0 {
+		ok = true
+	} else {
+		x, ok = parseNumber(g.buf)
+	}
+	if !ok {
+		x = nan
+		if g.strict[c] {
+			return fault.New(fault.Invalid, strconv.Quote(string(l.text(v, nil)))+" is not a number").At(g.at(l, i)).
+				Try("correct the value, or read the column as text")
+		}
+		if to.wrong == nil {
+			to.wrong = &badLine{}
+		}
+	}
+	if m == number {
+		to.numbers[i] = x
+	}
+	return nil
+}
+
+// at names a place in the file.
+func (g *groupReader) at(l *leaf, i int) string {
+	return g.f.in.name + ": row " + strconv.Itoa(g.row+i) + ", column " + l.name
+}
