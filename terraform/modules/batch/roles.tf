@@ -82,11 +82,11 @@ resource "aws_iam_role_policy" "job" {
     Statement = concat(
       [
         {
-          Sid       = "FindObjects"
-          Effect    = "Allow"
-          Action    = ["s3:ListBucket"]
-          Resource  = [var.bucket_arn]
-          Condition = { StringLike = { "s3:prefix" = [for p in var.write_prefixes : "${p}*"] } }
+          # With a condition on prefixes S3 would answer 403 and not 404 for an object that is not there.
+          Sid      = "FindObjects"
+          Effect   = "Allow"
+          Action   = ["s3:ListBucket"]
+          Resource = [var.bucket_arn]
         },
         {
           Sid      = "UseObjects"

@@ -52,7 +52,7 @@ variable "bucket_arn" {
 variable "write_prefixes" {
   description = "Parts of the bucket that a job reads, writes and deletes: registry, blobs, datasets, inbox, quarantine."
   type        = list(string)
-  default     = ["blobs/", "datasets/", "inbox/", "jobs/", "models/", "quarantine/"]
+  default     = ["blobs/", "datasets/", "index/", "inbox/", "jobs/", "models/", "quarantine-blobs/", "quarantine/"]
   nullable    = false
 
   validation {

@@ -45,12 +45,11 @@ module "function" {
   statements = concat(
     [
       {
+        # Without it, or with a condition on prefixes, S3 answers 403 and not 404 for an object that is not there, and a
+        # store that refuses cannot be told from a log that has ended. It shows names, not contents.
         sid       = "FindModels"
         actions   = ["s3:ListBucket"]
         resources = [var.bucket_arn]
-        conditions = {
-          StringLike = { "s3:prefix" = [for p in var.read_prefixes : "${p}*"] }
-        }
       },
       {
         sid       = "ReadModels"

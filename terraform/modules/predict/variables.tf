@@ -43,7 +43,7 @@ variable "models" {
 variable "read_prefixes" {
   description = "Parts of the bucket that the function may read: where the registry and its blobs are."
   type        = list(string)
-  default     = ["models/", "blobs/"]
+  default     = ["blobs/", "index/", "models/", "quarantine-blobs/"]
   nullable    = false
 
   validation {

@@ -64,12 +64,10 @@ module "function" {
   statements = concat(
     [
       {
+        # With a condition on prefixes S3 would answer 403 and not 404 for an object that is not there.
         sid       = "FindObjects"
         actions   = ["s3:ListBucket"]
         resources = [var.bucket_arn]
-        conditions = {
-          StringLike = { "s3:prefix" = [for p in var.write_prefixes : "${p}*"] }
-        }
       },
       {
         sid       = "UseObjects"

@@ -43,7 +43,7 @@ variable "prefix" {
 variable "write_prefixes" {
   description = "Parts of the bucket that the function reads, writes and deletes: registry, blobs, datasets, inbox, quarantine."
   type        = list(string)
-  default     = ["blobs/", "datasets/", "inbox/", "jobs/", "models/", "quarantine/"]
+  default     = ["blobs/", "datasets/", "index/", "inbox/", "jobs/", "models/", "quarantine-blobs/", "quarantine/"]
   nullable    = false
 
   validation {
@@ -53,7 +53,7 @@ variable "write_prefixes" {
 }
 
 variable "margin" {
-  description = "How much worse than the champion, on the same holdout and in the metric's unit, a challenger may be and still be promoted."
+  description = "How much worse than the champion on the same holdout a challenger may be and still be promoted, as a share of the champion's score."
   type        = number
   default     = 0
   nullable    = false
