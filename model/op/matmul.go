@@ -73,21 +73,16 @@ func compileMatMul(n *graph.Node, site *Site) (Kernel, error) {
 	}
 }
 
-// product is the shape of one matrix product and of its batches.
-type product struct {
-	m, k, n int
-	batch   []int // shape of the batches, broadcast
-	a, b    []int // batch shapes of the operands
-	buf     [MaxRank]int
-}
+// product is the size of one matrix product: (m, k) times (k, n).
+type product struct{ m, k, n int }
 
-// productOf checks that a and b can be multiplied.
-func productOf(p *product, op string, a, b []int) (err error) {
+// productOf checks that a and b can be multiplied and appends the joint shape of their batches to batch.
+func productOf(op string, batch, a, b []int) (p product, _ []int, err error) {
 	ra, rb := len(a), len(b)
 	if ra == 0 || rb == 0 {
-		return misfit(op, "a scalar")
+		return p, nil, misfit(op, "a scalar")
 	}
-	p.m, p.k, p.n = 1, a[ra-1], 1
+	p = product{1, a[ra-1], 1}
 	if ra > 1 {
 		p.m = a[ra-2]
 	}
@@ -95,12 +90,14 @@ func productOf(p *product, op string, a, b []int) (err error) {
 		p.n = b[rb-1]
 	}
 	if b[max(rb-2, 0)] != p.k {
-		return misfit(op, "shapes do not fit: "+shapeText(a)+" and "+shapeText(b))
+		return p, nil, misfit(op, "shapes do not fit: "+shapeText(a)+" and "+shapeText(b))
 	}
-	p.a, p.b = a[:max(ra-2, 0)], b[:max(rb-2, 0)]
-	p.batch, err = broadcastShape(op, p.buf[:0], p.a, p.b)
-	return err
+	batch, err = broadcastShape(op, batch, batchOf(a), batchOf(b))
+	return p, batch, err
 }
+
+// batchOf is a shape without the two dimensions of a matrix.
+func batchOf(shape []int) []int { return shape[:max(len(shape)-2, 0)] }
 
 // matMulKernel packs b once when it is constant and a plain matrix.
 func matMulKernel[T kernel.Number](data lane[T], d tensor.DType, site *Site) Kernel {
@@ -112,12 +109,12 @@ func matMulKernel[T kernel.Number](data lane[T], d tensor.DType, site *Site) Ker
 	g := &gemm[T]{threads: site.Threads}
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		a, b := in[0], in[1]
-		var p product
-		if err := productOf(&p, "MatMul", a.Shape(), b.Shape()); err != nil {
+		var bb, buf [MaxRank]int
+		p, batch, err := productOf("MatMul", bb[:0], a.Shape(), b.Shape())
+		if err != nil {
 			return err
 		}
-		var buf [MaxRank]int
-		shape := append(buf[:0], p.batch...)
+		shape := append(buf[:0], batch...)
 		if a.Rank() > 1 {
 			shape = append(shape, p.m)
 		}
@@ -129,12 +126,12 @@ func matMulKernel[T kernel.Number](data lane[T], d tensor.DType, site *Site) Ker
 		}
 		x, y, z := data(a), data(b), data(out[0])
 		clear(z)
-		if len(p.b) == 0 && p.k > 0 { // one matrix on the right: all batches are rows of one product
+		if b.Rank() <= 2 && p.k > 0 { // one matrix on the right: all batches are rows of one product
 			g.run(len(z)/max(p.n, 1), p.k, p.n, x, p.k, false, y, p.n, false, packed, z)
 			return nil
 		}
 		var w grid
-		w.set(p.batch, p.a, p.b)
+		w.set(batch, batchOf(a.Shape()), batchOf(b.Shape()))
 		mk, kn, mn := p.m*p.k, p.k*p.n, p.m*p.n
 		w.each(func(at int, o [3]int) {
 			for i := range w.inner {
@@ -195,175 +192,4 @@ func (g *gemm[T]) spread(m, k, n int, a []T, lda int, packed *kernel.Packed[T], 
 // da = dy·bᵀ, db = aᵀ·dy, summed over the batches that were broadcast.
 func gradMatMul(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
 	return b.Node(Private, "MatMulGrad", []graph.Value{dy[0], n.Inputs[0], n.Inputs[1]}, 2), nil
-}
-
-// Gemm: y = alpha·A·B + beta·C; transA and transB transpose, C is broadcast to (m, n). https://onnx.ai/onnx/operators/onnx__Gemm.html
-func init() {
-	a, b := f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6), f64s([]int{3, 2}, 1, 0, 2, 1, 0, 3)
-	trans := func(name string) graph.Attr { return graph.IntAttr(name, 1) }
-	register(&Spec{Name: "Gemm", Since: 7, Attrs: []string{"alpha", "beta", "transA", "transB"}, In: Arity{2, 3}, Out: Arity{1, 1}, Infer: inferGemm, Compile: compileGemm, Grad: gradGemm, Cases: []Case{
-		{In: in(a, b, f64v(10, 20)), Out: in(f64s([]int{2, 2}, 15, 31, 24, 43))},
-		{Name: "no C", In: in(a, b), Out: in(f64s([]int{2, 2}, 5, 11, 14, 23))},
-		{Name: "scaled", Attrs: []graph.Attr{graph.FloatAttr("alpha", .5), graph.FloatAttr("beta", 2)}, In: in(a, b, f64s([]int{2, 1}, 1, 2)), Out: in(f64s([]int{2, 2}, 4.5, 7.5, 11, 15.5))},
-		{Name: "transA", Attrs: []graph.Attr{trans("transA"), graph.FloatAttr("alpha", 2)}, In: in(f64s([]int{3, 2}, 1, 4, 2, 5, 3, 6), b, f64s(nil, 1)), Out: in(f64s([]int{2, 2}, 11, 23, 29, 47))},
-		{Name: "transB", Attrs: []graph.Attr{trans("transB")}, In: in(a, f64s([]int{2, 3}, 1, 2, 0, 0, 1, 3)), Out: in(f64s([]int{2, 2}, 5, 11, 14, 23))},
-		{Name: "both", Attrs: []graph.Attr{trans("transA"), trans("transB")}, In: in(f64s([]int{3, 2}, 1, 4, 2, 5, 3, 6), f64s([]int{2, 3}, 1, 2, 0, 0, 1, 3), f64s([]int{1, 2}, 1, 2)), Out: in(f64s([]int{2, 2}, 6, 13, 15, 25))},
-		{Name: "misfit", In: in(a, a), Err: "shapes"},
-	}})
-}
-
-func inferGemm(n *graph.Node, site *Site) ([]tensor.Type, error) {
-	if err := kinds(n, graph.AttrInt, "transA", "transB"); err != nil {
-		return nil, err
-	}
-	if err := kinds(n, graph.AttrFloat, "alpha", "beta"); err != nil {
-		return nil, err
-	}
-	a, b := site.Types[0], site.Types[1]
-	if err := oneOf(n, a, signed...); err != nil {
-		return nil, err
-	}
-	if err := sameDType(n, site, 0); err != nil {
-		return nil, err
-	}
-	dims := []tensor.Dim{free, free}
-	var inner [2]tensor.Dim
-	for i, t := range []tensor.Type{a, b} {
-		if inner[i] = free; t.Unranked {
-			continue
-		}
-		if len(t.Dims) != 2 {
-			return nil, bad(n, "an operand that is not a matrix: "+t.String())
-		}
-		other := i == 1
-		if n.Int([]string{"transA", "transB"}[i], 0) != 0 {
-			other = !other
-		}
-		if other {
-			dims[i], inner[i] = t.Dims[1], t.Dims[0]
-		} else {
-			dims[i], inner[i] = t.Dims[0], t.Dims[1]
-		}
-	}
-	if inner[0].Size != inner[1].Size && inner[0].Size != tensor.Free && inner[1].Size != tensor.Free {
-		return nil, bad(n, "shapes do not fit: "+a.String()+" and "+b.String())
-	}
-	return []tensor.Type{{DType: a.DType, Dims: dims}}, nil
-}
-
-func compileGemm(n *graph.Node, site *Site) (Kernel, error) {
-	switch d := site.Types[0].DType; d {
-	case tensor.Float32:
-		return gemmKernel(tensor.Data[float32], d, n, site), nil
-	case tensor.Float64:
-		return gemmKernel(tensor.Data[float64], d, n, site), nil
-	case tensor.Int32:
-		return gemmKernel(tensor.Data[int32], d, n, site), nil
-	case tensor.Int64:
-		return gemmKernel(tensor.Data[int64], d, n, site), nil
-	default:
-		return nil, refuse(n, d)
-	}
-}
-
-func gemmKernel[T kernel.Number](data lane[T], d tensor.DType, node *graph.Node, site *Site) Kernel {
-	alpha, beta := node.Float("alpha", 1), node.Float("beta", 1)
-	ta, tb := node.Int("transA", 0) != 0, node.Int("transB", 0) != 0
-	var packed *kernel.Packed[T]
-	if c := site.constant(1); c != nil && c.Rank() == 2 {
-		s := c.Shape()
-		k, n := s[0], s[1]
-		if tb {
-			k, n = n, k
-		}
-		p := kernel.Pack(data(c), k, n, s[1], tb, nil)
-		packed = &p
-	}
-	g := &gemm[T]{threads: site.Threads}
-	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		a, b := in[0].Shape(), in[1].Shape()
-		if len(a) != 2 || len(b) != 2 {
-			return misfit("Gemm", "an operand that is not a matrix")
-		}
-		m, k, kb, n := a[0], a[1], b[0], b[1]
-		if ta {
-			m, k = k, m
-		}
-		if tb {
-			kb, n = n, kb
-		}
-		if k != kb {
-			return misfit("Gemm", "shapes do not fit: "+shapeText(a)+" and "+shapeText(b))
-		}
-		if err := Reset(ctx, out[0], d, m, n); err != nil {
-			return err
-		}
-		y := data(out[0])
-		clear(y)
-		g.run(m, k, n, data(in[0]), a[1], ta, data(in[1]), b[1], tb, packed, y)
-		scale(y, alpha)
-		if len(in) < 3 || in[2] == nil || beta == 0 {
-			return nil
-		}
-		return addBias(y, m, n, data(in[2]), in[2].Shape(), beta)
-	}
-}
-
-// scale multiplies y by alpha, in float32 for integers too, as ONNX gives the attribute.
-func scale[T kernel.Number](y []T, alpha float32) {
-	if alpha == 1 {
-		return
-	}
-	for i, v := range y {
-		y[i] = T(float64(v) * float64(alpha))
-	}
-}
-
-// addBias adds beta·c, of a shape that broadcasts to (m, n), to y (m, n).
-func addBias[T kernel.Number](y []T, m, n int, c []T, shape []int, beta float32) error {
-	to := [2]int{m, n}
-	var buf [MaxRank]int
-	joint, err := broadcastShape("Gemm", buf[:0], to[:], shape)
-	if err != nil {
-		return err
-	}
-	if len(joint) != 2 || joint[0] != m || joint[1] != n {
-		return misfit("Gemm", "C "+shapeText(shape)+" does not broadcast to "+shapeText(to[:]))
-	}
-	if beta == 1 {
-		broadcastPair(y, joint, y, joint, c, shape, add)
-		return nil
-	}
-	broadcastPair(y, joint, y, joint, c, shape, func(dst, a, b []T) {
-		zip(func(x, z T) T { return x + T(float64(z)*float64(beta)) })(dst, a, b)
-	})
-	return nil
-}
-
-// dA = alpha·dy·Bᵀ, dB = alpha·Aᵀ·dy (each transposed where its operand is), dC = beta·dy.
-func gradGemm(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
-	x, w := n.Inputs[0], n.Inputs[1]
-	ta, tb := n.Int("transA", 0), n.Int("transB", 0)
-	mul := func(p, q graph.Value, tp, tq int64) graph.Value {
-		return b.OpWith("Gemm", []graph.Attr{graph.FloatAttr("alpha", n.Float("alpha", 1)), graph.IntAttr("transA", tp), graph.IntAttr("transB", tq)}, p, q)
-	}
-	dx := make([]graph.Value, 2, 3)
-	if ta == 0 {
-		dx[0] = mul(dy[0], w, 0, 1-tb)
-	} else {
-		dx[0] = mul(w, dy[0], tb, 1)
-	}
-	if tb == 0 {
-		dx[1] = mul(x, dy[0], 1-ta, 0)
-	} else {
-		dx[1] = mul(dy[0], x, 1, ta)
-	}
-	if len(n.Inputs) < 3 {
-		return dx, nil
-	}
-	dc := dy[0]
-	if beta := n.Float("beta", 1); n.Inputs[2] != "" && beta != 1 {
-		dc = b.Op("Mul", dc, scalarLike(b, beta, dc))
-	}
-	return append(dx, dc), nil
 }
