@@ -80,14 +80,13 @@ func (s *splitter) fill(b []byte, want int) ([]byte, error) {
 	}
 	for len(b) < want && !s.ended {
 		n, err := s.r.Read(b[len(b):want])
-		if s.crOnly {
-			for i, c := range b[len(b) : len(b)+n] {
-				if c == '\r' {
-					b[len(b)+i] = '\n'
+		if b = b[:len(b)+n]; s.crOnly {
+			for i := len(b) - n; i < len(b); i++ {
+				if b[i] == '\r' {
+					b[i] = '\n'
 				}
 			}
 		}
-		b = b[:len(b)+n]
 		if err == io.EOF {
 			s.ended = true
 			if len(b) > 0 && b[len(b)-1] != '\n' {

@@ -73,10 +73,9 @@ func sniff(name string, head []byte, said Format) (Format, error) {
 		return Parquet, nil
 	}
 	for _, f := range foreign {
-		if f.name[:2] != "an" || len(f.magic) > 3 || said == Auto { // "ORC" may begin a CSV that is said to be one
-			if bytes.HasPrefix(head, []byte(f.magic)) && !(len(f.magic) <= 3 && FormatOf(name) == CSV) {
-				return 0, fault.New(fault.Unsupported, "it is "+f.name+", which is not read").At(name).Try(f.hint)
-			}
+		// A text may begin with three letters that are a magic number elsewhere.
+		if bytes.HasPrefix(head, []byte(f.magic)) && (len(f.magic) > 3 || said == Auto && FormatOf(name) == Auto) {
+			return 0, fault.New(fault.Unsupported, "it is "+f.name+", which is not read").At(name).Try(f.hint)
 		}
 	}
 	if said != Auto {

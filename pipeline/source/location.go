@@ -154,6 +154,7 @@ func openBucket(ctx context.Context, location string, o Options) (Source, error)
 	if open == nil {
 		open = bucket.OpenURL
 	}
+	location, _, _ = strings.Cut(location, "?") // options of the bucket
 	b, err := open(ctx, address)
 	if err != nil {
 		return nil, err
@@ -170,7 +171,7 @@ func openBucket(ctx context.Context, location string, o Options) (Source, error)
 		if err != nil {
 			return nil, err
 		}
-		if object.Key == key { // an object of just this name, which is also before all others in the order of keys
+		if object.Key == key && !strings.HasSuffix(key, "/") { // an object of just this name, which is also before all others in the order of keys
 			return newReader(location, []*input{objectInput(b, location, object)}, o)
 		}
 		within, under := strings.CutPrefix(object.Key, folder)
