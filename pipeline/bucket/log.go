@@ -41,7 +41,7 @@ type Entry struct {
 func (l *Log) Key(n uint64) string { return fmt.Sprintf("%s/%020d.json", l.prefix, n) }
 
 // Since yields the entries after number n. Finding nothing new costs one read; many entries are read in parallel. A
-// broken entry ends the iteration with fault.Corrupt.
+// broken entry ends the iteration with fault.Corrupt, and so does a hole where a later entry was read with it.
 func (l *Log) Since(ctx context.Context, n uint64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		for window := 1; ; window = min(2*window, 32) {

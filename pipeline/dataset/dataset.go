@@ -39,11 +39,11 @@ type Column struct {
 
 // File is one data file of a dataset.
 type File struct {
-	Name   string   `json:"name"` // original name, with the extension that tells its format
-	SHA256 string   `json:"sha256"`
-	Size   int64    `json:"size"` // bytes
-	Rows   int64    `json:"rows"`
-	Schema []Column `json:"schema,omitempty"`
+	Name   string `json:"name"` // original name, with the extension that tells its format
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size"` // bytes
+	Rows   int64  `json:"rows"`
+	Schema string `json:"schema,omitempty"` // hash of the schema: files with the same columns have the same; see Datasets.Schema
 }
 
 // Version is a state of a dataset: all files added up to it.
@@ -54,10 +54,11 @@ type Version struct {
 	Who     string    `json:"who"`
 	Why     string    `json:"why"`
 	Event   string    `json:"event,omitempty"`
-	Created time.Time `json:"created"` // by the writer's clock
-	Rows    int64     `json:"rows"`    // in all files
-	Bytes   int64     `json:"bytes"`   // of all files
-	Files   int       `json:"files"`   // number of all files
+	Created time.Time `json:"created"`          // by the writer's clock
+	Rows    int64     `json:"rows"`             // in all files
+	Bytes   int64     `json:"bytes"`            // of all files
+	Files   int       `json:"files"`            // number of all files
+	Afresh  bool      `json:"afresh,omitempty"` // it does not build on the version before
 
 	// Repeated is set by Append when the content or the event was there already: this is the version that has it.
 	Repeated bool `json:"-"`
@@ -73,6 +74,7 @@ type AppendOptions struct {
 	Rows     int64    // as counted by the check
 	Schema   []Column // as found by the check
 	Event    string   // what caused it (an S3 event's key and ETag, say); one event adds once
+	Afresh   bool     // the version holds this file alone: what came before is history
 }
 
 // Append adds a file as the next version of a dataset, which is made when it does not exist. A file whose content is
@@ -95,17 +97,23 @@ func (d *Datasets) Append(ctx context.Context, name string, o AppendOptions, r i
 	if err != nil {
 		return Version{}, err
 	}
-	file := File{Name: path.Base(o.Name), SHA256: blob.SHA256, Size: blob.Size, Rows: o.Rows, Schema: o.Schema}
+	file := File{Name: path.Base(o.Name), SHA256: blob.SHA256, Size: blob.Size, Rows: o.Rows}
+	if file.Schema, err = d.putSchema(ctx, o.Schema); err != nil {
+		return Version{}, err
+	}
+	if _, err := d.b.Put(ctx, index+name, strings.NewReader(""), bucket.PutOptions{IfAbsent: true}); err != nil && !fault.Is(err, fault.Conflict) {
+		return Version{}, err
+	}
 	known := 0
 	_, s, err := view.Append(ctx, func(s state) (any, error) {
 		known = s.events[o.Event]
-		if known == 0 {
+		if known == 0 && (!o.Afresh || s.files() == 1) {
 			known = s.contents[blob.SHA256]
 		}
 		if known > 0 {
 			return nil, nil
 		}
-		return record{Who: o.Who, Why: o.Why, Event: o.Event, Files: []File{file}}, nil
+		return record{Who: o.Who, Why: o.Why, Event: o.Event, Afresh: o.Afresh, Files: []File{file}}, nil
 	})
 	if err != nil {
 		return Version{}, err
@@ -113,10 +121,36 @@ func (d *Datasets) Append(ctx context.Context, name string, o AppendOptions, r i
 	if known > 0 {
 		return s.repeated(name, known), nil
 	}
-	if _, err := d.b.Put(ctx, index+name, strings.NewReader(""), bucket.PutOptions{IfAbsent: true}); err != nil && !fault.Is(err, fault.Conflict) {
-		return Version{}, err
-	}
 	return s.version(name, len(s.versions)), nil
+}
+
+// putSchema keeps a schema as a blob, because ten thousand columns do not fit into an entry of a log.
+func (d *Datasets) putSchema(ctx context.Context, schema []Column) (string, error) {
+	if len(schema) == 0 {
+		return "", nil
+	}
+	raw, err := json.Marshal(schema)
+	if err != nil {
+		return "", fault.Wrap(err, fault.Internal, "a schema cannot be written as JSON")
+	}
+	blob, err := d.blobs.PutBytes(ctx, raw)
+	return blob.SHA256, err
+}
+
+// Schema reads the columns of a file; nil when none were given.
+func (d *Datasets) Schema(ctx context.Context, f File) ([]Column, error) {
+	if f.Schema == "" {
+		return nil, nil
+	}
+	raw, err := d.blobs.ReadAll(ctx, f.Schema, 16<<20)
+	if err != nil {
+		return nil, err
+	}
+	var schema []Column
+	if err := json.Unmarshal(raw, &schema); err != nil {
+		return nil, fault.New(fault.Corrupt, "a stored schema cannot be read").At(f.Name).Because(err)
+	}
+	return schema, nil
 }
 
 func checkAppend(name string, o AppendOptions) error {
@@ -216,6 +250,9 @@ func (d *Datasets) Files(ctx context.Context, v Version) ([]File, error) {
 	}
 	var files []File
 	for _, version := range history[:v.Number] {
+		if version.Afresh {
+			files = nil
+		}
 		files = append(files, version.Added...)
 	}
 	return files, nil
@@ -258,10 +295,11 @@ type Reader struct {
 
 // record is the data of an entry of a dataset's log.
 type record struct {
-	Who   string `json:"who"`
-	Why   string `json:"why"`
-	Event string `json:"event,omitempty"`
-	Files []File `json:"files"`
+	Who    string `json:"who"`
+	Why    string `json:"why"`
+	Event  string `json:"event,omitempty"`
+	Afresh bool   `json:"afresh,omitempty"`
+	Files  []File `json:"files"`
 }
 
 // state is a dataset's log, folded.
@@ -281,8 +319,11 @@ func fold(s state, e bucket.Entry) (state, error) {
 	if err := json.Unmarshal(e.Data, &r); err != nil {
 		return s, err
 	}
-	v := Version{Number: len(s.versions) + 1, Added: r.Files, Who: r.Who, Why: r.Why, Event: r.Event, Created: e.Time}
-	if n := len(s.versions); n > 0 {
+	v := Version{Number: len(s.versions) + 1, Added: r.Files, Who: r.Who, Why: r.Why, Event: r.Event, Created: e.Time, Afresh: r.Afresh}
+	if r.Afresh {
+		clear(s.contents)
+	}
+	if n := len(s.versions); n > 0 && !r.Afresh {
 		last := s.versions[n-1]
 		v.Rows, v.Bytes, v.Files = last.Rows, last.Bytes, last.Files
 	}
@@ -301,6 +342,14 @@ func fold(s state, e bucket.Entry) (state, error) {
 	}
 	s.versions = append(s.versions, v)
 	return s, nil
+}
+
+// files is how many files the newest version has.
+func (s state) files() int {
+	if len(s.versions) == 0 {
+		return 0
+	}
+	return s.versions[len(s.versions)-1].Files
 }
 
 func (s state) version(name string, n int) Version {

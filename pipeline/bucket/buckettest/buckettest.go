@@ -262,7 +262,7 @@ func (s *suite) overwrite(t *testing.T) {
 			}
 		})
 	}
-	for i := range 30 {
+	for i := 0; i < 30 || i < 20_000 && reads.Load() < 10; i++ {
 		s.put(t, "over/x", version(i))
 	}
 	stop()
