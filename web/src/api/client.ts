@@ -12,7 +12,13 @@ export async function listModels(signal?: AbortSignal): Promise<ModelSummary[]> 
 }
 
 export function showModel(name: string, signal?: AbortSignal): Promise<ModelDetail> {
-  return request<ModelDetail>(`/api/models/${encodeURIComponent(name)}`, {}, signal);
+  return request<ModelDetail>(`/api/models/${encodeURIComponent(name)}`, {}, signal).then((model) => ({
+    ...model,
+    // An empty Go list or map may come as null.
+    aliases: model.aliases ?? {},
+    versions: model.versions ?? [],
+    history: model.history ?? [],
+  }));
 }
 
 /** The address of an artifact; a numbered version never changes. */

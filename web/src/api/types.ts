@@ -33,8 +33,8 @@ export interface HistoryEntry {
   who: string;
   why: string;
   action: string;
-  alias: string;
-  version: number;
+  alias?: string;
+  version?: number;
 }
 
 export interface ModelDetail {

@@ -18,7 +18,7 @@ export function BatchTable({ outcome, signature }: { outcome: Outcome; signature
   const page = Math.min(at, pages);
   const shown = chosen.slice((page - 1) * perPage, page * perPage);
   return (
-    <section className="panel table-panel" aria-labelledby="results-heading">
+    <section className="panel table-panel">
       <div className="panel-head">
         <h2 id="results-heading">Row by row</h2>
         <SegmentedControl

@@ -19,7 +19,7 @@ export function delimiterOf(text: string): string {
 export function readCSV(text: string): Parsed {
   const records = split(text, delimiterOf(text));
   const header = records.shift();
-  if (!header) return { rows: [], lines: [], columns: [] };
+  if (!header) return { rows: [], lines: [], columns: [], text: true };
   const columns = header.cells.map((name) => name.trim());
   const twice = columns.find((name, i) => columns.indexOf(name) !== i);
   if (twice !== undefined) throw new JarvisError("bad_data", `two columns are called "${twice}"`, { field: twice, hint: "rename one of them" });
@@ -32,7 +32,7 @@ export function readCSV(text: string): Parsed {
     }
     return Object.fromEntries(columns.map((name, i) => [name, cells[i]]));
   });
-  return { rows, lines: records.map(({ line }) => line), columns };
+  return { rows, lines: records.map(({ line }) => line), columns, text: true };
 }
 
 interface CSVRecord {

@@ -11,6 +11,8 @@ export interface Parsed {
   /** Line of the file, from 1, on which a row starts. */
   lines: number[];
   columns: string[];
+  /** True for CSV, where all is text and words such as NA mean a missing value. */
+  text: boolean;
 }
 
 /** Reads CSV (or tabs, semicolons, pipes), a JSON array, {"rows": […]}, or JSON lines. */
@@ -63,11 +65,14 @@ function collect(list: [unknown, number][]): Parsed {
     for (const name of Object.keys(row)) columns.add(name);
     return row as Record<string, unknown>;
   });
-  return { rows, lines: list.map(([, line]) => line), columns: [...columns] };
+  return { rows, lines: list.map(([, line]) => line), columns: [...columns], text: false };
 }
 
-/** Words that stand for a missing value in text files. */
-const missingWords: ReadonlySet<string> = new Set(["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"]);
+/** Words that stand for a missing value in CSV: those of jarvis train, which are those of pandas. */
+const missingWords: ReadonlySet<string> = new Set([
+  "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL",
+  "NaN", "None", "n/a", "nan", "null",
+]);
 
 export interface Batch {
   rows: Row[];
@@ -90,19 +95,18 @@ export function fitRows(signature: Signature, parsed: Parsed): Batch {
   if (needed.length > 0) {
     throw new JarvisError("invalid", `the file lacks ${needed.join(", ")}`, { field: needed[0], hint: `the model takes ${[...names].join(", ")}` });
   }
-  const rows = parsed.rows.map((row) => Object.fromEntries(signature.inputs.map((input) => [input.name, readCell(input, row[input.name])])));
+  const rows = parsed.rows.map((row) => Object.fromEntries(signature.inputs.map((input) => [input.name, readCell(input, row[input.name], parsed.text)])));
   const truth = present.has(signature.target) ? parsed.rows.map((row) => String(row[signature.target] ?? "")) : undefined;
   return { rows, lines: parsed.lines, truth, ignored: parsed.columns.filter((name) => !names.has(name) && name !== signature.target) };
 }
 
-function readCell(input: Input, cell: unknown): Value {
+function readCell(input: Input, cell: unknown, csv: boolean): Value {
   if (cell === null || cell === undefined) return null;
   if (typeof cell === "string") {
-    const text = cell.trim();
-    if (missingWords.has(text) && !input.values?.includes(text)) return null;
-    if (input.kind !== "number") return input.values?.includes(cell) ? cell : text;
-    const value = Number(text);
-    return Number.isNaN(value) ? text : value;
+    if (cell.trim() === "" || (csv && missingWords.has(cell))) return null;
+    if (input.kind !== "number" || !csv) return cell;
+    const value = Number(cell);
+    return Number.isNaN(value) ? cell : value;
   }
   if (typeof cell === "number") return input.kind === "number" ? cell : String(cell);
   if (typeof cell === "boolean") return input.kind === "boolean" ? cell : String(cell);

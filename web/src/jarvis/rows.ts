@@ -37,9 +37,8 @@ function wrong(input: Input, value: Value, present: boolean): string | undefined
       if (!Number.isFinite(Math.fround(value))) return "must fit in a 32-bit float";
       return undefined;
     case "boolean":
-      if (typeof value === "boolean") return undefined;
-      if (input.values?.length && !input.values.includes(String(value))) return `must be one of ${input.values.join(", ")}`;
-      return undefined;
+      if (typeof value === "boolean" || (typeof value === "string" && booleans.has(value))) return undefined;
+      return `must be true or false, or a word such as "yes" and "no", not ${JSON.stringify(value)}`;
     case "date":
       return typeof value === "string" && isDate(value) ? undefined : 'must be a date such as "2026-01-31" or "2026-01-31T12:00:00"';
     case "category":
@@ -50,6 +49,15 @@ function wrong(input: Input, value: Value, present: boolean): string | undefined
 export function isMissing(value: Value): boolean {
   return value === null || value === undefined || value === "" || (typeof value === "number" && Number.isNaN(value));
 }
+
+/** The words that every model reads as a truth value, in lower, title and upper case. */
+const booleans: ReadonlySet<string> = new Set(
+  ["true", "false", "yes", "no", "t", "f", "y", "n", "on", "off", "1", "0"].flatMap((word) => [
+    word,
+    word.charAt(0).toUpperCase() + word.slice(1),
+    word.toUpperCase(),
+  ]),
+);
 
 const iso = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})?)?$/;
 
@@ -84,18 +92,10 @@ function encodeColumn(input: Input, rows: readonly Row[]): Tensors[string] {
     }
     return { data, shape, dtype: "float32" };
   }
-  return { data: rows.map((row) => text(input, row[input.name])), shape, dtype: "string" };
+  return { data: rows.map((row) => text(row[input.name])), shape, dtype: "string" };
 }
 
-function text(input: Input, value: Value): string {
+function text(value: Value): string {
   if (isMissing(value)) return "";
-  if (typeof value === "boolean" && input.kind === "boolean") return truth(input, value);
   return String(value);
-}
-
-const yes: ReadonlySet<string> = new Set(["true", "t", "yes", "y", "1"]);
-
-/** Gives a JavaScript boolean the spelling that the training data had. */
-function truth(input: Input, value: boolean): string {
-  return input.values?.find((known) => yes.has(known.toLowerCase()) === value) ?? String(value);
 }

@@ -11,7 +11,7 @@ export function VersionsTab({ model, inUse }: { model: ModelDetail; inUse: numbe
   const names = [...new Set(versions.flatMap((version) => ordered(version.metrics).map(([name]) => name)))].slice(0, 4);
   return (
     <div className="versions">
-      <section className="panel table-panel" aria-labelledby="versions-heading">
+      <section className="panel table-panel">
         <h2 id="versions-heading">Versions</h2>
         <div className="scroll" tabIndex={0} role="region" aria-labelledby="versions-heading">
           <table>
@@ -115,16 +115,19 @@ function VersionRow({ model, version, names, inUse }: { model: ModelDetail; vers
   );
 }
 
+/** The log's actions as past tense; one that is new is shown as it stands. */
+const verbs: Record<string, string> = { publish: "Published", promote: "Promoted", rollback: "Went back to", delete: "Deleted", quarantine: "Quarantined" };
+
 function Entry({ entry }: { entry: HistoryEntry }) {
   return (
     <>
       <span className="history-what">
-        <b>{entry.action}</b>
-        {entry.version > 0 && <> version {entry.version}</>}
+        <b>{verbs[entry.action] ?? entry.action}</b>
+        {entry.version !== undefined && entry.version > 0 && <> version {entry.version}</>}
         {entry.alias && (
           <>
             {" "}
-            <span className="dim">as</span> {entry.alias}
+            <span className="dim">{entry.action === "rollback" ? "as" : "to"}</span> {entry.alias}
           </>
         )}
       </span>

@@ -29,7 +29,7 @@ function describe(verdict: Verdict) {
       const { agree, rows, differing, difference } = verdict.agreement;
       const many = rows === 1 ? "" : `${rows.toLocaleString("en")} rows, `;
       if (agree) {
-        const detail = difference === 0 ? "not a bit of difference" : `largest difference ${scientific(difference)}, allowed ${scientific(tolerance)}`;
+        const detail = difference === 0 ? "identical to the last bit" : `largest difference ${scientific(difference)}, allowed ${scientific(tolerance)}`;
         return { tone: "agree", icon: <Check size={22} />, title: "Page and server agree", detail: many + detail };
       }
       const which = rows === 1 ? "" : `${differing.length} of ${rows.toLocaleString("en")} rows, `;

@@ -22,7 +22,8 @@ export function PredictTab({ name, version, model }: { name: string; version: nu
   const [fields, setFields] = useState(() => initialFields(signature));
   const entered = useMemo(() => readFields(signature, fields), [signature, fields]);
   const valid = Object.keys(entered.problems).length === 0;
-  const page = usePagePrediction(model, valid ? entered.row : undefined);
+  const [turn, setTurn] = useState(0);
+  const page = usePagePrediction(model, valid ? entered.row : undefined, turn);
   const server = useMutation({
     networkMode: "always",
     mutationFn: (row: Row) => predictOnServer(name, version, [row]),
@@ -41,9 +42,10 @@ export function PredictTab({ name, version, model }: { name: string; version: nu
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (!valid) {
-      form.current?.querySelector<HTMLElement>('[aria-invalid="true"], [data-error="true"]')?.focus();
+      form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
       return;
     }
+    setTurn(turn + 1);
     server.mutate(entered.row);
   };
 
@@ -99,7 +101,7 @@ export function PredictTab({ name, version, model }: { name: string; version: nu
               totalTimes !== undefined && (
                 <>
                   <b data-testid="page-latency">{milliseconds(pageTimes)}</b> in WebAssembly
-                  <span className="dim">{milliseconds(totalTimes)} with the way to its Worker and back</span>
+                  <span className="dim">{milliseconds(totalTimes)} with the Worker hop</span>
                 </>
               )
             }

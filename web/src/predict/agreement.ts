@@ -48,7 +48,7 @@ export function distance(a: Prediction | undefined, b: Prediction | undefined): 
 
 function apart(a: number | undefined, b: number | undefined): number {
   if (a === undefined || b === undefined) return Infinity;
-  if (Object.is(a, b) || a === b) return 0;
+  if (a === b) return 0;
   const far = Math.abs(a - b);
   return Number.isNaN(far) ? Infinity : far;
 }

@@ -7,10 +7,10 @@ export interface PagePrediction {
 }
 
 /**
- * Predicts a row in the page whenever it changes. While one prediction is under way only the newest row waits: a slider
+ * Predicts a row in the page whenever it or the turn changes. While one prediction is under way only the newest row waits: a slider
  * that is dragged never builds a queue.
  */
-export function usePagePrediction(model: Model, row: Row | undefined): PagePrediction {
+export function usePagePrediction(model: Model, row: Row | undefined, turn: number): PagePrediction {
   const [state, setState] = useState<PagePrediction>({});
   const waiting = useRef<Row | undefined>(undefined);
   const busy = useRef(false);
@@ -28,6 +28,8 @@ export function usePagePrediction(model: Model, row: Row | undefined): PagePredi
     waiting.current = row;
     const work = async () => {
       busy.current = true;
+      // After the paint: the answer's way back is measured, and should not wait for React to draw the form.
+      await new Promise((painted) => requestAnimationFrame(() => setTimeout(painted)));
       while (waiting.current) {
         const next = waiting.current;
         waiting.current = undefined;
@@ -40,6 +42,6 @@ export function usePagePrediction(model: Model, row: Row | undefined): PagePredi
       busy.current = false;
     };
     if (!busy.current) void work();
-  }, [model, row]);
+  }, [model, row, turn]);
   return state;
 }

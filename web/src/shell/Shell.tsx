@@ -55,9 +55,19 @@ function SchemeToggle() {
 
 function TokenDialog({ opened, close }: { opened: boolean; close(): void }) {
   return (
-    <Modal opened={opened} onClose={close} title="Access token" centered closeButtonProps={{ "aria-label": "Close" }}>
-      <TokenForm done={close} />
-    </Modal>
+    <Modal.Root opened={opened} onClose={close} centered>
+      <Modal.Overlay />
+      <Modal.Content>
+        {/* Modal.Header would be a second banner for screen readers. */}
+        <div className="dialog-head">
+          <Modal.Title>Access token</Modal.Title>
+          <Modal.CloseButton aria-label="Close" />
+        </div>
+        <Modal.Body>
+          <TokenForm done={close} />
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
   );
 }
 
