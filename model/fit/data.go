@@ -116,7 +116,8 @@ func (d Data) Workers() int {
 func (d Data) Rand(purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(d.Seed, purpose)) }
 
 // Split draws a validation set of that fraction of the rows, the same for the same seed: of each class its share, but
-// never the last row of a class. valid is empty when there are too few rows. Both are in ascending order.
+// never the last row of a class. valid is empty when there are too few rows, or where one part would hold rows without
+// weight only. Both are in ascending order.
 func (d Data) Split(fraction float64) (train, valid []int32) {
 	held := make([]bool, d.Rows)
 	random := d.Rand(0x5b117)
@@ -127,24 +128,34 @@ func (d Data) Split(fraction float64) (train, valid []int32) {
 			held[r] = true
 		}
 	}
+	var weights [2]float64
 	for r, h := range held {
 		if h {
 			valid = append(valid, int32(r))
+			weights[1] += d.W(r)
 		} else {
 			train = append(train, int32(r))
+			weights[0] += d.W(r)
 		}
 	}
+	if weights[0] == 0 || weights[1] == 0 {
+		return everyRow(d.Rows), nil
+	}
 	return train, valid
+}
+
+func everyRow(n int) []int32 {
+	all := make([]int32, n)
+	for i := range all {
+		all[i] = int32(i)
+	}
+	return all
 }
 
 // groups are the rows of each class, or all rows as one group.
 func (d Data) groups() [][]int32 {
 	if d.Task != Classification {
-		all := make([]int32, d.Rows)
-		for i := range all {
-			all[i] = int32(i)
-		}
-		return [][]int32{all}
+		return [][]int32{everyRow(d.Rows)}
 	}
 	groups := make([][]int32, d.Classes)
 	for i, k := range d.Class {

@@ -5,26 +5,27 @@ import (
 	"github.com/jarvis-ml/jarvis/model/graph"
 )
 
-// emit appends the ensemble as a TreeEnsembleRegressor or TreeEnsembleClassifier of ai.onnx.ml 3.
+// emit appends the ensemble, as tree operators of ai.onnx.ml 3. Three and more classes are a TreeEnsembleClassifier with
+// a softmax. Two classes have one score s and are a TreeEnsembleRegressor, followed by σ(-s), σ(s): the classifier's
+// LOGISTIC leaves scores as they are in onnxruntime when no leaf is negative.
 func (e *ensemble) emit(b *graph.Builder, x graph.Value) graph.Value {
 	a := e.flatten()
-	base := fit.Narrow(e.base)
+	base := graph.FloatsAttr("base_values", fit.Narrow(e.base))
+	if classes := len(e.base); classes > 1 {
+		labels := make([]int64, classes)
+		for k := range labels {
+			labels[k] = int64(k)
+		}
+		attrs := append(append(a.nodes(), a.weights("class")...), base,
+			graph.StringAttr("post_transform", "SOFTMAX"), graph.IntsAttr("classlabels_int64s", labels...))
+		return b.Node(graph.ML, "TreeEnsembleClassifier", []graph.Value{x}, 2, attrs...)[1]
+	}
+	attrs := append(append(a.nodes(), a.weights("target")...), base, graph.IntAttr("n_targets", 1))
+	y := b.Node(graph.ML, "TreeEnsembleRegressor", []graph.Value{x}, 1, attrs...)[0]
 	if e.task == fit.Regression {
-		attrs := append(a.nodes(), a.weights("target")...)
-		attrs = append(attrs, graph.IntAttr("n_targets", 1), graph.FloatsAttr("base_values", base))
-		return b.Node(graph.ML, "TreeEnsembleRegressor", []graph.Value{x}, 1, attrs...)[0]
+		return y
 	}
-	post, classes := "SOFTMAX", len(base)
-	if classes == 1 {
-		post, classes = "LOGISTIC", 2 // one score: runtimes answer (1-p, p)
-	}
-	labels := make([]int64, classes)
-	for k := range labels {
-		labels[k] = int64(k)
-	}
-	attrs := append(a.nodes(), a.weights("class")...)
-	attrs = append(attrs, graph.StringAttr("post_transform", post), graph.IntsAttr("classlabels_int64s", labels...), graph.FloatsAttr("base_values", base))
-	return b.Node(graph.ML, "TreeEnsembleClassifier", []graph.Value{x}, 2, attrs...)[1]
+	return b.Op("Sigmoid", b.Op("Mul", y, b.Floats("sign", []float32{-1, 1}))) // (rows, 1) * (2) = (rows, 2)
 }
 
 // arrays are the attributes of a tree ensemble: one entry for each node, and one for each leaf.

@@ -13,6 +13,7 @@ import (
 type packed struct {
 	gh             []uint64 // (rows)
 	scaleG, scaleH float64  // integers per unit
+	noise          float64  // gain below which a split is rounding: tiny beside one average row's
 }
 
 func unpack(v uint64) (g, h int64) { return int64(v) >> 32, int64(v & math.MaxUint32) }
@@ -26,6 +27,9 @@ func (p *packed) pack(workers int, g, h []float32, rows []int32, seed uint64, tr
 		sumH += float64(h[r])
 	}
 	p.scaleG, p.scaleH = power(1<<30, sumG), power(1<<31, sumH)
+	if p.noise = 0; sumH > 0 {
+		p.noise = 1e-10 * sumG / float64(len(rows)) * (sumG / sumH)
+	}
 	const block = 1 << 14
 	fit.Parallel(workers, (len(rows)+block-1)/block, func(b int) {
 		for _, r := range rows[b*block : min(len(rows), (b+1)*block)] {

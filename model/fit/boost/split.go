@@ -23,8 +23,8 @@ func (t *grower) best(hist []uint64, total uint64) split {
 	found := make([]split, parts)
 	fit.Parallel(t.workers, parts, func(p int) {
 		n := len(t.features)
-		s := split{gain: 1e-12 + 1e-9*parent} // less is rounding
-		floor := s.gain
+		floor := t.noise + 1e-9*parent
+		s := split{gain: floor}
 		for _, f := range t.features[p*n/parts : (p+1)*n/parts] {
 			t.scan(&s, int(f), hist[t.bins.offset[f]:t.bins.offset[f+1]], g, h, parent)
 		}
