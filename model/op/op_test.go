@@ -2,7 +2,6 @@ package op
 
 import (
 	"context"
-	"math"
 	"strings"
 	"testing"
 
@@ -72,7 +71,7 @@ func runCase(t *testing.T, s *Spec, c *Case, know string) {
 			t.Errorf("%s: inferred %v, got %v", know, types[k], out[k].Type())
 		}
 		if want != nil {
-			if diff := Differ(out[k], want, c.Tol); diff != "" {
+			if diff := Compare(out[k], want, tolerance(c), tolerance(c)); diff != "" {
 				t.Errorf("%s: output %d: %s", know, k, diff)
 			}
 		}
@@ -96,31 +95,9 @@ func evaluate(s *Spec, n *graph.Node, site *Site, in []*tensor.Tensor) (out []*t
 	return out, types, kernel(context.Background(), in, out)
 }
 
-// Differ says how got differs from want, "" where it does not.
-func Differ(got, want *tensor.Tensor, tol float64) string {
-	if tol == 0 {
-		tol = 1e-6
+func tolerance(c *Case) float64 {
+	if c.Tol == 0 {
+		return 1e-6
 	}
-	if got.DType() != want.DType() || shapeText(got.Shape()) != shapeText(want.Shape()) {
-		return "got " + got.Type().String() + ", want " + want.Type().String()
-	}
-	for i, s := range want.Str() {
-		if got.Str()[i] != s {
-			return "got " + got.Str()[i] + ", want " + s
-		}
-	}
-	if want.DType() == tensor.String {
-		return ""
-	}
-	a, b := tensor.New(tensor.Float64, want.Len()), tensor.New(tensor.Float64, want.Len())
-	if castInto(a, got) != nil || castInto(b, want) != nil {
-		return "not numbers"
-	}
-	for i, y := range tensor.Data[float64](b) {
-		x := tensor.Data[float64](a)[i]
-		if x != y && !(x != x && y != y) && !(math.Abs(x-y) <= tol+tol*math.Abs(y)) {
-			return "element " + itoa(int64(i)) + ": got " + formatFloat(x) + ", want " + formatFloat(y)
-		}
-	}
-	return ""
+	return c.Tol
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
@@ -88,7 +89,7 @@ func compileDropout(*graph.Node, *Site) (Kernel, error) {
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		if len(in) > 2 && in[2] != nil {
 			if t := in[2]; t.DType() != tensor.Bool || t.Len() != 1 || tensor.Data[bool](t)[0] {
-				return bad(&graph.Node{Op: "Dropout"}, "training_mode is not built: a program predicts")
+				return fault.New(fault.Unsupported, "Dropout: training_mode is not built: a program predicts")
 			}
 		}
 		if out[0] != nil {

@@ -1,0 +1,341 @@
+package op
+
+import (
+	"context"
+
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// ai.onnx.ml TreeEnsembleRegressor, TreeEnsembleClassifier: the sum (mean, least, greatest) of the weights of the leaves that a row reaches.
+// https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsembleClassifier.html; where the standard is silent, onnxruntime 1.32 decides.
+func init() {
+	attrs := func(more ...string) []string { return append(append([]string{}, treeAttrs...), more...) }
+	register(&Spec{Domain: graph.ML, Name: "TreeEnsembleRegressor", Since: 1, In: Arity{1, 1}, Out: Arity{1, 1}, Cases: regressorCases(),
+		Attrs: attrs("n_targets", "target_ids", "target_nodeids", "target_treeids", "target_weights", "target_weights_as_tensor"), Infer: inferTreeRegressor, Compile: compileTrees})
+	register(&Spec{Domain: graph.ML, Name: "TreeEnsembleClassifier", Since: 1, In: Arity{1, 1}, Out: Arity{1, 2}, Cases: classifierCases(),
+		Attrs: attrs("class_ids", "class_nodeids", "class_treeids", "class_weights", "class_weights_as_tensor", "classlabels_int64s", "classlabels_strings"), Infer: inferTreeClassifier, Compile: compileTrees})
+}
+
+func inferTreeRegressor(n *graph.Node, site *Site) ([]tensor.Type, error) {
+	if _, err := inferTable(tensor.Float32, signed...)(n, site); err != nil {
+		return nil, err
+	}
+	targets := n.Int("n_targets", 1)
+	if targets < 1 || targets > 1<<24 {
+		return nil, bad(n, "n_targets must be positive")
+	}
+	return []tensor.Type{{DType: tensor.Float32, Dims: []tensor.Dim{rowsDim(site.Types[0]), {Size: int(targets)}}}}, nil
+}
+
+func inferTreeClassifier(n *graph.Node, site *Site) ([]tensor.Type, error) {
+	labels, err := classLabels(n, "classlabels_int64s")
+	if err != nil {
+		return nil, err
+	}
+	if labels.Len() < 2 {
+		return nil, refuseAttr(n, "classlabels", "one class")
+	}
+	if _, err := inferTable(tensor.Float32, signed...)(n, site); err != nil {
+		return nil, err
+	}
+	rows := rowsDim(site.Types[0])
+	return []tensor.Type{{DType: labels.DType(), Dims: []tensor.Dim{rows}}, {DType: tensor.Float32, Dims: []tensor.Dim{rows, {Size: labels.Len()}}}}[:len(n.Outputs)], nil
+}
+
+// compileTrees computes in float64 for float64 rows and in float32 for all others.
+func compileTrees(n *graph.Node, site *Site) (Kernel, error) {
+	if site.Types[0].DType == tensor.Float64 {
+		return ensembleKernel(n, site, func(t *tensor.Tensor, _ *scratch[float32]) ([]float64, func(), error) {
+			return tensor.Data[float64](t), func() {}, nil
+		})
+	}
+	return ensembleKernel(n, site, asFloats)
+}
+
+// ensemble is a compiled node.
+type ensemble[T float] struct {
+	forest[T]
+	name      string
+	labels    *tensor.Tensor // nil for a regressor
+	aggregate string
+	post      string
+	base      []T
+	positive  bool // no weight is negative
+	oneClass  bool // two classes, but all weights are for one
+	rows      func(*tensor.Tensor, *scratch[float32]) ([]T, func(), error)
+	threads   int
+	cast      scratch[float32]
+	work      scratch[score[T]]
+	leaves    scratch[int32]
+}
+
+// score of one target in one row.
+type score[T float] struct {
+	sum T
+	has bool // a leaf voted for it
+}
+
+func ensembleKernel[T float](n *graph.Node, site *Site, rows func(*tensor.Tensor, *scratch[float32]) ([]T, func(), error)) (Kernel, error) {
+	e := &ensemble[T]{name: n.Op, rows: rows, threads: site.Threads, aggregate: n.Str("aggregate_function", "SUM")}
+	var err error
+	if e.post, err = checkPost(n); err != nil {
+		return nil, err
+	}
+	side, targets := "target", int(n.Int("n_targets", 1))
+	if n.Op == "TreeEnsembleClassifier" {
+		if n.Attr("aggregate_function") != nil {
+			return nil, refuseAttr(n, "aggregate_function", e.aggregate)
+		}
+		if e.labels, err = classLabels(n, "classlabels_int64s"); err != nil {
+			return nil, err
+		}
+		if side, targets = "class", e.labels.Len(); targets == 2 && e.post == "PROBIT" {
+			return nil, refuseAttr(n, "post_transform", e.post+" for two classes")
+		}
+	}
+	switch e.aggregate {
+	case "SUM", "AVERAGE", "MIN", "MAX":
+	default:
+		return nil, refuseAttr(n, "aggregate_function", e.aggregate)
+	}
+	f, err := newForest[T](n, side, targets)
+	if err != nil {
+		return nil, err
+	}
+	e.forest = *f
+	base, err := realAttr(n, "base_values")
+	if err != nil {
+		return nil, err
+	}
+	if len(base) != 0 && len(base) != targets && !(len(base) == 1 && targets == 2 && e.labels != nil) {
+		return nil, bad(n, "base_values do not fit the number of targets")
+	}
+	e.base = make([]T, len(base))
+	convert(e.base, base)
+	e.classify(n)
+	return e.run, nil
+}
+
+// classify finds out what decides the special cases of two classes.
+func (e *ensemble[T]) classify(n *graph.Node) {
+	ids := n.Ints("class_ids")
+	e.positive, e.oneClass = true, len(ids) > 0 && e.targets == 2
+	for _, id := range ids {
+		e.oneClass = e.oneClass && id == ids[0]
+	}
+	weights, _ := realAttr(n, "class_weights") // newForest has read it
+	for _, w := range weights {
+		e.positive = e.positive && !(w < 0)
+	}
+}
+
+// block is the number of rows that walk one tree before the next: the tree stays in cache.
+const block = 64
+
+func (e *ensemble[T]) run(ctx context.Context, in, out []*tensor.Tensor) error {
+	rows, features, err := tableShape(e.name, in[0].Shape())
+	if err != nil {
+		return err
+	}
+	if features < max(e.features, 1) {
+		return misfit(e.name, "the input has "+itoa(int64(features))+" features, the trees ask for "+itoa(int64(e.features)))
+	}
+	scores := out[0]
+	var labels *tensor.Tensor
+	if e.labels != nil {
+		if labels, scores = out[0], nil; len(out) > 1 {
+			scores = out[1]
+		}
+		if labels != nil {
+			if err := Reset(ctx, labels, e.labels.DType(), rows); err != nil {
+				return err
+			}
+		}
+	}
+	if scores != nil {
+		if err := Reset(ctx, scores, tensor.Float32, rows, e.targets); err != nil {
+			return err
+		}
+	}
+	x, back, err := e.rows(in[0], &e.cast)
+	defer back()
+	if err != nil {
+		return err
+	}
+	if work := rows * len(e.trees); e.threads > 1 && work > 4096 && rows > block {
+		e.spread(ctx, x, rows, features, labels, scores)
+	} else {
+		e.rowsOf(ctx, x, 0, rows, features, labels, scores)
+	}
+	return ctx.Err()
+}
+
+func (e *ensemble[T]) spread(ctx context.Context, x []T, rows, features int, labels, scores *tensor.Tensor) {
+	parallel(e.threads, rows, block, func(lo, hi int) { e.rowsOf(ctx, x, lo, hi, features, labels, scores) })
+}
+
+// rowsOf computes rows lo to hi of x (rows, features).
+func (e *ensemble[T]) rowsOf(ctx context.Context, x []T, lo, hi, features int, labels, scores *tensor.Tensor) {
+	work, leaves := e.work.take(min(block, hi-lo)*e.targets), e.leaves.take(min(block, hi-lo))
+	defer e.work.put(work)
+	defer e.leaves.put(leaves)
+	for from := lo; from < hi && ctx.Err() == nil; from += block {
+		n := min(block, hi-from)
+		s := (*work)[:n*e.targets]
+		clear(s)
+		for _, t := range e.trees {
+			e.walk(t, x[from*features:], features, (*leaves)[:n])
+			e.vote(s, (*leaves)[:n])
+		}
+		for i := range n {
+			row := s[i*e.targets:][:e.targets]
+			var z []float32
+			if scores != nil {
+				z = scores.F32()[(from+i)*e.targets:][:e.targets]
+			}
+			if e.labels == nil {
+				e.regress(row, z)
+			} else if c := e.decide(row, z); labels != nil {
+				moveBlock(labels, from+i, e.labels, c, 1)
+			}
+		}
+	}
+}
+
+// vote adds the weights of the leaves to the rows' scores (rows, targets).
+func (e *ensemble[T]) vote(s []score[T], leaves []int32) {
+	if e.aggregate == "MIN" || e.aggregate == "MAX" {
+		e.voteExtreme(s, leaves)
+		return
+	}
+	for i, at := range leaves {
+		row := s[i*e.targets:][:e.targets]
+		l := e.weights[at]
+		for _, v := range e.votes[l.from:l.to] {
+			row[v.target].sum += v.weight
+			row[v.target].has = true
+		}
+	}
+}
+
+func (e *ensemble[T]) voteExtreme(s []score[T], leaves []int32) {
+	for i, at := range leaves {
+		row := s[i*e.targets:][:e.targets]
+		l := e.weights[at]
+		for _, v := range e.votes[l.from:l.to] {
+			r := &row[v.target]
+			if !r.has || (v.weight < r.sum) == (e.aggregate == "MIN") {
+				r.sum = v.weight
+			}
+			r.has = true
+		}
+	}
+}
+
+// regress turns the sums of one row into its targets z. A target that no leaf voted for is 0 whatever its base value, as in onnxruntime.
+func (e *ensemble[T]) regress(row []score[T], z []float32) {
+	for k, r := range row {
+		v := r.sum
+		if e.aggregate == "AVERAGE" {
+			v /= T(len(e.trees))
+		}
+		if len(e.base) > 0 {
+			v += e.base[k]
+		}
+		if z[k] = 0; r.has || e.targets == 1 {
+			z[k] = float32(v)
+		}
+	}
+	if len(z) > 1 || e.post == "PROBIT" { // onnxruntime transforms a single target by PROBIT only
+		postTransform(z, e.post)
+	}
+}
+
+// decide turns the sums of one row into its scores z, which may be nil, and returns the class.
+func (e *ensemble[T]) decide(row []score[T], z []float32) int {
+	if e.targets > 2 {
+		return e.decideMany(row, z)
+	}
+	return e.decideTwo(row, z)
+}
+
+func (e *ensemble[T]) decideMany(row []score[T], z []float32) int {
+	best := -1
+	for k := range row {
+		if len(e.base) > 0 {
+			row[k].sum += e.base[k]
+			row[k].has = true
+		}
+		if row[k].has && (best < 0 || row[k].sum > row[best].sum) {
+			best = k
+		}
+	}
+	if z != nil {
+		for k, r := range row {
+			z[k] = float32(r.sum)
+		}
+		postTransform(z, e.post)
+	}
+	return max(best, 0)
+}
+
+// decideTwo follows onnxruntime's binary case: one score may stand for both classes, and a score that no leaf voted for counts as 0. Integer
+// labels are those of the attribute, where onnxruntime gives 0 and 1 when both classes have weights.
+func (e *ensemble[T]) decideTwo(row []score[T], z []float32) int {
+	a, b := row[0], row[1]
+	switch {
+	case len(e.base) == 2 && b.has:
+		b.sum = e.base[1] + a.sum
+		a.sum = -b.sum
+	case len(e.base) == 2:
+		a.sum, b.sum = a.sum+e.base[0], b.sum+e.base[1]
+	case len(e.base) == 1:
+		a.sum += e.base[0]
+	}
+	weight := a.sum
+	if b.has {
+		weight = b.sum
+	}
+	threshold := T(0)
+	if e.oneClass && e.positive {
+		threshold = .5
+	}
+	class := 0
+	if weight > threshold {
+		class = 1
+	}
+	switch {
+	case z == nil:
+	case b.has || len(e.base) == 2:
+		z[0], z[1] = a.voted(), b.voted()
+		postTransform(z, e.post)
+	default:
+		e.expand(z, float32(a.sum))
+	}
+	return class
+}
+
+// voted is the score as onnxruntime reads it.
+func (s score[T]) voted() float32 {
+	if s.has {
+		return float32(s.sum)
+	}
+	return 0
+}
+
+// expand makes two scores of one.
+func (e *ensemble[T]) expand(z []float32, v float32) {
+	switch {
+	case e.post == "LOGISTIC":
+		z[0], z[1] = logistic32(-v), logistic32(v)
+	case e.oneClass && e.positive:
+		z[0], z[1] = 1-v, v
+	default:
+		z[0], z[1] = -v, v
+	}
+}
+
+func regressorCases() []Case { return nil }
+
+func classifierCases() []Case { return nil }

@@ -1,0 +1,312 @@
+package op
+
+import (
+	"math"
+
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// treeAttrs are the attributes that TreeEnsembleClassifier and TreeEnsembleRegressor share.
+var treeAttrs = []string{"aggregate_function", "base_values", "base_values_as_tensor", "nodes_falsenodeids", "nodes_featureids", "nodes_hitrates", "nodes_hitrates_as_tensor",
+	"nodes_missing_value_tracks_true", "nodes_modes", "nodes_nodeids", "nodes_treeids", "nodes_truenodeids", "nodes_values", "nodes_values_as_tensor", "post_transform"}
+
+// forest is an ensemble of trees, flat. The modes of the standard become one, x <= value, with a place for NaN:
+// x < v is x <= the number before v; > and >= are <= and < with the branches exchanged, where NaN must go the other way.
+// Trees with BRANCH_EQ or BRANCH_NEQ keep their modes and are walked by a slower loop.
+type forest[T float] struct {
+	nodes    []kernel.TreeNode[T]
+	missing  []bool // NaN goes to Yes; nil when it nowhere does
+	modes    []mode // nil when all are <=
+	trees    []kernel.Tree
+	features int       // the largest feature index, plus one
+	weights  []leaf    // by node: where its weights lie
+	votes    []vote[T] // weights of all leaves
+	targets  int
+}
+
+// leaf is the range of a node's votes.
+type leaf struct{ from, to int32 }
+
+// vote is a weight for one target (or class).
+type vote[T float] struct {
+	target int32
+	weight T
+}
+
+type mode uint8
+
+const (
+	atMostMode mode = iota
+	equalMode
+	unequalMode
+	leafMode
+)
+
+// realAttr reads a float attribute, or its tensor form.
+func realAttr(n *graph.Node, name string) ([]float64, error) {
+	if v := n.Floats(name); v != nil {
+		wide := make([]float64, len(v))
+		convert(wide, v)
+		return wide, nil
+	}
+	a := n.Attr(name + "_as_tensor")
+	if a == nil {
+		return nil, nil
+	}
+	if a.Tensor == nil || a.Tensor.DType() != tensor.Float32 && a.Tensor.DType() != tensor.Float64 {
+		return nil, bad(n, "attribute "+a.Name+" holds no floats")
+	}
+	wide := tensor.New(tensor.Float64, a.Tensor.Len())
+	return tensor.Data[float64](wide), castInto(wide, a.Tensor)
+}
+
+// source is a node as the file gives it.
+type source struct {
+	tree, id, feature, yes, no int64
+	value                      float64
+	mode                       string
+	missing                    bool
+}
+
+// treeSources reads the parallel lists of the attributes and finds the children of each node by index.
+func treeSources(n *graph.Node) (nodes []source, index map[[2]int64]int, err error) {
+	values, err := realAttr(n, "nodes_values")
+	if err != nil {
+		return nil, nil, err
+	}
+	trees, ids, features := n.Ints("nodes_treeids"), n.Ints("nodes_nodeids"), n.Ints("nodes_featureids")
+	yes, no, modes, missing := n.Ints("nodes_truenodeids"), n.Ints("nodes_falsenodeids"), n.Strs("nodes_modes"), n.Ints("nodes_missing_value_tracks_true")
+	count := len(ids)
+	if count == 0 || count > 1<<28 {
+		return nil, nil, bad(n, "no nodes, or too many")
+	}
+	if len(trees) != count || len(features) != count || len(yes) != count || len(no) != count || len(modes) != count || len(values) != count ||
+		len(missing) != 0 && len(missing) != count {
+		return nil, nil, bad(n, "attributes of the nodes have different lengths")
+	}
+	nodes, index = make([]source, count), make(map[[2]int64]int, count)
+	for i := range nodes {
+		nodes[i] = source{trees[i], ids[i], features[i], yes[i], no[i], values[i], modes[i], len(missing) > 0 && missing[i] != 0}
+		key := [2]int64{trees[i], ids[i]}
+		if _, twice := index[key]; twice {
+			return nil, nil, bad(n, "tree "+itoa(trees[i])+" has the node "+itoa(ids[i])+" twice")
+		}
+		index[key] = i
+		if features[i] < 0 || features[i] > 1<<30 {
+			return nil, nil, bad(n, "a feature index out of range")
+		}
+	}
+	return nodes, index, nil
+}
+
+// newForest reads an ensemble; side is "class" or "target", the prefix of the attributes that hold the weights.
+func newForest[T float](n *graph.Node, side string, targets int) (*forest[T], error) {
+	sources, index, err := treeSources(n)
+	if err != nil {
+		return nil, err
+	}
+	children := make([][2]int32, len(sources))
+	child := make([]bool, len(sources))
+	for i, s := range sources {
+		if s.mode == "LEAF" {
+			continue
+		}
+		for k, id := range [2]int64{s.yes, s.no} {
+			c, ok := index[[2]int64{s.tree, id}]
+			if !ok || child[c] && (k == 0 || children[i][0] != int32(c)) {
+				return nil, bad(n, "node "+itoa(s.id)+" of tree "+itoa(s.tree)+" has a child that is missing or has another parent")
+			}
+			children[i][k], child[c] = int32(c), true
+		}
+	}
+	f := &forest[T]{targets: targets}
+	place := make([]int32, len(sources)) // by source: its node, plus one
+	for i := range sources {
+		if !child[i] {
+			if err := f.plant(n, sources, children, int32(i), place); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(f.nodes) != len(sources) { // nodes that no root leads to are a cycle
+		return nil, bad(n, "nodes that form a cycle")
+	}
+	return f, f.weigh(n, side, index, place, sources)
+}
+
+// plant lays out the tree under root, parents before children, the yes branch first.
+func (f *forest[T]) plant(n *graph.Node, sources []source, children [][2]int32, root int32, place []int32) error {
+	type todo struct{ source, depth int32 }
+	t := kernel.Tree{Root: int32(len(f.nodes))}
+	stack := []todo{{root, 0}}
+	for len(stack) > 0 {
+		at := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		s := &sources[at.source]
+		if place[at.source] != 0 { // both branches of the parent are this node
+			continue
+		}
+		here := int32(len(f.nodes))
+		place[at.source] = here + 1
+		if s.mode == "LEAF" {
+			t.Depth = max(t.Depth, at.depth)
+			f.push(kernel.TreeNode[T]{Yes: here, No: here}, leafMode, false)
+			continue
+		}
+		f.features = max(f.features, int(s.feature)+1)
+		if err := f.split(n, s); err != nil {
+			return err
+		}
+		c := children[at.source]
+		stack = append(stack, todo{c[1], at.depth + 1}, todo{c[0], at.depth + 1})
+	}
+	f.trees = append(f.trees, t)
+	f.link(sources, children, root, place)
+	return nil
+}
+
+// link sets the branches of a tree whose nodes have their places.
+func (f *forest[T]) link(sources []source, children [][2]int32, root int32, place []int32) {
+	stack := []int32{root}
+	for len(stack) > 0 {
+		i := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		s := &sources[i]
+		if s.mode == "LEAF" {
+			continue
+		}
+		yes, no := children[i][0], children[i][1]
+		node := &f.nodes[place[i]-1]
+		node.Yes, node.No = place[yes]-1, place[no]-1
+		if s.mode == "BRANCH_GT" || s.mode == "BRANCH_GTE" {
+			node.Yes, node.No = node.No, node.Yes
+		}
+		if stack = append(stack, yes); yes != no {
+			stack = append(stack, no)
+		}
+	}
+}
+
+// split appends the node of a branch.
+func (f *forest[T]) split(n *graph.Node, s *source) error {
+	node := kernel.TreeNode[T]{Value: T(s.value), Feature: int32(s.feature)}
+	switch s.mode {
+	case "BRANCH_LEQ":
+		f.push(node, atMostMode, s.missing)
+	case "BRANCH_LT":
+		node.Value = before(node.Value)
+		f.push(node, atMostMode, s.missing)
+	case "BRANCH_GT": // exchanged: x <= v goes to No, and NaN with it unless it tracks true
+		f.push(node, atMostMode, !s.missing)
+	case "BRANCH_GTE":
+		node.Value = before(node.Value)
+		f.push(node, atMostMode, !s.missing)
+	case "BRANCH_EQ":
+		f.push(node, equalMode, s.missing)
+	case "BRANCH_NEQ":
+		f.push(node, unequalMode, s.missing)
+	default:
+		return refuseAttr(n, "nodes_modes", s.mode)
+	}
+	return nil
+}
+
+// push appends a node; the lists of what is seldom begin when it is first needed.
+func (f *forest[T]) push(node kernel.TreeNode[T], m mode, missing bool) {
+	f.nodes = append(f.nodes, node)
+	if missing && f.missing == nil {
+		f.missing = make([]bool, len(f.nodes)-1)
+	}
+	if f.missing != nil {
+		f.missing = append(f.missing, missing)
+	}
+	if (m == equalMode || m == unequalMode) && f.modes == nil {
+		f.modes = make([]mode, len(f.nodes)-1)
+	}
+	if f.modes != nil {
+		f.modes = append(f.modes, m)
+	}
+}
+
+// before is the greatest number below v; NaN, which nothing is below or equal to, for -∞.
+func before[T float](v T) T {
+	if math.IsInf(float64(v), -1) {
+		return T(math.NaN())
+	}
+	if _, single := any(v).(float32); single {
+		return T(math.Nextafter32(float32(v), float32(math.Inf(-1))))
+	}
+	return T(math.Nextafter(float64(v), math.Inf(-1)))
+}
+
+// weigh gives the leaves their votes, in the order of the file.
+func (f *forest[T]) weigh(n *graph.Node, side string, index map[[2]int64]int, place []int32, sources []source) error {
+	weights, err := realAttr(n, side+"_weights")
+	if err != nil {
+		return err
+	}
+	trees, nodes, ids := n.Ints(side+"_treeids"), n.Ints(side+"_nodeids"), n.Ints(side+"_ids")
+	if len(weights) == 0 || len(trees) != len(weights) || len(nodes) != len(weights) || len(ids) != len(weights) {
+		return bad(n, "attributes of the weights have different lengths, or none")
+	}
+	f.weights = make([]leaf, len(f.nodes)+1)
+	at := make([]int32, len(weights))
+	for i := range weights {
+		j, ok := index[[2]int64{trees[i], nodes[i]}]
+		if !ok || ids[i] < 0 || ids[i] >= int64(f.targets) {
+			return bad(n, "a weight of a node or for a target that does not exist")
+		}
+		if at[i] = -1; sources[j].mode == "LEAF" { // weights of inner nodes are never reached
+			at[i] = place[j] - 1
+			f.weights[at[i]].to++
+		}
+	}
+	var sum int32
+	for i := range f.weights {
+		w := &f.weights[i]
+		w.from, w.to, sum = sum, sum, sum+w.to
+	}
+	f.votes = make([]vote[T], sum)
+	for i, w := range weights {
+		if at[i] >= 0 {
+			l := &f.weights[at[i]]
+			f.votes[l.to] = vote[T]{int32(ids[i]), T(w)}
+			l.to++
+		}
+	}
+	return nil
+}
+
+// walk finds the leaves of a tree for rows of x.
+func (f *forest[T]) walk(t kernel.Tree, x []T, stride int, leaves []int32) {
+	if f.modes == nil {
+		kernel.Walk(f.nodes, f.missing, t, x, stride, leaves)
+		return
+	}
+	for i := range leaves {
+		leaves[i] = f.walkModes(t.Root, x[i*stride:])
+	}
+}
+
+func (f *forest[T]) walkModes(at int32, x []T) int32 {
+	for {
+		n := &f.nodes[at]
+		if n.Yes == at && n.No == at {
+			return at
+		}
+		v := x[n.Feature]
+		yes := v <= n.Value
+		switch f.modes[at] {
+		case equalMode:
+			yes = v == n.Value
+		case unequalMode:
+			yes = v != n.Value
+		}
+		at, yes = n.No, yes || v != v && f.missing != nil && f.missing[at]
+		if yes {
+			at = n.Yes
+		}
+	}
+}
