@@ -31,9 +31,9 @@ type loaded struct {
 func (s *session) load(args []js.Value) (js.Value, error) {
 	bytes := args[0]
 	if bytes.InstanceOf(js.Global().Get("ArrayBuffer")) {
-		bytes = js.Global().Get("Uint8Array").New(bytes)
+		bytes = jsUint8Array.New(bytes)
 	}
-	if !bytes.InstanceOf(js.Global().Get("Uint8Array")) {
+	if !bytes.InstanceOf(jsUint8Array) {
 		return js.Value{}, fault.New(fault.Invalid, "want the model file as a Uint8Array").At("bytes")
 	}
 	file := make([]byte, bytes.Get("length").Int())
@@ -86,18 +86,9 @@ func (s *session) run(args []js.Value) (js.Value, error) {
 	if args[1].Type() != js.TypeObject {
 		return js.Value{}, fault.New(fault.Invalid, "want an object of inputs by name").At("inputs")
 	}
-	keys := js.Global().Get("Object").Call("keys", args[1])
-	in := make(map[string]*tensor.Tensor, keys.Length())
-	for i := range keys.Length() {
-		name := keys.Index(i).String()
-		t, err := toTensor(args[1].Get(name), l.wants[name])
-		if err != nil {
-			if e, ok := err.(*fault.Error); ok {
-				err = e.At(name)
-			}
-			return js.Value{}, err
-		}
-		in[name] = t
+	in, err := l.inputs(args[1])
+	if err != nil {
+		return js.Value{}, err
 	}
 	out, err := l.program.Run(context.Background(), in)
 	if err != nil {
@@ -108,6 +99,35 @@ func (s *session) run(args []js.Value) (js.Value, error) {
 		result.Set(name, fromTensor(t))
 	}
 	return result, nil
+}
+
+// inputs reads the object of inputs by name. What the model does not know goes along, for Run to refuse.
+func (l *loaded) inputs(object js.Value) (map[string]*tensor.Tensor, error) {
+	in := make(map[string]*tensor.Tensor, len(l.wants))
+	read := func(name string, v js.Value) error {
+		t, err := toTensor(v, l.wants[name])
+		if e, ok := err.(*fault.Error); ok {
+			return e.At(name)
+		}
+		in[name] = t
+		return err
+	}
+	for name := range l.wants {
+		if v := object.Get(name); !v.IsUndefined() {
+			if err := read(name, v); err != nil {
+				return nil, err
+			}
+		}
+	}
+	keys := objectKeys.Invoke(object)
+	for i := 0; len(in) < keys.Length() && i < keys.Length(); i++ {
+		if name := keys.Index(i).String(); in[name] == nil {
+			if err := read(name, object.Get(name)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return in, nil
 }
 
 // unload is unload(id).
@@ -122,10 +142,14 @@ func (s *session) unload(args []js.Value) (js.Value, error) {
 // shapeOf reads an array of lengths and multiplies them.
 func shapeOf(v js.Value) ([]int, int, error) {
 	bad := fault.New(fault.Invalid, "want {data, shape}, shape being an array of at most 16 lengths")
-	if v.Type() != js.TypeObject || v.Get("length").Type() != js.TypeNumber || v.Length() > 16 {
+	if !v.InstanceOf(jsArray) {
 		return nil, 0, bad
 	}
-	shape := make([]int, v.Length())
+	rank := v.Length()
+	if rank > 16 {
+		return nil, 0, bad
+	}
+	shape := make([]int, rank)
 	for i := range shape {
 		d := v.Index(i)
 		if d.Type() != js.TypeNumber || d.Float() < 0 || d.Float() != float64(int32(d.Float())) {

@@ -32,7 +32,7 @@ var wrapper = []byte("\x00asm\x01\x00\x00\x00" +
 // throwing makes a JavaScript function of up to two arguments that returns what f returns and throws its error.
 func throwing(f func(args []js.Value) (js.Value, error)) js.Value {
 	boxed := js.FuncOf(func(_ js.Value, args []js.Value) any {
-		box := js.ValueOf(map[string]any{})
+		box := jsObject.New()
 		v, err := protect(f, args)
 		if err == nil {
 			box.Set("value", v)

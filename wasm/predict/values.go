@@ -3,6 +3,7 @@
 package main
 
 import (
+	"slices"
 	"strconv"
 	"syscall/js"
 
@@ -26,46 +27,56 @@ var typedArrays = map[string][]tensor.DType{
 	"BigUint64Array":    {tensor.Uint64},
 }
 
-// arrayFor names the typed array for elements of a type.
-func arrayFor(d tensor.DType) string {
+// arrayNames are typedArrays turned round.
+var arrayNames = map[tensor.DType]string{}
+
+func init() {
 	for name, types := range typedArrays {
 		for _, t := range types {
-			if t == d && name != "Uint8ClampedArray" {
-				return name
+			if name != "Uint8ClampedArray" {
+				arrayNames[t] = name
 			}
 		}
 	}
-	return "Uint8Array" // complex numbers, as bytes
+}
+
+// arrayFor names the typed array for elements of a type; complex numbers come as bytes.
+func arrayFor(d tensor.DType) string {
+	if name, ok := arrayNames[d]; ok {
+		return name
+	}
+	return "Uint8Array"
 }
 
 // toTensor copies {data, shape} into a tensor; want is the element type that the model wants, where it says one.
 func toTensor(v js.Value, want tensor.DType) (*tensor.Tensor, error) {
-	if v.Type() != js.TypeObject || v.Get("data").Type() != js.TypeObject {
+	if v.Type() != js.TypeObject {
 		return nil, fault.New(fault.Invalid, "want {data, shape}")
 	}
 	data := v.Get("data")
+	if data.Type() != js.TypeObject {
+		return nil, fault.New(fault.Invalid, "want {data, shape}")
+	}
 	shape, n, err := shapeOf(v.Get("shape"))
 	if err != nil {
 		return nil, err
 	}
-	if !js.Global().Get("ArrayBuffer").Call("isView", data).Bool() {
+	if data.InstanceOf(jsArray) {
 		return fromArray(data, shape, n, want)
 	}
-	types := typedArrays[data.Get("constructor").Get("name").String()]
-	if types == nil {
-		return nil, fault.New(fault.Invalid, "a view of this kind is not supported").Try("give a typed array")
+	dtype, err := typeOf(data, want)
+	if err != nil {
+		return nil, err
 	}
-	dtype := types[0]
-	for _, t := range types {
-		if t == want {
-			dtype = t
-		}
-	}
-	if data.Length() != n {
-		return nil, wrongLength(data.Length(), n)
+	if got := data.Length(); got != n {
+		return nil, wrongLength(got, n)
 	}
 	t := tensor.New(dtype, shape...)
-	js.CopyBytesToGo(t.Bytes(), js.Global().Get("Uint8Array").New(data.Get("buffer"), data.Get("byteOffset"), data.Get("byteLength")))
+	if dtype == tensor.Float32 && n == 1 {
+		t.F32()[0] = float32(data.Index(0).Float()) // a column of one row: one look instead of five
+		return t, nil
+	}
+	js.CopyBytesToGo(t.Bytes(), jsUint8Array.New(data.Get("buffer"), data.Get("byteOffset"), data.Get("byteLength")))
 	if dtype == tensor.Bool {
 		for i, b := range t.Bytes() {
 			t.Bytes()[i] = min(b, 1)
@@ -74,13 +85,26 @@ func toTensor(v js.Value, want tensor.DType) (*tensor.Tensor, error) {
 	return t, nil
 }
 
+// typeOf finds the element type of a typed array: want where the array can hold it.
+func typeOf(data js.Value, want tensor.DType) (tensor.DType, error) {
+	if data.InstanceOf(arrays[arrayFor(want)]) && slices.Contains(typedArrays[arrayFor(want)], want) {
+		return want, nil
+	}
+	for name, array := range arrays {
+		if data.InstanceOf(array) {
+			if slices.Contains(typedArrays[name], want) {
+				return want, nil
+			}
+			return typedArrays[name][0], nil
+		}
+	}
+	return 0, fault.New(fault.Invalid, "data is no array").Try("give a typed array or an array of strings")
+}
+
 // fromArray makes a tensor of an array of strings, or of numbers and booleans for a model that wants such.
 func fromArray(data js.Value, shape []int, n int, want tensor.DType) (*tensor.Tensor, error) {
-	if !js.Global().Get("Array").Call("isArray", data).Bool() {
-		return nil, fault.New(fault.Invalid, "data is no array").Try("give a typed array or an array of strings")
-	}
-	if data.Length() != n {
-		return nil, wrongLength(data.Length(), n)
+	if got := data.Length(); got != n {
+		return nil, wrongLength(got, n)
 	}
 	if want == tensor.Undefined || n > 0 && data.Index(0).Type() == js.TypeString {
 		want = tensor.String
@@ -141,17 +165,19 @@ func fromTensor(t *tensor.Tensor) js.Value {
 	for i, d := range t.Shape() {
 		shape[i] = d
 	}
-	out := js.ValueOf(map[string]any{"dtype": t.DType().String(), "shape": shape})
+	out := jsObject.New()
+	out.Set("dtype", t.DType().String())
+	out.Set("shape", shape)
 	if t.DType() == tensor.String {
-		data := js.Global().Get("Array").New(t.Len())
+		data := jsArray.New(t.Len())
 		for i, s := range t.Str() {
 			data.SetIndex(i, s)
 		}
 		out.Set("data", data)
 		return out
 	}
-	raw := js.Global().Get("Uint8Array").New(len(t.Bytes()))
+	raw := jsUint8Array.New(len(t.Bytes()))
 	js.CopyBytesToJS(raw, t.Bytes())
-	out.Set("data", js.Global().Get(arrayFor(t.DType())).New(raw.Get("buffer")))
+	out.Set("data", arrays[arrayFor(t.DType())].New(raw.Get("buffer")))
 	return out
 }
