@@ -124,6 +124,11 @@ func (s *scope) visit(n *graph.Node) error {
 		return err
 	}
 	site := s.site(n, opset)
+	if spec.Simplify != nil {
+		if simple := spec.Simplify(n, site); simple != nil {
+			return s.visit(simple)
+		}
+	}
 	types, err := spec.Infer(n, site)
 	if err != nil {
 		return err

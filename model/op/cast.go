@@ -38,6 +38,9 @@ func init() {
 			{Name: "write integers", Attrs: castTo(tensor.String), In: in(i64v(-12)), Out: in(strv("-12"))},
 		}})
 	register(&Spec{Name: "CastLike", Since: 15, Attrs: []string{"saturate", "round_mode"}, In: Arity{2, 2}, Out: Arity{1, 1},
+		Simplify: func(n *graph.Node, site *Site) *graph.Node { // the type is known: a Cast, which folds where x is constant
+			return &graph.Node{Name: n.Name, Op: "Cast", Attrs: castTo(site.Types[1].DType), Inputs: n.Inputs[:1], Outputs: n.Outputs}
+		},
 		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) { return inferCast(n, site, site.Types[1].DType) },
 		Compile: func(n *graph.Node, site *Site) (Kernel, error) {
 			return castKernel(site.Types[0].DType, site.Types[1].DType), nil

@@ -32,9 +32,7 @@ func init() {
 				return nil, refuse(n, d)
 			}
 		},
-		Grad: chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { // dx = dy where y = x
-			return b.Op("Where", b.Op("Equal", x, y), dy, scalarLike(b, 0, dy))
-		}),
+		Grad: gradClip,
 		Cases: []Case{
 			{In: in(f64v(-2, 0, 2), f64s(nil, -1), f64s(nil, 1)), Out: in(f64v(-1, 0, 1))},
 			{Name: "only high", In: in(f64v(-2, 0, 2), nil, f64s(nil, 1)), Out: in(f64v(-2, 0, 1))},
@@ -70,4 +68,20 @@ func clipKernel[T number](data lane[T], d tensor.DType, lowest, highest T) Kerne
 		}
 		return nil
 	}
+}
+
+// dx = dy where y = x; the bounds get the rest, each where y is it.
+func gradClip(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
+	x, y, zero := n.Inputs[0], n.Outputs[0], scalarLike(b, 0, dy[0])
+	kept := b.Op("Equal", x, y)
+	dx := []graph.Value{b.Op("Where", kept, dy[0], zero)}
+	for _, bound := range n.Inputs[1:] {
+		if bound == "" {
+			dx = append(dx, "")
+			continue
+		}
+		at := b.Op("And", b.Op("Equal", y, bound), b.Op("Not", kept))
+		dx = append(dx, b.Op("Where", at, dy[0], zero))
+	}
+	return dx, nil
 }

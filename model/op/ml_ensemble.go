@@ -114,6 +114,9 @@ func ensembleKernel[T float](n *graph.Node, site *Site, rows func(*tensor.Tensor
 	e.base = make([]T, len(base))
 	convert(e.base, base)
 	e.classify(n)
+	if e.labels != nil && targets == 2 && len(base) == 1 && !e.oneClass {
+		return nil, refuseAttr(n, "base_values", "one value for two classes that both have weights")
+	}
 	return e.run, nil
 }
 

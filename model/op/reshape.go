@@ -71,7 +71,8 @@ func init() {
 
 // dx = dy in the shape of x.
 func gradReshape(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
-	dx := []graph.Value{b.Op("Reshape", dy[0], b.Op("Shape", n.Inputs[0]))}
+	asItIs := []graph.Attr{graph.IntAttr("allowzero", 1)}
+	dx := []graph.Value{b.OpWith("Reshape", asItIs, dy[0], b.Op("Shape", n.Inputs[0]))}
 	if len(n.Inputs) > 1 {
 		dx = append(dx, "")
 	}

@@ -34,6 +34,9 @@ type Spec struct {
 	// View: output 0 is always made by Alias of input 0. The executor keeps the input's memory alive as long as it.
 	View bool
 
+	// Simplify, where set, may give a node of the same outputs that does less, by what is known about the inputs; nil keeps n.
+	Simplify func(n *graph.Node, site *Site) *graph.Node
+
 	// Infer gives the types of the outputs from what is known about the inputs. A type may be less exact than the
 	// kernel's result, never different from it. It may rely on Attrs, In and Out having been checked.
 	Infer func(n *graph.Node, site *Site) ([]tensor.Type, error)

@@ -49,7 +49,8 @@ func init() {
 		Case{In: in(f64v(1, -4)), Out: in(f64v(1, 4))}, Case{Name: "ints", In: in(i64v(1, -4)), Out: in(i64v(1, 4))})
 	unary("Sign", 9, signed, nil, signedUnary(sign[float32], sign[float64], sign[int32], sign[int64]), // dx = 0
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return "" }),
-		Case{In: in(f64v(1, -4, 0)), Out: in(f64v(1, -1, 0)), NoGrad: true})
+		Case{In: in(f64v(1, -4)), Out: in(f64v(1, -1))},
+		Case{Name: "zero", In: in(f64v(0, math.NaN())), Out: in(f64v(0, math.NaN())), NoGrad: true})
 	unary("Floor", 6, floats, nil, realUnary(math.Floor), // dx = 0
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return "" }),
 		Case{In: in(f64v(1.5, -1.5, 2.25)), Out: in(f64v(1, -2, 2))})

@@ -1,0 +1,187 @@
+package exec
+
+import (
+	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/op"
+)
+
+// Gradient appends to b the nodes that compute ∂loss/∂v for each v of wrt, and returns those gradients, each of v's shape; one that loss does
+// not depend on is zeros. loss is a float tensor; when it has more than one element, the gradient is that of their sum.
+// It is reverse mode over nodes (Griewank and Walther, "Evaluating Derivatives", 2008, chapter 3): from loss back, each node's Grad turns the
+// gradient of its outputs into those of its inputs, and what arrives at a value from several nodes is added up.
+//
+// The nodes use operators of the private domain, so the graph is for training: it runs, but is not written to a file.
+//
+// Errors: fault.Invalid for a value that the graph does not make, fault.Unsupported for an operator without gradient between wrt
+// and loss; the hint gives the path.
+func Gradient(b *graph.Builder, loss graph.Value, wrt []graph.Value) ([]graph.Value, error) {
+	d := &differentiation{b: b, makers: map[graph.Value]*graph.Node{}, parts: map[graph.Value][]graph.Value{}, needs: map[graph.Value]bool{}}
+	g := b.Graph()
+	nodes := append([]*graph.Node(nil), g.Nodes...)
+	for _, n := range nodes {
+		for _, v := range n.Outputs {
+			d.makers[v] = n
+		}
+	}
+	for _, v := range append([]graph.Value{loss}, wrt...) {
+		if d.makers[v] == nil && g.Initializers[v] == nil && !isInput(g, v) {
+			return nil, fault.New(fault.Invalid, "the graph makes no such value").At(string(v))
+		}
+	}
+	for _, v := range wrt {
+		d.needs[v] = true
+	}
+	for _, n := range nodes { // what depends on wrt
+		for _, v := range n.Inputs {
+			if v != "" && d.needs[v] {
+				for _, out := range n.Outputs {
+					d.needs[out] = out != ""
+				}
+				break
+			}
+		}
+	}
+	one := b.Op("CastLike", b.Scalar("one", 1), loss)
+	d.parts[loss] = []graph.Value{b.Op("Expand", one, b.Op("Shape", loss))}
+	for i := len(nodes) - 1; i >= 0; i-- {
+		if err := d.back(nodes[i], loss); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]graph.Value, len(wrt))
+	for i, v := range wrt {
+		if out[i] = d.total(v); out[i] == "" {
+			out[i] = b.Op("Expand", b.Op("CastLike", b.Scalar("zero", 0), v), b.Op("Shape", v))
+		}
+	}
+	return out, nil
+}
+
+type differentiation struct {
+	b      *graph.Builder
+	makers map[graph.Value]*graph.Node
+	parts  map[graph.Value][]graph.Value // gradients that have arrived at a value
+	needs  map[graph.Value]bool          // values that depend on wrt
+}
+
+func isInput(g *graph.Graph, v graph.Value) bool {
+	for _, in := range g.Inputs {
+		if in.Name == v {
+			return true
+		}
+	}
+	return false
+}
+
+// total adds up what has arrived at v; absent when nothing has.
+func (d *differentiation) total(v graph.Value) graph.Value {
+	parts := d.parts[v]
+	if len(parts) == 0 {
+		return ""
+	}
+	sum := parts[0]
+	for _, p := range parts[1:] {
+		sum = d.b.Op("Add", sum, p)
+	}
+	d.parts[v] = []graph.Value{sum}
+	return sum
+}
+
+// back carries the gradient over one node.
+func (d *differentiation) back(n *graph.Node, loss graph.Value) error {
+	dy, flows, wanted := make([]graph.Value, len(n.Outputs)), false, false
+	for i, v := range n.Outputs {
+		if v != "" && len(d.parts[v]) > 0 && d.needs[v] {
+			dy[i], flows = d.total(v), true
+		}
+	}
+	for _, v := range n.Inputs {
+		wanted = wanted || v != "" && d.needs[v]
+	}
+	if !flows || !wanted {
+		return nil
+	}
+	spec := op.Lookup(n.Domain, n.Op, d.version(n.Domain))
+	if spec == nil || spec.Grad == nil {
+		return fault.New(fault.Unsupported, "the operator "+n.Op+" has no gradient").At(nodeName(n)).
+			Try("it stands between what is trained and the loss: " + d.path(n, loss))
+	}
+	if err := spec.Check(n); err != nil {
+		return located(n, err)
+	}
+	if dy[0] == "" && len(dy) > 1 && n.Op != "Split" {
+		return nil // only secondary outputs, such as masks and indices, are used
+	}
+	dx, err := spec.Grad(d.b, n, dy)
+	if err != nil {
+		return located(n, err)
+	}
+	for i, v := range n.Inputs {
+		if v == "" || !d.needs[v] || i >= len(dx) || dx[i] == "" {
+			continue
+		}
+		d.parts[v] = append(d.parts[v], d.shaped(n, i, dx[i]))
+	}
+	return nil
+}
+
+// version is the opset by which nodes are read: Builder's.
+func (d *differentiation) version(domain string) int64 {
+	switch domain {
+	case op.Private:
+		return 1
+	case graph.ML:
+		return graph.OpsetMLVersion
+	}
+	return graph.OpsetVersion
+}
+
+// broadcasts are the operators whose inputs may be smaller than the output.
+var broadcasts = map[string]bool{"Add": true, "Sub": true, "Mul": true, "Div": true, "Pow": true, "Max": true, "Min": true, "Sum": true, "Where": true, "Expand": true}
+
+// shaped sums a gradient back to the shape of input i of n, where n may have broadcast it.
+func (d *differentiation) shaped(n *graph.Node, i int, dx graph.Value) graph.Value {
+	if !broadcasts[n.Op] && !(n.Op == "Gemm" && i == 2) && !(n.Op == "Clip" && i > 0) {
+		return dx
+	}
+	return d.b.Node(op.Private, "ReduceTo", []graph.Value{dx, n.Inputs[i]}, 1)[0]
+}
+
+// path lists the operators from n to the loss, by the shortest way forward.
+func (d *differentiation) path(n *graph.Node, loss graph.Value) string {
+	text := n.Op
+	for steps := 0; steps < 20; steps++ {
+		next := d.reader(n, loss)
+		if next == nil {
+			break
+		}
+		text += " → " + next.Op
+		n = next
+	}
+	return text + " → " + string(loss)
+}
+
+// reader is a node that reads an output of n and has passed a gradient back to it.
+func (d *differentiation) reader(n *graph.Node, loss graph.Value) *graph.Node {
+	for _, v := range n.Outputs {
+		if v == loss {
+			return nil
+		}
+	}
+	for _, m := range d.b.Graph().Nodes {
+		for _, in := range m.Inputs {
+			for _, v := range n.Outputs {
+				if v == "" || in != v {
+					continue
+				}
+				for _, out := range m.Outputs {
+					if d.makers[out] == m && len(d.parts[out]) > 0 {
+						return m
+					}
+				}
+			}
+		}
+	}
+	return nil
+}

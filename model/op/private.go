@@ -1,0 +1,288 @@
+package op
+
+import (
+	"context"
+
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// Operators of gradients: what ONNX has no node for without knowing the rank. They read some inputs for their shape only.
+//
+//	ReduceTo(dy, x): dy summed over the dimensions along which x was broadcast, in the shape of x.
+//	Restore(y, x, axes): a reduction y of x over axes, without those dimensions, gets them back with length 1.
+//	Length(x; axes=[a]): the length of x along a, as a vector of one.
+//	GatherGrad(dy, x, indices; axis): zeros like x, dy added at the indices.
+//	SliceGrad(dy, x, starts, ends, axes, steps): zeros like x, dy in the slice.
+//	MatMulGrad(dy, a, b): the gradients of a and b for y = MatMul(a, b).
+func init() {
+	private := func(s Spec) { s.Domain, s.Since = Private, 1; register(&s) }
+	private(Spec{Name: "ReduceTo", In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferAs(1), Compile: compileReduceTo, Simplify: simplifyReduceTo, Cases: []Case{
+		{In: in(f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6), f64v(0, 0, 0)), Out: in(f64v(5, 7, 9))},
+		{Name: "column", In: in(f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6), f64s([]int{2, 1}, 0, 0)), Out: in(f64s([]int{2, 1}, 6, 15))},
+		{Name: "scalar", In: in(f64v(1, 2), f64s(nil, 0)), Out: in(f64s(nil, 3))},
+		{Name: "same", In: in(f64v(1, 2), f64v(0, 0)), Out: in(f64v(1, 2))},
+	}})
+	private(Spec{Name: "Restore", Attrs: []string{"noop_with_empty_axes"}, In: Arity{3, 3}, Out: Arity{1, 1}, View: true, Compile: compileRestore,
+		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) {
+			return []tensor.Type{unranked(site.Types[0].DType)}, nil
+		},
+		Cases: []Case{{In: in(f64v(1, 2), f64s([]int{2, 3}, 0, 0, 0, 0, 0, 0), i64v(-1)), Out: in(f64s([]int{2, 1}, 1, 2))}}})
+	private(Spec{Name: "Length", Attrs: []string{"axes"}, In: Arity{1, 1}, Out: Arity{1, 1}, Compile: compileLength,
+		Infer: func(*graph.Node, *Site) ([]tensor.Type, error) {
+			return []tensor.Type{tensor.TypeOf(tensor.Int64, 1)}, nil
+		},
+		Cases: []Case{{Attrs: []graph.Attr{graph.IntsAttr("axes", -1)}, In: in(f64s([]int{1, 2}, 0, 0)), Out: in(i64v(2))}}})
+	private(Spec{Name: "GatherGrad", Attrs: []string{"axis"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferAs(1), Compile: compileGatherGrad, Cases: []Case{
+		{In: in(f64v(1, 2, 3), f64v(0, 0, 0, 0), i64v(1, 3, 1)), Out: in(f64v(0, 4, 0, 2))}}})
+	private(Spec{Name: "SliceGrad", In: Arity{4, 6}, Out: Arity{1, 1}, Infer: inferAs(1), Compile: compileSliceGrad, Cases: []Case{
+		{In: in(f64v(1, 2), f64v(0, 0, 0, 0), i64v(3), i64v(-9), i64v(0), i64v(-2)), Out: in(f64v(0, 2, 0, 1))}}})
+	private(Spec{Name: "MatMulGrad", In: Arity{3, 3}, Out: Arity{1, 2}, Compile: compileMatMulGrad,
+		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) { return site.Types[1:][:len(n.Outputs)], nil }})
+}
+
+// inferAs gives the output the type of input i, with the element type of input 0.
+func inferAs(i int) func(*graph.Node, *Site) ([]tensor.Type, error) {
+	return func(n *graph.Node, site *Site) ([]tensor.Type, error) {
+		t := site.Types[i]
+		t.DType = site.Types[0].DType
+		return []tensor.Type{t}, oneOf(n, site.Types[0], floats...)
+	}
+}
+
+// byFloat compiles a generic kernel for the element type of input 0.
+func byFloat(n *graph.Node, site *Site, f32, f64 Kernel) (Kernel, error) {
+	switch site.Types[0].DType {
+	case tensor.Float32:
+		return f32, nil
+	case tensor.Float64:
+		return f64, nil
+	}
+	return nil, refuse(n, site.Types[0].DType)
+}
+
+// simplifyReduceTo passes dy through where it surely has the shape of x already.
+func simplifyReduceTo(n *graph.Node, site *Site) *graph.Node {
+	dy, x := site.Types[0], site.Types[1]
+	if dy.Unranked || x.Unranked || len(dy.Dims) != len(x.Dims) {
+		return nil
+	}
+	for i, d := range dy.Dims {
+		if d != x.Dims[i] || d.Size == tensor.Free && d.Name == "" {
+			return nil
+		}
+	}
+	return &graph.Node{Name: n.Name, Op: "Identity", Inputs: n.Inputs[:1], Outputs: n.Outputs}
+}
+
+func compileReduceTo(n *graph.Node, site *Site) (Kernel, error) {
+	return byFloat(n, site, reduceToKernel(tensor.Data[float32]), reduceToKernel(tensor.Data[float64]))
+}
+
+func reduceToKernel[T float](data lane[T]) Kernel {
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		from, to := in[0].Shape(), in[1].Shape()
+		var buf [MaxRank]int
+		if joint, err := broadcastShape("ReduceTo", buf[:0], from, to); err != nil {
+			return err
+		} else if shapeText(joint) != shapeText(from) {
+			return misfit("ReduceTo", shapeText(to)+" was not broadcast to "+shapeText(from))
+		}
+		if err := Reset(ctx, out[0], in[0].DType(), to...); err != nil {
+			return err
+		}
+		sumInto(data(out[0]), to, data(in[0]), from)
+		return nil
+	}
+}
+
+// sumInto sums src (from) to dst (to), a shape that broadcasts to from.
+func sumInto[T float](dst []T, to []int, src []T, from []int) {
+	if len(dst) == len(src) {
+		copy(dst, src)
+		return
+	}
+	clear(dst)
+	take := sumOf[T]().take
+	var g grid
+	g.set(from, to, from)
+	w := runLength(g.unit[0], g.inner)
+	g.each(func(at int, o [3]int) { take(dst[o[0]:o[0]+w], src[at:at+g.inner]) })
+}
+
+func compileRestore(n *graph.Node, _ *Site) (Kernel, error) {
+	return func(_ context.Context, in, out []*tensor.Tensor) error {
+		set, err := reduced(n, in[2].I64(), in[1].Rank())
+		if err != nil {
+			return err
+		}
+		var buf [MaxRank]int
+		shape := append(buf[:0], in[1].Shape()...)
+		count := 1
+		for i := range shape {
+			if set[i] {
+				shape[i] = 1
+			}
+			count *= shape[i]
+		}
+		if count != in[0].Len() {
+			return misfit("Restore", "not a reduction")
+		}
+		out[0].Alias(in[0], shape...)
+		return nil
+	}, nil
+}
+
+func compileLength(n *graph.Node, _ *Site) (Kernel, error) {
+	axes := n.Ints("axes")
+	if len(axes) != 1 {
+		return nil, bad(n, "wants one axis")
+	}
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		axis, err := axisOf("Length", axes[0], in[0].Rank())
+		if err != nil {
+			return err
+		}
+		if err := Reset(ctx, out[0], tensor.Int64, 1); err != nil {
+			return err
+		}
+		out[0].I64()[0] = int64(in[0].Shape()[axis])
+		return nil
+	}, nil
+}
+
+func compileGatherGrad(n *graph.Node, site *Site) (Kernel, error) {
+	return byFloat(n, site, gatherGrad(n, tensor.Data[float32]), gatherGrad(n, tensor.Data[float64]))
+}
+
+func gatherGrad[T float](n *graph.Node, data lane[T]) Kernel {
+	wanted := n.Int("axis", 0)
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		dy, shape, idx := data(in[0]), in[1].Shape(), in[2]
+		axis, err := axisOf("GatherGrad", wanted, len(shape))
+		if err != nil {
+			return err
+		}
+		if err := Reset(ctx, out[0], in[0].DType(), shape...); err != nil {
+			return err
+		}
+		dx := data(out[0])
+		clear(dx)
+		outer, inner := around(shape, axis)
+		if len(dy) != outer*idx.Len()*inner {
+			return misfit("GatherGrad", "shapes do not fit")
+		}
+		for i := range idx.Len() {
+			at, err := indexAt("GatherGrad", idx, i, shape[axis])
+			if err != nil {
+				return err
+			}
+			for o := range outer {
+				d := dx[(o*shape[axis]+at)*inner:][:inner]
+				add(d, d, dy[(o*idx.Len()+i)*inner:][:inner])
+			}
+		}
+		return nil
+	}
+}
+
+func compileSliceGrad(*graph.Node, *Site) (Kernel, error) {
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		shape := in[1].Shape()
+		c, err := cuts(shape, in[2:])
+		if err != nil {
+			return err
+		}
+		if err := Reset(ctx, out[0], in[0].DType(), shape...); err != nil {
+			return err
+		}
+		clear(out[0].Bytes())
+		var sb, tb [MaxRank]int
+		steps, to := strides(sb[:0], shape), tb[:len(shape)]
+		from, count := 0, 1
+		for i := range to {
+			to[i] = c[i].length
+			count *= to[i]
+			from += c[i].start * steps[i]
+		}
+		if count != in[0].Len() {
+			return misfit("SliceGrad", "shapes do not fit")
+		}
+		g := sliceGrid(to, steps, &c)
+		g.step[0], g.step[1] = g.step[1], g.step[0] // now the slice is what is read
+		g.unit[0], g.unit[1] = g.unit[1], g.unit[0]
+		moveGrid(out[0], from, in[0], 0, &g)
+		return nil
+	}, nil
+}
+
+func compileMatMulGrad(n *graph.Node, site *Site) (Kernel, error) {
+	if site.Types[0].DType == tensor.Float32 {
+		return matMulGrad(tensor.Data[float32], site), nil
+	}
+	return byFloat(n, site, nil, matMulGrad(tensor.Data[float64], site))
+}
+
+// matMulGrad adds up da (m, k) = dy·bᵀ and db (k, n) = aᵀ·dy over the batches, those that were broadcast in place.
+func matMulGrad[T kernel.Number](data lane[T], site *Site) Kernel {
+	g := &gemm[T]{threads: site.Threads}
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		dy, a, b := in[0], in[1], in[2]
+		var bb [MaxRank]int
+		p, batch, err := productOf("MatMulGrad", bb[:0], a.Shape(), b.Shape())
+		if err != nil {
+			return err
+		}
+		count := p.m * p.n
+		for _, d := range batch {
+			count *= d
+		}
+		if count != dy.Len() {
+			return misfit("MatMulGrad", "shapes do not fit")
+		}
+		var grads [2][]T
+		for i, x := range []*tensor.Tensor{a, b} {
+			if i < len(out) && out[i] != nil {
+				if err := Reset(ctx, out[i], x.DType(), x.Shape()...); err != nil {
+					return err
+				}
+				grads[i] = data(out[i])
+				clear(grads[i])
+			}
+		}
+		x, y, z := data(a), data(b), data(dy)
+		if b.Rank() <= 2 && p.k > 0 && p.n > 0 { // one matrix on the right: all batches are rows of one product
+			rows := len(z) / p.n
+			g.grads(product{rows, p.k, p.n}, x, y, z, grads[0], grads[1])
+			return nil
+		}
+		var w grid
+		w.set(batch, batchOf(a.Shape()), batchOf(b.Shape()))
+		mk, kn, mn := p.m*p.k, p.k*p.n, p.m*p.n
+		w.each(func(at int, o [3]int) {
+			for i := range w.inner {
+				ia, ib := (o[0]+i*w.unit[0])*mk, (o[1]+i*w.unit[1])*kn
+				var da, db []T
+				if grads[0] != nil {
+					da = grads[0][ia:]
+				}
+				if grads[1] != nil {
+					db = grads[1][ib:]
+				}
+				g.grads(p, x[ia:], y[ib:], z[(at+i)*mn:], da, db)
+			}
+		})
+		return nil
+	}
+}
+
+// grads adds the gradients of one product a (m, k) times b (k, n); a nil one is not wanted.
+func (g *gemm[T]) grads(p product, a, b, dy, da, db []T) {
+	if da != nil {
+		g.run(p.m, p.n, p.k, dy, p.n, false, b, p.n, true, nil, da)
+	}
+	if db != nil {
+		g.run(p.k, p.m, p.n, a, p.k, true, dy, p.n, false, nil, db)
+	}
+}
