@@ -435,3 +435,11 @@ func Example() {
 	// a
 	// rows[0].petals: must be a number, got the text "three"
 }
+
+// Categories that look like numbers must be read as text: the caller's source asks for it.
+func TestTextColumns(t *testing.T) {
+	got := open(t, artifact(t, "regression")).TextColumns()
+	if want := map[string]table.Kind{"color": table.Text, "wild": table.Text, "when": table.Text}; !maps.Equal(got, want) {
+		t.Error(got)
+	}
+}

@@ -114,3 +114,15 @@ func (m *Model) cell(f *frame, fd *field, c *table.Column, first, i int) error {
 	}
 	return nil
 }
+
+// TextColumns says which columns of data for this model are text whatever they look like: a category "007" is no number.
+// It is what source.Options.Kinds wants.
+func (m *Model) TextColumns() map[string]table.Kind {
+	kinds := map[string]table.Kind{}
+	for _, f := range m.fields {
+		if f.kind != card.Number {
+			kinds[f.name] = table.Text
+		}
+	}
+	return kinds
+}
