@@ -104,7 +104,10 @@ func (f *csvFile) heading(ctx context.Context) (*heading, error) {
 			b = append(b, '\n')
 		}
 		s := splitter{quotes: true}
-		if end = s.cut(b); end > 0 || whole || size > f.maxRecord() {
+		if end = s.cut(b); len(trimLines(b[:end])) == 0 {
+			end = 0 // blank lines are no header
+		}
+		if end > 0 || whole || size > f.maxRecord() {
 			break
 		}
 	}

@@ -4,6 +4,7 @@ package source
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
@@ -64,6 +66,9 @@ func (f *parquetFile) with(ctx context.Context, do func(*parquet.File) error) (e
 		return fault.New(fault.TooLarge, "more than "+strconv.FormatInt(f.o.MaxBytes, 10)+" bytes of data").At(f.in.name).
 			Try("split the file, or raise the limit on bytes")
 	}
+	if err := f.footer(at, size); err != nil {
+		return err
+	}
 	file, err := parquet.OpenFile(at, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return f.damaged(err)
@@ -72,6 +77,29 @@ func (f *parquetFile) with(ctx context.Context, do func(*parquet.File) error) (e
 		return err
 	}
 	return do(file)
+}
+
+// footer checks the last eight bytes, the footer's length and the magic number: the library makes room for a footer of
+// any length before it reads it.
+func (f *parquetFile) footer(at io.ReaderAt, size int64) error {
+	var end [8]byte
+	if size < 12 {
+		return f.damaged(errors.New("it is shorter than the smallest file"))
+	}
+	if _, err := at.ReadAt(end[:], size-8); err != nil {
+		return f.damaged(err)
+	}
+	switch string(end[4:]) {
+	case "PAR1":
+	case "PARE":
+		return fault.New(fault.Unsupported, "the Parquet file is encrypted").At(f.in.name).Try("write it without encryption")
+	default:
+		return f.damaged(errors.New("it does not end with PAR1"))
+	}
+	if n := int64(binary.LittleEndian.Uint32(end[:])); n > size-12 {
+		return f.damaged(errors.New("the footer is longer than the file"))
+	}
+	return nil
 }
 
 // plausible refuses sizes that the file cannot have, before anything is made as large as they say.
@@ -98,7 +126,7 @@ func (f *parquetFile) plausible(file *parquet.File, size int64) error {
 func (f *parquetFile) heading(ctx context.Context) (*heading, error) {
 	h := &heading{size: f.in.size}
 	err := f.with(ctx, func(file *parquet.File) error {
-		seen := map[string]bool{}
+		seen, elements := map[string]bool{}, leafElements(file)
 		return f.walk(file.Root(), "", func(c *parquet.Column, name string) error {
 			if len(f.leaves) == f.o.MaxColumns {
 				return fault.New(fault.TooLarge, "more than "+strconv.Itoa(f.o.MaxColumns)+" columns").At(f.in.name).Try("raise the limit on columns")
@@ -107,7 +135,10 @@ func (f *parquetFile) heading(ctx context.Context) (*heading, error) {
 				return fault.New(fault.BadData, "two columns are named "+strconv.Quote(name)).At(f.in.name).Try("give each column a name of its own")
 			}
 			seen[name] = true
-			t, why := typeOf(c)
+			if c.Index() >= len(elements) {
+				return f.damaged(errors.New("the schema does not end"))
+			}
+			t, why := typeOf(c, elements[c.Index()])
 			if why != "" && f.wanted(name) {
 				return fault.New(fault.Unsupported, "column "+strconv.Quote(name)+" is "+why+", which is not read").At(f.in.name).
 					Try("leave the column out, or write it as text or numbers")
@@ -124,6 +155,17 @@ func (f *parquetFile) heading(ctx context.Context) (*heading, error) {
 		})
 	})
 	return h, err
+}
+
+// leafElements are the schema's entries for columns, in their order.
+func leafElements(file *parquet.File) (leaves []*format.SchemaElement) {
+	schema := file.Metadata().Schema
+	for i := range schema {
+		if schema[i].Type.Valid {
+			leaves = append(leaves, &schema[i])
+		}
+	}
+	return leaves
 }
 
 func (f *parquetFile) wanted(name string) bool {

@@ -24,10 +24,13 @@ type parquetType struct {
 }
 
 // typeOf returns how to read a column, or what it is that is not read.
-func typeOf(c *parquet.Column) (parquetType, string) {
+func typeOf(c *parquet.Column, element *format.SchemaElement) (parquetType, string) {
 	var logical format.LogicalTypeValue
 	if l := c.Type().LogicalType(); l != nil {
 		logical = l.Value
+	}
+	if _, half := element.LogicalType.Value.(*format.Float16Type); half { // the library has no type for it
+		logical = element.LogicalType.Value
 	}
 	kind := c.Type().Kind()
 	switch l := logical.(type) {
