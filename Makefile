@@ -1,0 +1,155 @@
+# Jarvis. `make run` builds, trains on real data and serves; `make test` tests all of it; `make help` lists the rest.
+
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+
+BIN      := $(CURDIR)/bin
+TOOLS    := $(BIN)/tools
+JARVIS   := $(BIN)/jarvis
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS  := -s -w
+GOFILES  := $(shell find cmd functions infra model pipeline wasm web/web.go -name '*.go' -not -name '*_test.go' 2>/dev/null)
+WEBFILES := $(shell find web/src web/public web/index.html web/package-lock.json web/vite.config.ts -type f -not -name '*.wasm' -not -name 'wasm_exec.js' 2>/dev/null)
+export CGO_ENABLED := 0
+export PATH := $(TOOLS):$(PATH)
+
+# Tools, pinned. They are not `tool` lines of go.mod, where their hundreds of modules would stand beside the product's.
+VERSITYGW     := github.com/versity/versitygw/cmd/versitygw@v1.8.0
+FAKE_GCS      := github.com/fsouza/fake-gcs-server@v1.54.0
+GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.1.4
+DEADCODE      := golang.org/x/tools/cmd/deadcode@v0.52.0
+TFSEC         := github.com/aquasecurity/tfsec/cmd/tfsec@v1.26.0
+TFLINT        := github.com/terraform-linters/tflint@v0.64.0
+
+## run: build, train on real data into ./.jarvis, serve on http://127.0.0.1:8080
+.PHONY: run
+run: build
+	@$(JARVIS) -q models show penguins >/dev/null 2>&1 || \
+		$(JARVIS) train testdata/penguins/penguins.csv --target species --name penguins --why "make run"
+	@$(JARVIS) -q models show diamonds >/dev/null 2>&1 || \
+		$(JARVIS) train testdata/diamonds/diamonds.parquet --target price --name diamonds --time-limit 40s --why "make run"
+	@exec $(JARVIS) serve
+
+## build: the binary with the page and the browser predictor inside
+.PHONY: build
+build: $(JARVIS)
+
+$(JARVIS): $(GOFILES) go.mod web/dist/index.html
+	go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/jarvis
+
+## wasm: the browser predictor
+.PHONY: wasm
+wasm: web/public/jarvis-predict.wasm
+
+web/public/jarvis-predict.wasm: $(GOFILES) go.mod
+	@mkdir -p web/public
+	GOOS=js GOARCH=wasm go build -trimpath -buildvcs=false -ldflags '-s -w' -o $@ ./wasm/predict
+	cp "$$(go env GOROOT)/lib/wasm/wasm_exec.js" web/public/
+
+## web: the page
+.PHONY: web
+web: web/dist/index.html
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+web/dist/index.html: $(WEBFILES) web/node_modules/.package-lock.json web/public/jarvis-predict.wasm
+	cd web && npm run build
+
+## lambda: reproducible bootstrap zips for arm64 and amd64 in dist/
+.PHONY: lambda
+lambda:
+	@mkdir -p dist
+	@for arch in arm64 amd64; do for f in predict retrain; do \
+		GOOS=linux GOARCH=$$arch go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags '-s -w' -o dist/$$f-$$arch/bootstrap ./functions/$$f && \
+		go run ./infra/lambda/zip dist/$$f-$$arch.zip dist/$$f-$$arch/bootstrap || exit 1; \
+	done; done
+	@ls -l dist/*.zip
+
+## test: everything: Go with the race detector, web, a real browser, real S3, the Lambda protocol
+.PHONY: test
+test: test-go test-web test-e2e
+
+.PHONY: test-go
+test-go: $(TOOLS)/versitygw $(TOOLS)/fake-gcs-server $(TOOLS)/azurite web/dist/index.html
+	CGO_ENABLED=1 go test -race -timeout 20m ./...
+
+.PHONY: test-web
+test-web: web/node_modules/.package-lock.json
+	cd web && npm test
+
+.PHONY: test-e2e
+test-e2e: build $(TOOLS)/versitygw chromium
+	JARVIS_E2E=1 go test -count=1 -timeout 15m -v ./test/e2e
+
+## check: formatting, vet, lint, vulnerabilities, import directions, dead code, web lint and types, terraform
+.PHONY: check
+check: $(TOOLS)/golangci-lint $(TOOLS)/govulncheck $(TOOLS)/deadcode web/node_modules/.package-lock.json web/dist/index.html
+	go vet ./...
+	golangci-lint run ./...
+	go test ./test/layers
+	@dead=$$(deadcode -test ./... ) && test -z "$$dead" || { echo "dead code:"; echo "$$dead"; exit 1; }
+	@govulncheck ./... || { [ $$? -ne 3 ] && echo "govulncheck: its database cannot be reached from here; skipped"; }
+	cd web && npm run lint && npm run typecheck
+	@$(MAKE) --no-print-directory terraform-check
+
+## terraform-check: fmt, init, validate, plan, test, tflint, tfsec, with the offline terraform beside this checkout
+.PHONY: terraform-check
+terraform-check:
+	@terraform/check.sh
+
+## bench: the numbers of the README, beside their peers (installs the peers from PyPI and npm)
+.PHONY: bench
+bench: build lambda $(TOOLS)/versitygw
+	test/bench/run.sh
+
+## goldens: remake the golden files with onnxruntime and scikit-learn from PyPI
+.PHONY: goldens
+goldens: build
+	test/goldens/make.sh
+
+## fuzz: run every fuzz target for FUZZTIME (default 30s)
+FUZZTIME ?= 30s
+.PHONY: fuzz
+fuzz:
+	@go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{.Dir}}{{end}}' ./... | while read -r pkg dir; do \
+		grep -hoE '^func Fuzz[A-Za-z0-9_]+' "$$dir"/*_test.go 2>/dev/null | awk '{print $$2}' | while read -r f; do \
+			echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
+		done || exit 1; \
+	done
+
+## clean: remove what was built
+.PHONY: clean
+clean:
+	rm -rf bin dist web/dist/* web/node_modules web/public/jarvis-predict.wasm web/public/wasm_exec.js
+
+## help: this list
+.PHONY: help
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{printf "  %-16s %s\n", $$1, $$2}'
+
+# A real browser for the end-to-end tests: the machine's, or Debian's package where that can be installed.
+.PHONY: chromium
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+		{ command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+		{ echo "the browser tests need Chromium or Chrome: install it, or set CHROMIUM to its path" >&2; exit 1; }
+
+define install
+	@mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS) go install $(1)
+endef
+
+$(TOOLS)/versitygw: ; $(call install,$(VERSITYGW))
+$(TOOLS)/fake-gcs-server: ; $(call install,$(FAKE_GCS))
+$(TOOLS)/golangci-lint: ; $(call install,$(GOLANGCI_LINT))
+$(TOOLS)/govulncheck: ; $(call install,$(GOVULNCHECK))
+$(TOOLS)/deadcode: ; $(call install,$(DEADCODE))
+$(TOOLS)/tfsec: ; $(call install,$(TFSEC))
+$(TOOLS)/tflint: ; $(call install,$(TFLINT))
+$(TOOLS)/azurite:
+	@mkdir -p $(BIN)/azurite
+	npm install --prefix $(BIN)/azurite --no-audit --no-fund --ignore-scripts azurite@3.35.0
+	@mkdir -p $(TOOLS) && ln -sf $(BIN)/azurite/node_modules/.bin/azurite-blob $@

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/jarvis-ml/jarvis/model"
+	"github.com/jarvis-ml/jarvis/model/fault"
+)
+
+type onnxCommand struct {
+	Inspect onnxInspect `cmd:"" help:"Print signature, operators, size and what is unsupported of an ONNX file."`
+}
+
+type onnxInspect struct {
+	Model string `arg:"" help:"ONNX file, or NAME, NAME@ALIAS, NAME/VERSION of a model in the bucket."`
+}
+
+func (c onnxInspect) Run(ctx context.Context, a *app) error {
+	file, _, err := a.modelFile(ctx, c.Model)
+	if err != nil {
+		return err
+	}
+	d, err := model.Inspect(file)
+	if err != nil {
+		return err
+	}
+	if a.flags.JSON {
+		return a.print(d)
+	}
+	a.printDescription(d)
+	return nil
+}
+
+func (a *app) printDescription(d *model.Description) {
+	w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintf(w, "file\t%s, written by %s, IR version %d\n", bytesText(d.Bytes), d.Producer, d.IRVersion)
+	var opsets []string
+	for _, domain := range slices.Sorted(maps.Keys(d.Opsets)) {
+		opsets = append(opsets, fmt.Sprintf("%s %d", domain, d.Opsets[domain]))
+	}
+	fmt.Fprintf(w, "opsets\t%s\n", strings.Join(opsets, ", "))
+	fmt.Fprintf(w, "parameters\t%d (%s)\n", d.Parameters, bytesText(d.ParameterBytes))
+	for _, p := range d.Inputs {
+		fmt.Fprintf(w, "input\t%s  %s%s\n", p.Name, p.DType, shapeText(p.Shape))
+	}
+	for _, p := range d.Outputs {
+		fmt.Fprintf(w, "output\t%s  %s%s\n", p.Name, p.DType, shapeText(p.Shape))
+	}
+	for _, op := range d.Operators {
+		fmt.Fprintf(w, "operator\t%s × %d\n", strings.TrimPrefix(op.Domain+"."+op.Name, "ai.onnx."), op.Count)
+	}
+	fmt.Fprintf(w, "metadata\t%s\n", strings.Join(d.Metadata, ", "))
+	if d.Runs {
+		fmt.Fprintln(w, "runs\tyes")
+	} else {
+		fmt.Fprintf(w, "runs\tno: %s\n", d.Problem)
+	}
+	for _, op := range d.Unsupported {
+		fmt.Fprintf(w, "unsupported\t%s\n", op)
+	}
+	w.Flush()
+}
+
+func shapeText(shape []any) string {
+	parts := make([]string, len(shape))
+	for i, d := range shape {
+		parts[i] = fmt.Sprint(d)
+	}
+	return "(" + strings.Join(parts, ", ") + ")"
+}
+
+// modelFile reads a model from a file when there is one of that name, else from the bucket. The second result names
+// what was read: the file, or NAME/VERSION.
+func (a *app) modelFile(ctx context.Context, ref string) ([]byte, string, error) {
+	if strings.HasSuffix(ref, ".onnx") || strings.ContainsAny(ref, `.\`) {
+		file, err := os.ReadFile(ref)
+		if err != nil {
+			return nil, "", fault.New(fault.NotFound, "cannot read the model file").At(ref).Because(err)
+		}
+		return file, ref, nil
+	}
+	reg, err := a.registry(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	v, err := reg.Resolve(ctx, ref)
+	if err != nil {
+		return nil, "", err
+	}
+	file, err := reg.Load(ctx, v)
+	return file, v.Ref(), err
+}

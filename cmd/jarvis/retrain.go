@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/jarvis-ml/jarvis/pipeline/bucket"
+	"github.com/jarvis-ml/jarvis/pipeline/job"
+)
+
+// retrainPolicy are the flags that rule retraining, of serve and retrain alike.
+type retrainPolicy struct {
+	Metric           string        `help:"Metric of the holdout that decides on promotion; by default log_loss or rmse." placeholder:"NAME"`
+	Margin           float64       `help:"How much worse than the champion the challenger may be and still be promoted, as a share of the champion's score." default:"0"`
+	AutoPromote      bool          `help:"Promote challengers that are not worse; otherwise they stay candidates." default:"true" negatable:""`
+	RetrainTimeLimit time.Duration `help:"Time limit of a retraining; 0 means none." default:"0s"`
+	RetrainThreads   int           `help:"Cores for retraining; 0 means all." default:"0"`
+}
+
+func (p retrainPolicy) retrainer(b bucket.Bucket) *job.Retrainer {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "jarvis"
+	}
+	return &job.Retrainer{
+		Bucket: b, Owner: fmt.Sprintf("%s/%d", host, os.Getpid()), Threads: p.RetrainThreads, Version: version(),
+		Policy: job.Policy{Metric: p.Metric, Margin: p.Margin, Never: !p.AutoPromote, TimeLimit: p.RetrainTimeLimit},
+	}
+}
+
+func (p retrainPolicy) watcher(b bucket.Bucket) *job.Watcher {
+	return &job.Watcher{Retrainer: p.retrainer(b)}
+}
+
+type retrainCommand struct {
+	Key string `arg:"" help:"Key of the data file in the bucket: inbox/NAME/FILE."`
+
+	Policy retrainPolicy `embed:""`
+}
+
+func (c retrainCommand) Run(ctx context.Context, a *app) error {
+	b, err := a.bucket(ctx)
+	if err != nil {
+		return err
+	}
+	bar := a.progress()
+	defer bar.close()
+	r := c.Policy.retrainer(b)
+	r.Report = bar.event
+	result, err := r.Run(ctx, c.Key)
+	bar.close()
+	if err != nil {
+		return err
+	}
+	if a.flags.JSON {
+		return a.print(result)
+	}
+	_, err = fmt.Fprintln(a.stdout, result)
+	return err
+}

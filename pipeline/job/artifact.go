@@ -1,0 +1,121 @@
+package job
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"math"
+	"runtime"
+	"time"
+
+	"github.com/jarvis-ml/jarvis/model/card"
+	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/model/fit"
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/onnx"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+	"github.com/jarvis-ml/jarvis/pipeline/table"
+)
+
+// Names of the artifact's outputs; no input column may have one of them.
+const (
+	LabelOutput       = "label"
+	ProbabilityOutput = "probabilities"
+	PredictionOutput  = "prediction"
+)
+
+// assemble builds the one graph: features, the fitted estimator, labels and probabilities.
+func (w *work) assemble(ctx context.Context, e fit.Estimator, report func(fit.Progress)) (*graph.Model, error) {
+	for _, in := range w.plan.Inputs {
+		if in.Name == LabelOutput || in.Name == ProbabilityOutput || in.Name == PredictionOutput {
+			return nil, fault.New(fault.BadData, "this column has the name of an output of the model").At(in.Name).Try("rename the column")
+		}
+	}
+	b := graph.NewBuilder("jarvis")
+	b.Reserve(LabelOutput, ProbabilityOutput, PredictionOutput)
+	x, err := w.plan.Append(b)
+	if err != nil {
+		return nil, err
+	}
+	y, err := e.Fit(ctx, w.data, b, x, report)
+	if err != nil {
+		return nil, err
+	}
+	if w.target.task == fit.Regression {
+		b.Output(PredictionOutput, y, tensor.Rows(tensor.Float32, 1))
+		return b.Model(), nil
+	}
+	best := b.OpWith("ArgMax", []graph.Attr{graph.IntAttr("axis", 1), graph.IntAttr("keepdims", 0)}, y) // (rows)
+	label := b.OpWith("Gather", []graph.Attr{graph.IntAttr("axis", 0)}, b.Strings("classes", w.target.classes), best)
+	b.Output(LabelOutput, label, tensor.Rows(tensor.String))
+	b.Output(ProbabilityOutput, y, tensor.Rows(tensor.Float32, len(w.target.classes)))
+	return b.Model(), nil
+}
+
+func encode(m *graph.Model, c card.Card) ([]byte, error) {
+	metadata, err := c.Encode()
+	if err != nil {
+		return nil, err
+	}
+	signed := *m
+	signed.Metadata = maps.Clone(m.Metadata)
+	if signed.Metadata == nil {
+		signed.Metadata = map[string]string{}
+	}
+	maps.Copy(signed.Metadata, metadata)
+	signed.ProducerVersion = c.Provenance.Versions["jarvis"]
+	return onnx.Encode(&signed)
+}
+
+// card says what the artifact is; metrics follow once it has been scored.
+func (w *work) card(name string, e fit.Estimator) card.Card {
+	return card.Card{
+		Signature: card.Signature{Task: string(w.target.task), Target: w.spec.Target, Classes: w.target.classes, Inputs: w.plan.Inputs},
+		Provenance: card.Provenance{
+			DataSHA256: Fingerprint(w.table), DataName: w.spec.DataName, Dataset: w.spec.Dataset, Rows: len(w.train), Seed: w.spec.Seed,
+			Estimator: name, Config: config(w.spec, e), Created: time.Now().UTC().Truncate(time.Second), Dropped: w.plan.Dropped,
+			Versions: map[string]string{"jarvis": w.spec.Version, "go": runtime.Version()},
+		},
+		Baseline: card.Baseline{Columns: w.plan.Baseline(w.table.Take(w.train))},
+	}
+}
+
+// config is what the training was asked for, with the estimator's hyper-parameters as they were.
+func config(s Spec, e fit.Estimator) map[string]any {
+	parameters := map[string]any{}
+	if text, err := json.Marshal(e); err == nil {
+		_ = json.Unmarshal(text, &parameters) // hyper-parameters are plain fields; a type that is no JSON object has none
+	}
+	return map[string]any{
+		"task": s.Task, "model": s.Model, "holdout": s.Holdout, "holdout_by": s.HoldoutBy, "time_limit_seconds": s.TimeLimit.Seconds(), "parameters": parameters,
+	}
+}
+
+// Fingerprint is the SHA-256 of a table's column names, kinds and values, in row order: the same data gives the same
+// fingerprint from CSV and from Parquet.
+func Fingerprint(t *table.Table) string {
+	h := sha256.New()
+	buf := make([]byte, 0, 1<<16)
+	for c := range t.Columns {
+		col := &t.Columns[c]
+		buf = append(buf[:0], col.Name...)
+		buf = append(buf, 0, byte(col.Kind))
+		for i := range col.Len() {
+			if col.Kind == table.Number {
+				buf = binary.LittleEndian.AppendUint64(buf, math.Float64bits(col.Numbers[i]))
+			} else {
+				buf = append(buf, col.Text(i)...)
+				buf = append(buf, 0)
+			}
+			if len(buf) > 1<<15 {
+				h.Write(buf)
+				buf = buf[:0]
+			}
+		}
+		h.Write(buf)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

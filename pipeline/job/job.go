@@ -1,0 +1,69 @@
+// Package job is the work that turns data into a served model: Train makes an artifact from a table, Retrain does it
+// again when data lands in the inbox and decides whether the challenger replaces the champion.
+//
+// It runs wherever it is called: in the command line, in a Lambda function, in a batch container, in a page.
+package job
+
+import (
+	"time"
+
+	"github.com/jarvis-ml/jarvis/model/card"
+	"github.com/jarvis-ml/jarvis/pipeline/check"
+)
+
+// Spec says what to train.
+type Spec struct {
+	Target    string        // column to learn
+	Task      string        // "classification", "regression", or "auto" and "": judged by the target
+	Model     string        // "linear", "boost", "mlp", or "auto" and "": chosen by cross-validation
+	Seed      uint64        // every random choice follows from it
+	TimeLimit time.Duration // no new candidate is started after it; 0 means no limit
+	Threads   int           // goroutines at most; 0 means all cores
+	Holdout   float64       // share of the rows that are never trained on, 0 < Holdout < 1; 0 means DefaultHoldout
+	HoldoutBy []string      // columns whose values decide which rows are held out; nil means all that features are made from
+	DataName  string        // for the provenance: a file name or URL, without secrets
+	Dataset   string        // for the provenance: NAME/VERSION of a dataset in the bucket
+	Version   string        // for the provenance: version of Jarvis
+}
+
+// DefaultHoldout is a fifth of the rows.
+const DefaultHoldout = 0.2
+
+// Stage names a part of the work.
+type Stage string
+
+const (
+	Understand Stage = "understand" // the columns have been looked at: Event.Report is set
+	Prepare    Stage = "prepare"    // features are learned and computed
+	Compare    Stage = "compare"    // a candidate is cross-validated: Event.Candidate is set when done
+	Fit        Stage = "fit"        // the winner is fitted
+	Evaluate   Stage = "evaluate"   // the artifact is scored on the holdout
+)
+
+// Event is one report of a running job.
+type Event struct {
+	Stage     Stage
+	Message   string  // a sentence for a person; "" when only the fraction moved
+	Done      float64 // share of the stage that is done, 0 … 1
+	Report    *check.Report
+	Candidate *Candidate
+}
+
+// Candidate is one estimator with its score in cross-validation.
+type Candidate struct {
+	Estimator string  `json:"estimator"`
+	Metric    string  `json:"metric"`  // "log_loss" or "rmse"
+	Score     float64 `json:"score"`   // mean over the folds
+	Seconds   float64 `json:"seconds"` // time that all folds took
+	Skipped   string  `json:"skipped,omitempty"`
+}
+
+// Outcome is a trained model.
+type Outcome struct {
+	Artifact   []byte // the ONNX file
+	Card       card.Card
+	Report     *check.Report
+	Candidates []Candidate // of "auto", best first
+	Rows       int         // rows with a target
+	Seconds    float64
+}

@@ -1,0 +1,380 @@
+package job
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/jarvis-ml/jarvis/model/card"
+	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/model/fit"
+	"github.com/jarvis-ml/jarvis/pipeline/bucket"
+	"github.com/jarvis-ml/jarvis/pipeline/check"
+	"github.com/jarvis-ml/jarvis/pipeline/dataset"
+	"github.com/jarvis-ml/jarvis/pipeline/predict"
+	"github.com/jarvis-ml/jarvis/pipeline/registry"
+	"github.com/jarvis-ml/jarvis/pipeline/source"
+	"github.com/jarvis-ml/jarvis/pipeline/table"
+)
+
+// Retrainer takes data from the inbox of a bucket: it checks a file, adds it to the dataset of its model, trains a
+// challenger on old and new rows, and promotes it when it is not worse than the champion.
+//
+// Every step may be repeated: after a kill at any moment the next run for the same file goes on where the bucket says
+// that things stand. Two runs for one file at the same time do its work once.
+type Retrainer struct {
+	Bucket  bucket.Bucket
+	Policy  Policy
+	Owner   string // names this process in claims and in the registry's log
+	Threads int    // cores for training; 0 means all
+	Version string // of Jarvis, for the provenance
+	Report  func(Event)
+
+	// Submit hands a large job over to a batch service; nil means that everything is trained here. It is called with
+	// the inbox key, at most once a file unless the process dies in between.
+	Submit func(ctx context.Context, name, key string) error
+	// Inline is the size in bytes, of dataset and upload together, above which a job is submitted.
+	Inline int64
+}
+
+// DefaultMaxUpload bounds an uploaded file.
+const DefaultMaxUpload = 4 << 30
+
+// lease is how long a silent worker keeps a file for itself. A living one renews it every third of that.
+const lease = time.Minute
+
+// Actions that a retraining can end with.
+const (
+	Promoted    = "promoted"    // the challenger is champion now
+	Kept        = "kept"        // the challenger is worse; the champion stays, the challenger is candidate
+	Quarantined = "quarantined" // the file is unusable; it lies under quarantine/ with a report
+	Submitted   = "submitted"   // handed over to the batch service
+	Repeated    = "repeated"    // this very file was dealt with before
+	Busy        = "busy"        // another process is at it
+)
+
+// Retrained is what became of one file.
+type Retrained struct {
+	Action     string             `json:"action"`
+	Model      string             `json:"model"`
+	Key        string             `json:"key"`
+	Reason     string             `json:"reason"`
+	Dataset    string             `json:"dataset,omitempty"` // NAME/VERSION
+	Version    int                `json:"version,omitempty"` // of the challenger
+	Challenger map[string]float64 `json:"challenger,omitempty"`
+	Champion   map[string]float64 `json:"champion,omitempty"` // the champion on the same holdout
+	Rows       int                `json:"rows,omitempty"`     // in the dataset now
+}
+
+// String is a line for a log.
+func (r *Retrained) String() string { return r.Model + " " + r.Action + ": " + r.Reason }
+
+// Run deals with one object of the inbox. An error means that it may be tried again; everything that is the file's own
+// fault ends in quarantine, which is no error.
+func (r *Retrainer) Run(ctx context.Context, key string) (*Retrained, error) {
+	data := dataset.Open(r.Bucket)
+	file, err := data.Upload(ctx, key)
+	if fault.Is(err, fault.NotFound) {
+		return &Retrained{Action: Repeated, Model: file.Dataset, Key: key, Reason: "it is not in the inbox any more"}, nil
+	} else if err != nil {
+		return nil, err
+	}
+	held, err := bucket.NewClaims(r.Bucket, "jobs/retrain", r.Owner).Claim(ctx, file.Event(), lease)
+	switch {
+	case errors.Is(err, bucket.ErrDone):
+		// Its own effects are in place; what the one before may not have done is to clear the inbox.
+		return &Retrained{Action: Repeated, Model: file.Dataset, Key: key, Reason: "this file was dealt with before"}, data.Settle(ctx, file)
+	case errors.Is(err, bucket.ErrHeld):
+		return &Retrained{Action: Busy, Model: file.Dataset, Key: key, Reason: "another process is at it"}, nil
+	case err != nil:
+		return nil, err
+	}
+	kept, stop := held.Keep(ctx)
+	defer stop()
+	u := &upload{Retrainer: r, file: file, registry: registry.Open(r.Bucket), data: data}
+	result, err := u.process(kept)
+	if err != nil {
+		return nil, err
+	}
+	if result.Action == Submitted {
+		return result, nil // the batch job claims it anew
+	}
+	if err := held.Done(ctx, result); err != nil {
+		return nil, err
+	}
+	return result, data.Settle(ctx, file)
+}
+
+// upload is the state of one Run.
+type upload struct {
+	*Retrainer
+	file     dataset.Upload
+	registry *registry.Registry
+	data     *dataset.Datasets
+	champion *predict.Model
+	version  registry.Version // of the champion
+}
+
+func (u *upload) process(ctx context.Context) (*Retrained, error) {
+	if large, err := u.large(ctx); err != nil {
+		return nil, err
+	} else if large {
+		if err := u.Submit(ctx, u.file.Dataset, u.file.Object.Key); err != nil {
+			return nil, err
+		}
+		return u.result(Submitted, "too large to train here"), nil
+	}
+	if err := u.loadChampion(ctx); err != nil {
+		if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Invalid) {
+			return u.quarantine(ctx, err, nil)
+		}
+		return nil, err
+	}
+	fresh, err := u.readUpload(ctx)
+	if err != nil {
+		if bad(err) {
+			return u.quarantine(ctx, err, nil)
+		}
+		return nil, err
+	}
+	sig := u.champion.Card.Signature
+	if c := check.Conform(fresh, sig.Inputs, sig.Target); !c.OK() {
+		return u.quarantine(ctx, fault.New(fault.BadData, "the rows do not fit the model's schema"), c)
+	}
+	stored, err := u.store(ctx, fresh)
+	if err != nil {
+		return nil, err
+	}
+	return u.challenge(ctx, stored)
+}
+
+// large reports whether a job is one for the batch service.
+func (u *upload) large(ctx context.Context) (bool, error) {
+	if u.Submit == nil {
+		return false, nil
+	}
+	v, err := u.data.Resolve(ctx, u.file.Dataset)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return false, err
+	}
+	return v.Bytes+u.file.Object.Size > u.Inline, nil
+}
+
+func (u *upload) result(action, reason string) *Retrained {
+	return &Retrained{Action: action, Model: u.file.Dataset, Key: u.file.Object.Key, Reason: reason}
+}
+
+// bad reports whether an error is the file's own fault.
+func bad(err error) bool {
+	switch fault.CodeOf(err) {
+	case fault.BadData, fault.Invalid, fault.TooLarge, fault.Unsupported:
+		return true
+	}
+	return false
+}
+
+func (u *upload) loadChampion(ctx context.Context) error {
+	v, err := u.registry.Resolve(ctx, u.file.Dataset)
+	if err != nil {
+		return err
+	}
+	file, err := u.registry.Load(ctx, v)
+	if err != nil {
+		return err
+	}
+	if u.champion, err = predict.Open(file); err != nil {
+		return err
+	}
+	if !u.champion.HasCard {
+		return fault.New(fault.Invalid, "the champion was not trained by Jarvis, so it cannot be retrained").At(v.Ref())
+	}
+	u.version = v
+	return nil
+}
+
+func (u *upload) readUpload(ctx context.Context) (*table.Table, error) {
+	limit := u.Policy.MaxBytes
+	if limit == 0 {
+		limit = DefaultMaxUpload
+	}
+	if u.file.Object.Size > limit {
+		return nil, fault.New(fault.TooLarge, fmt.Sprintf("the file has %d bytes, more than %d", u.file.Object.Size, limit))
+	}
+	body, err := u.data.Open(ctx, u.file)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	return u.readTable(ctx, u.file.File, body)
+}
+
+// readTable reads a file with the columns that the champion takes as text as text.
+func (u *upload) readTable(ctx context.Context, name string, body io.Reader) (*table.Table, error) {
+	s, err := source.FromReader(name, body, source.Options{Kinds: u.champion.TextColumns()})
+	if err != nil {
+		return nil, err
+	}
+	return source.ReadAll(ctx, s)
+}
+
+// quarantine moves the file out of the inbox and leaves a report beside it that says what is wrong, row by row.
+func (u *upload) quarantine(ctx context.Context, why error, rows *check.Conformity) (*Retrained, error) {
+	report := map[string]any{
+		"model": u.file.Dataset, "file": u.file.File, "time": time.Now().UTC(), "code": fault.CodeOf(why), "message": why.Error(), "hint": fault.HintOf(why),
+	}
+	reason := why.Error()
+	if rows != nil {
+		report["rows"] = rows
+		reason = fmt.Sprintf("%s: %d of %d rows, %d problems of columns", reason, rows.BadRows, rows.Rows, len(rows.Problems))
+	}
+	if _, err := u.data.Quarantine(ctx, u.file, report); err != nil {
+		return nil, err
+	}
+	return u.result(Quarantined, reason), nil
+}
+
+// store adds the file to the dataset; the same event twice is stored once.
+func (u *upload) store(ctx context.Context, t *table.Table) (dataset.Version, error) {
+	body, err := u.data.Open(ctx, u.file)
+	if err != nil {
+		return dataset.Version{}, err
+	}
+	defer body.Close()
+	return u.data.Append(ctx, u.file.Dataset, dataset.AppendOptions{Name: u.file.File, Rows: int64(t.Rows), Schema: columns(t), Who: u.Owner, Why: "upload", Event: u.file.Event()}, body)
+}
+
+// challenge trains on the whole dataset and puts challenger and champion to the same test.
+func (u *upload) challenge(ctx context.Context, stored dataset.Version) (*Retrained, error) {
+	all, err := u.readAll(ctx, stored)
+	if err != nil {
+		return nil, err
+	}
+	spec := u.spec(stored)
+	out, err := Train(ctx, all, spec, u.Report)
+	if err != nil {
+		if bad(err) {
+			return u.quarantine(ctx, err, nil)
+		}
+		return nil, err
+	}
+	result := u.result("", "")
+	result.Dataset, result.Rows = spec.Dataset, all.Rows
+	if err := u.judge(ctx, all, spec, out, result); err != nil {
+		return nil, err
+	}
+	version, err := Publish(ctx, u.registry, u.file.Dataset, out, PublishOptions{
+		Who: u.Owner, Why: "retrained on " + u.file.File + ": " + result.Reason, Key: u.file.Event()})
+	if err != nil {
+		return nil, err
+	}
+	result.Version = version.Number
+	return result, u.promote(ctx, result)
+}
+
+// promote moves the champion to the challenger, unless somebody moved it since the two were compared: then the
+// challenger stays a candidate, and its log entry tells its score.
+func (u *upload) promote(ctx context.Context, result *Retrained) error {
+	if result.Action != Promoted {
+		return nil
+	}
+	err := u.registry.PromoteIf(ctx, u.file.Dataset, result.Version, registry.Champion, u.version.Number, u.Owner, result.Reason)
+	if !fault.Is(err, fault.Conflict) {
+		return err
+	}
+	now, e := u.registry.Resolve(ctx, u.file.Dataset)
+	if e != nil {
+		return e
+	}
+	if now.Number != result.Version { // it is, when this run repeats one that was killed after the promotion
+		result.Action, result.Reason = Kept, result.Reason+"; but the champion was changed meanwhile"
+	}
+	return nil
+}
+
+// spec asks for what the champion was asked for, and for its holdout.
+func (u *upload) spec(stored dataset.Version) Spec {
+	p := u.champion.Card.Provenance
+	asked, _ := p.Config["model"].(string)
+	s := Spec{
+		Target: u.champion.Card.Signature.Target, Task: u.champion.Card.Signature.Task, Model: asked, Seed: p.Seed, Threads: u.Threads,
+		TimeLimit: u.Policy.TimeLimit, DataName: u.file.File, Dataset: stored.Ref(), Version: u.Version,
+		HoldoutBy: holdoutColumns(u.champion.Card),
+	}
+	if share, ok := p.Config["holdout"].(float64); ok {
+		s.Holdout = share
+	}
+	return s
+}
+
+// readAll joins the files of a dataset version into one table of the columns that the champion's training used.
+func (u *upload) readAll(ctx context.Context, v dataset.Version) (*table.Table, error) {
+	var parts []*table.Table
+	for r, err := range u.data.OpenVersion(ctx, v) {
+		if err != nil {
+			return nil, err
+		}
+		t, err := u.readTable(ctx, r.File.Name, r)
+		if err != nil {
+			return nil, fmt.Errorf("dataset %s, file %s: %w", v.Ref(), r.File.Name, err)
+		}
+		parts = append(parts, t)
+	}
+	return join(u.schema(), parts), nil
+}
+
+// schema is the columns to retrain on: those of the champion's training, and the target.
+func (u *upload) schema() table.Schema {
+	sig := u.champion.Card.Signature
+	numbers := map[string]bool{sig.Target: sig.Task == string(fit.Regression)}
+	for _, in := range sig.Inputs {
+		numbers[in.Name] = in.Kind == card.Number
+	}
+	var schema table.Schema
+	for _, name := range append(holdoutColumns(u.champion.Card), sig.Target) {
+		f := table.Field{Name: name, Kind: table.Text}
+		if numbers[name] {
+			f.Kind = table.Number
+		}
+		schema = append(schema, f)
+	}
+	return schema
+}
+
+// judge scores the champion on the rows that the challenger was scored on, and decides by the policy.
+func (u *upload) judge(ctx context.Context, all *table.Table, spec Spec, out *Outcome, result *Retrained) error {
+	rows, truth, err := HoldoutOf(all, spec)
+	if err != nil {
+		return err
+	}
+	champion, _, err := Score(ctx, u.champion, rows, truth)
+	if err != nil {
+		return err
+	}
+	result.Champion, result.Challenger = defined(champion), out.Card.Metrics.Holdout
+	metricName := u.Policy.Metric
+	if metricName == "" {
+		metricName = primary(fit.Task(spec.Task))
+	}
+	result.Action, result.Reason, err = u.Policy.decide(metricName, result.Champion, result.Challenger)
+	return err
+}
+
+// holdoutColumns are the columns whose values decide which rows are held out, as the champion's training recorded them.
+func holdoutColumns(c card.Card) []string {
+	var names []string
+	if list, ok := c.Provenance.Config["holdout_by"].([]any); ok {
+		for _, v := range list {
+			if s, ok := v.(string); ok {
+				names = append(names, s)
+			}
+		}
+	}
+	if len(names) == 0 {
+		for _, in := range c.Signature.Inputs {
+			names = append(names, in.Name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,257 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/jarvis-ml/jarvis/model/card"
+	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/model/fit"
+	"github.com/jarvis-ml/jarvis/pipeline/check"
+	"github.com/jarvis-ml/jarvis/pipeline/feature"
+	"github.com/jarvis-ml/jarvis/pipeline/predict"
+	"github.com/jarvis-ml/jarvis/pipeline/table"
+)
+
+// leastRows is what a model can be trained and judged on at all.
+const leastRows = 10
+
+// Train makes a model from a table. report may be nil.
+//
+// A share of the rows (see holdout) is set aside first; features, choice of estimator and the model itself see only the
+// rest, and the metrics are those of the finished artifact on the rows set aside.
+// Errors: fault.Invalid for a wrong Spec, fault.BadData for data that cannot be learned from, and ctx's error.
+func Train(ctx context.Context, t *table.Table, s Spec, report func(Event)) (*Outcome, error) {
+	start := time.Now()
+	w, err := understand(t, s, report)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.prepare(ctx); err != nil {
+		return nil, err
+	}
+	name, candidates, err := w.choose(ctx, start)
+	if err != nil {
+		return nil, err
+	}
+	artifact, c, err := w.fit(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return &Outcome{
+		Artifact: artifact, Card: c, Report: w.report, Candidates: candidates, Rows: len(w.train) + len(w.test),
+		Seconds: time.Since(start).Seconds(),
+	}, nil
+}
+
+// work is the state of one Train.
+type work struct {
+	spec        Spec
+	tell        func(Event)
+	table       *table.Table
+	report      *check.Report
+	target      *target
+	train, test []int // rows
+	plan        *feature.Plan
+	data        fit.Data // of the train rows
+}
+
+func understand(t *table.Table, s Spec, report func(Event)) (*work, error) {
+	if report == nil {
+		report = func(Event) {}
+	}
+	if s.Holdout == 0 {
+		s.Holdout = DefaultHoldout
+	}
+	if s.Holdout < 0 || s.Holdout >= 1 {
+		return nil, fault.New(fault.Invalid, "the holdout is a share of the rows between 0 and 1").At("holdout")
+	}
+	if s.Threads <= 0 {
+		s.Threads = runtime.GOMAXPROCS(0)
+	}
+	w := &work{spec: s, tell: report, table: t}
+	col := t.Column(s.Target)
+	if col == nil {
+		return nil, noTarget(t, s.Target)
+	}
+	task, why, err := taskOf(s.Task, col)
+	if err != nil {
+		return nil, err
+	}
+	w.report = check.Profile(t, check.Options{Target: s.Target, Task: task})
+	w.tell(Event{Stage: Understand, Message: why, Done: 1, Report: w.report})
+	if w.target, err = readTarget(col, task); err != nil {
+		return nil, err
+	}
+	return w, w.split()
+}
+
+func noTarget(t *table.Table, name string) error {
+	if name == "" {
+		return fault.New(fault.Invalid, "no target column is named").At("target").Try("name one with --target: " + columnNames(t))
+	}
+	return fault.New(fault.Invalid, fmt.Sprintf("there is no column %q", name)).At("target").Try("the columns are " + columnNames(t))
+}
+
+func columnNames(t *table.Table) string {
+	s := ""
+	for i, f := range t.Schema() {
+		if i == 20 {
+			return s + fmt.Sprintf(" and %d more", len(t.Columns)-20)
+		}
+		if i > 0 {
+			s += ", "
+		}
+		s += f.Name
+	}
+	return s
+}
+
+func taskOf(asked string, col *table.Column) (fit.Task, string, error) {
+	switch asked {
+	case "", "auto":
+		task, why := check.InferTask(col)
+		return task, why, nil
+	case string(fit.Classification), string(fit.Regression):
+		return fit.Task(asked), asked + ", as asked for", nil
+	}
+	return "", "", fault.New(fault.Invalid, "there is no task "+asked).At("task").Try("use auto, classification or regression")
+}
+
+// split sets the holdout aside. A class that would be missing from the rows to train on stays there whole.
+func (w *work) split() error {
+	rows := w.target.rows()
+	if len(rows) < leastRows {
+		return fault.New(fault.BadData, fmt.Sprintf("%d rows with a target are too few: at least %d are needed", len(rows), leastRows))
+	}
+	if w.spec.HoldoutBy == nil {
+		for _, c := range w.report.Columns {
+			if c.Name != w.spec.Target && usable(c.Kind) {
+				w.spec.HoldoutBy = append(w.spec.HoldoutBy, c.Name)
+			}
+		}
+	}
+	w.train, w.test = holdout(w.table, w.spec.HoldoutBy, rows, w.spec.Holdout)
+	if w.target.class != nil {
+		seen := make([]int, len(w.target.classes))
+		for _, r := range w.train {
+			seen[w.target.class[r]]++
+		}
+		kept := w.test[:0]
+		for _, r := range w.test {
+			if seen[w.target.class[r]] < 2 {
+				w.train = append(w.train, r)
+			} else {
+				kept = append(kept, r)
+			}
+		}
+		w.test = kept
+	}
+	if len(w.test) == 0 || len(w.train) < leastRows/2 {
+		return fault.New(fault.BadData, fmt.Sprintf("%d rows, many of them equal, cannot be split into rows to train on and a holdout", len(rows))).
+			Try("add rows, or remove duplicates")
+	}
+	return nil
+}
+
+// usable reports whether features are made from a column of that kind.
+func usable(k check.Kind) bool {
+	return k == check.Number || k == check.Category || k == check.Boolean || k == check.Date
+}
+
+// HoldoutOf returns the rows of a table that Train with that Spec would hold out, with their targets.
+func HoldoutOf(t *table.Table, s Spec) (*table.Table, *target, error) {
+	w, err := understand(t, s, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	return t.Take(w.test), w.target.take(w.test), nil
+}
+
+func (w *work) prepare(ctx context.Context) error {
+	train := w.table.Take(w.train)
+	plan, err := feature.Fit(train, w.report, w.spec.Target, feature.Options{})
+	if err != nil {
+		return err
+	}
+	w.plan = plan
+	if len(plan.Inputs) == 0 {
+		return fault.New(fault.BadData, "no column is left to learn from").Try("see what was dropped and why with 'jarvis data check'")
+	}
+	x, err := plan.Transform(ctx, train)
+	if err != nil {
+		return err
+	}
+	y := w.target.take(w.train)
+	w.data = fit.Data{
+		Task: y.task, Rows: len(w.train), Cols: len(plan.Names), X: x, Y: y.y, Class: y.class, Classes: len(y.classes),
+		Names: plan.Names, Seed: w.spec.Seed, Threads: w.spec.Threads,
+	}
+	w.tell(Event{Stage: Prepare, Done: 1, Message: fmt.Sprintf("%d columns become %d features; %d rows to train on, %d held out",
+		len(plan.Inputs), len(plan.Names), len(w.train), len(w.test))})
+	return nil
+}
+
+// choose returns the name of the estimator to fit: the one asked for, or the best in cross-validation.
+func (w *work) choose(ctx context.Context, start time.Time) (string, []Candidate, error) {
+	if name := w.spec.Model; name != "" && name != "auto" {
+		return name, nil, nil
+	}
+	var deadline time.Time
+	if w.spec.TimeLimit > 0 {
+		// The rest of the limit is for fitting the winner.
+		deadline = start.Add(w.spec.TimeLimit * 7 / 10)
+	}
+	candidates, err := compare(ctx, w.data, deadline, w.tell)
+	if err != nil {
+		return "", nil, err
+	}
+	return candidates[0].Estimator, candidates, nil
+}
+
+// fit fits the estimator on the rows to train on, writes the artifact, and scores that artifact on the holdout.
+func (w *work) fit(ctx context.Context, name string) ([]byte, card.Card, error) {
+	e, err := estimator(name, w.target.task)
+	if err != nil {
+		return nil, card.Card{}, err
+	}
+	m, err := w.assemble(ctx, e, func(p fit.Progress) {
+		if p.Steps > 0 {
+			w.tell(Event{Stage: Fit, Done: float64(p.Step) / float64(p.Steps)})
+		}
+	})
+	if err != nil {
+		return nil, card.Card{}, err
+	}
+	w.tell(Event{Stage: Fit, Done: 1, Message: name + " is fitted"})
+	c := w.card(name, e)
+	bare, err := encode(m, c)
+	if err != nil {
+		return nil, card.Card{}, err
+	}
+	if c.Metrics, c.Baseline.Output, err = w.evaluate(ctx, bare); err != nil {
+		return nil, card.Card{}, err
+	}
+	artifact, err := encode(m, c)
+	if err != nil {
+		return nil, card.Card{}, err
+	}
+	w.tell(Event{Stage: Evaluate, Done: 1})
+	return artifact, c, nil
+}
+
+// evaluate scores an artifact on the holdout, beside the baseline: the shares of the classes, or the mean.
+func (w *work) evaluate(ctx context.Context, artifact []byte) (card.Metrics, card.Distribution, error) {
+	m, err := predict.Open(artifact)
+	if err != nil {
+		return card.Metrics{}, card.Distribution{}, err
+	}
+	test := w.table.Take(w.test)
+	scored, result, err := Score(ctx, m, test, w.target.take(w.test))
+	if err != nil {
+		return card.Metrics{}, card.Distribution{}, err
+	}
+	return card.Metrics{Holdout: defined(scored), Baseline: w.baseline(), Rows: len(w.test)}, outputDistribution(result), nil
+}
