@@ -28,6 +28,7 @@ type trainer struct {
 
 	bx, by, bw []float32        // a batch: features, targets, weights
 	inputs     []*tensor.Tensor // of the programs: the batch, then the parameters
+	out        []*tensor.Tensor // of the programs: the loss, then the gradients
 }
 
 func newTrainer(p MLP, d fit.Data) (*trainer, error) {
@@ -55,9 +56,10 @@ func newTrainer(p MLP, d fit.Data) (*trainer, error) {
 	}
 	params := t.net.parameters()
 	t.optimizer = newAdam(p.LearningRateInit, params)
-	t.inputs = make([]*tensor.Tensor, 3)
+	t.inputs, t.out = make([]*tensor.Tensor, 3), []*tensor.Tensor{new(tensor.Tensor)}
 	for i, part := range params {
 		l := t.net.layers[i/2]
+		t.out = append(t.out, new(tensor.Tensor))
 		if i%2 == 0 {
 			t.inputs = append(t.inputs, tensor.Floats(part, l.in, l.out))
 		} else {
@@ -67,18 +69,11 @@ func newTrainer(p MLP, d fit.Data) (*trainer, error) {
 	return t, nil
 }
 
-// weigh chooses the scale of weights. Rows without weight are no use for holding out or training.
+// weigh chooses the scale of weights.
 func (t *trainer) weigh() {
-	var sum, held float64
+	var sum float64
 	for _, r := range t.train {
 		sum += t.data.W(int(r))
-	}
-	for _, r := range t.valid {
-		held += t.data.W(int(r))
-	}
-	if sum == 0 || held == 0 {
-		t.train, t.valid = append(t.train, t.valid...), nil
-		sum += held
 	}
 	t.weightScale = float64(len(t.train)) / sum
 }
@@ -126,7 +121,6 @@ func grown(s []float32, n int) []float32 {
 func (t *trainer) run(ctx context.Context, report func(fit.Progress)) error {
 	best, since, mark := math.Inf(1), 0, math.Inf(1)
 	var kept [][]float32
-	first := math.NaN()
 	random := t.data.Rand(0x0de2)
 	for epoch := 1; epoch <= t.MaxIter && since < t.NIterNoChange; epoch++ {
 		random.Shuffle(len(t.train), func(i, j int) { t.train[i], t.train[j] = t.train[j], t.train[i] })
@@ -134,10 +128,7 @@ func (t *trainer) run(ctx context.Context, report func(fit.Progress)) error {
 		if err != nil {
 			return err
 		}
-		if epoch == 1 {
-			first = loss
-		}
-		if loss-loss != 0 || loss > 10*max(1, first) {
+		if loss-loss != 0 {
 			return diverged(epoch)
 		}
 		valid, judge := math.NaN(), loss
@@ -158,13 +149,33 @@ func (t *trainer) run(ctx context.Context, report func(fit.Progress)) error {
 			mark, since = judge, 0
 		}
 	}
-	if kept == nil {
+	if !(best <= 10*t.trivial()+1) {
 		return diverged(t.MaxIter)
 	}
 	for i, p := range t.net.parameters() {
 		copy(p, kept[i])
 	}
 	return nil
+}
+
+// trivial is the mean loss of answering 0 (the mean target, or equal probabilities) to the rows that judge: what is far
+// worse has not learned but diverged.
+func (t *trainer) trivial() float64 {
+	if t.data.Task == fit.Classification {
+		return math.Log(float64(t.outs))
+	}
+	rows := t.valid
+	if len(rows) == 0 {
+		rows = t.train
+	}
+	var total, weight float64
+	for _, r := range rows {
+		if e := float64(t.data.Y[r]) - t.center; t.spread > 0 {
+			total += t.data.W(int(r)) * (e / t.spread) * (e / t.spread)
+		}
+		weight += t.data.W(int(r))
+	}
+	return total / weight
 }
 
 // interrupted prefers the end of ctx as the reason why a program did not finish.
@@ -176,7 +187,7 @@ func interrupted(ctx context.Context, err error) error {
 }
 
 func diverged(epoch int) error {
-	return fault.New(fault.Invalid, "training diverged in epoch "+strconv.Itoa(epoch)).At("learning_rate_init").
+	return fault.New(fault.Invalid, "training diverged within "+strconv.Itoa(epoch)+" epochs").At("learning_rate_init").
 		Try("lower learning_rate_init, or raise batch_size")
 }
 
@@ -200,13 +211,12 @@ func (t *trainer) epoch(ctx context.Context) (float64, error) {
 			return 0, err
 		}
 		t.load(rows, float64(len(rows)))
-		out, err := t.step.Run(ctx, t.inputs)
-		if err != nil {
+		if err := t.step.RunInto(ctx, t.inputs, t.out); err != nil {
 			return 0, interrupted(ctx, err)
 		}
-		total += float64(out[0].F32()[0]) * float64(len(rows))
+		total += float64(t.out[0].F32()[0]) * float64(len(rows))
 		t.optimizer.begin()
-		for i, g := range out[1:] {
+		for i, g := range t.out[1:] {
 			var decay float32
 			if i%2 == 0 {
 				decay = float32(t.Alpha / float64(len(rows)))
@@ -227,11 +237,10 @@ func (t *trainer) evaluate(ctx context.Context) (float64, error) {
 			return 0, err
 		}
 		t.load(rows, 1)
-		out, err := t.eval.Run(ctx, t.inputs)
-		if err != nil {
+		if err := t.eval.RunInto(ctx, t.inputs, t.out[:1]); err != nil {
 			return 0, interrupted(ctx, err)
 		}
-		total += float64(out[0].F32()[0])
+		total += float64(t.out[0].F32()[0])
 		for _, w := range t.bw {
 			weight += float64(w)
 		}
