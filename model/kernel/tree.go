@@ -1,11 +1,11 @@
 package kernel
 
-// TreeNode is one node of a flat tree: a row goes to Yes where its Feature is at most Value, to No elsewhere. A leaf leads to itself both
-// ways, so that a walk of fixed length ends at it from any depth.
+// TreeNode is one node of a flat tree: a row goes to Next[1] where its Feature is at most Value, to Next[0] elsewhere. A leaf leads to
+// itself both ways, so that a walk of fixed length ends at it from any depth.
 type TreeNode[T ~float32 | ~float64] struct {
 	Value   T
 	Feature int32
-	Yes, No int32
+	Next    [2]int32
 }
 
 // Tree is one tree of a forest: where it begins in the nodes, and the most steps from there to a leaf.
@@ -16,8 +16,8 @@ type Tree struct {
 // deepest is the depth up to which all rows walk the same number of steps, four at a time; deeper trees are walked until the leaf.
 const deepest = 16
 
-// Walk finds the leaf of a tree for each row of x (rows, features), rows stride apart: leaf[i] is its node.
-// nan says that rows whose feature is NaN go to Yes where missing[node] is set; otherwise they go to No.
+// Walk finds the leaf of a tree for each row of x (rows, features), rows stride apart: leaf[i] is its node. A row whose feature is NaN goes
+// to Next[1] where missing[node] is set; otherwise, and where missing is nil, to Next[0].
 func Walk[T ~float32 | ~float64](nodes []TreeNode[T], missing []bool, t Tree, x []T, stride int, leaf []int32) {
 	if missing != nil {
 		for i := range leaf {
@@ -36,25 +36,25 @@ func Walk[T ~float32 | ~float64](nodes []TreeNode[T], missing []bool, t Tree, x 
 	}
 }
 
+// atMost is 1 where x <= v and 0 elsewhere, NaN included. It compiles to a flag, not to a jump: which way a row goes cannot be predicted.
+func atMost[T ~float32 | ~float64](x, v T) int {
+	yes := 0
+	if x <= v {
+		yes = 1
+	}
+	return yes
+}
+
 // walk4 takes four rows down together: their loads overlap.
 func walk4[T ~float32 | ~float64](nodes []TreeNode[T], t Tree, x []T, stride int, leaf *[4]int32) {
 	a, b, c, d := t.Root, t.Root, t.Root, t.Root
 	xa, xb, xc, xd := x, x[stride:], x[2*stride:], x[3*stride:]
 	for range t.Depth {
 		na, nb, nc, nd := &nodes[a], &nodes[b], &nodes[c], &nodes[d]
-		a, b, c, d = na.No, nb.No, nc.No, nd.No
-		if xa[na.Feature] <= na.Value {
-			a = na.Yes
-		}
-		if xb[nb.Feature] <= nb.Value {
-			b = nb.Yes
-		}
-		if xc[nc.Feature] <= nc.Value {
-			c = nc.Yes
-		}
-		if xd[nd.Feature] <= nd.Value {
-			d = nd.Yes
-		}
+		a = na.Next[atMost(xa[na.Feature], na.Value)&1]
+		b = nb.Next[atMost(xb[nb.Feature], nb.Value)&1]
+		c = nc.Next[atMost(xc[nc.Feature], nc.Value)&1]
+		d = nd.Next[atMost(xd[nd.Feature], nd.Value)&1]
 	}
 	*leaf = [4]int32{a, b, c, d}
 }
@@ -62,10 +62,7 @@ func walk4[T ~float32 | ~float64](nodes []TreeNode[T], t Tree, x []T, stride int
 func walk1[T ~float32 | ~float64](nodes []TreeNode[T], at int32, x []T) int32 {
 	for {
 		n := &nodes[at]
-		next := n.No
-		if x[n.Feature] <= n.Value {
-			next = n.Yes
-		}
+		next := n.Next[atMost(x[n.Feature], n.Value)&1]
 		if next == at {
 			return at
 		}
@@ -76,10 +73,12 @@ func walk1[T ~float32 | ~float64](nodes []TreeNode[T], at int32, x []T) int32 {
 func walkMissing[T ~float32 | ~float64](nodes []TreeNode[T], missing []bool, at int32, x []T) int32 {
 	for {
 		n := &nodes[at]
-		next := n.No
-		if v := x[n.Feature]; v <= n.Value || v != v && missing[at] {
-			next = n.Yes
+		v := x[n.Feature]
+		yes := atMost(v, n.Value)
+		if v != v && missing[at] {
+			yes = 1
 		}
+		next := n.Next[yes&1]
 		if next == at {
 			return at
 		}

@@ -212,6 +212,14 @@ func (e *ensemble[T]) vote(s []score[T], leaves []int32) {
 		e.voteExtreme(s, leaves)
 		return
 	}
+	if e.single != nil {
+		for i, at := range leaves {
+			r := &s[i*e.targets+e.only]
+			r.sum += e.single[at]
+			r.has = true
+		}
+		return
+	}
 	for i, at := range leaves {
 		row := s[i*e.targets:][:e.targets]
 		l := e.weights[at]
@@ -338,7 +346,3 @@ func (e *ensemble[T]) expand(z []float32, v float32) {
 		z[0], z[1] = -v, v
 	}
 }
-
-func regressorCases() []Case { return nil }
-
-func classifierCases() []Case { return nil }

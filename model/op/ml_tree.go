@@ -17,11 +17,13 @@ var treeAttrs = []string{"aggregate_function", "base_values", "base_values_as_te
 // Trees with BRANCH_EQ or BRANCH_NEQ keep their modes and are walked by a slower loop.
 type forest[T float] struct {
 	nodes    []kernel.TreeNode[T]
-	missing  []bool // NaN goes to Yes; nil when it nowhere does
+	missing  []bool // NaN goes where x <= value goes; nil when it nowhere does
 	modes    []mode // nil when all are <=
 	trees    []kernel.Tree
 	features int       // the largest feature index, plus one
 	weights  []leaf    // by node: where its weights lie
+	single   []T       // by node: its weight, where every leaf votes once and all for the same target; else nil
+	only     int       // that target
 	votes    []vote[T] // weights of all leaves
 	targets  int
 }
@@ -152,7 +154,7 @@ func (f *forest[T]) plant(n *graph.Node, sources []source, children [][2]int32, 
 		place[at.source] = here + 1
 		if s.mode == "LEAF" {
 			t.Depth = max(t.Depth, at.depth)
-			f.push(kernel.TreeNode[T]{Yes: here, No: here}, leafMode, false)
+			f.push(kernel.TreeNode[T]{Next: [2]int32{here, here}}, leafMode, false)
 			continue
 		}
 		f.features = max(f.features, int(s.feature)+1)
@@ -179,9 +181,9 @@ func (f *forest[T]) link(sources []source, children [][2]int32, root int32, plac
 		}
 		yes, no := children[i][0], children[i][1]
 		node := &f.nodes[place[i]-1]
-		node.Yes, node.No = place[yes]-1, place[no]-1
+		node.Next = [2]int32{place[no] - 1, place[yes] - 1}
 		if s.mode == "BRANCH_GT" || s.mode == "BRANCH_GTE" {
-			node.Yes, node.No = node.No, node.Yes
+			node.Next[0], node.Next[1] = node.Next[1], node.Next[0]
 		}
 		if stack = append(stack, yes); yes != no {
 			stack = append(stack, no)
@@ -198,7 +200,7 @@ func (f *forest[T]) split(n *graph.Node, s *source) error {
 	case "BRANCH_LT":
 		node.Value = before(node.Value)
 		f.push(node, atMostMode, s.missing)
-	case "BRANCH_GT": // exchanged: x <= v goes to No, and NaN with it unless it tracks true
+	case "BRANCH_GT": // exchanged: x <= v goes the false way, and NaN with it unless it tracks true
 		f.push(node, atMostMode, !s.missing)
 	case "BRANCH_GTE":
 		node.Value = before(node.Value)
@@ -276,7 +278,24 @@ func (f *forest[T]) weigh(n *graph.Node, side string, index map[[2]int64]int, pl
 			l.to++
 		}
 	}
+	f.flatten()
 	return nil
+}
+
+// flatten finds out whether every leaf has one vote, for the same target.
+func (f *forest[T]) flatten() {
+	single := make([]T, len(f.nodes))
+	for i := range f.nodes {
+		l := f.weights[i]
+		if f.nodes[i].Next[0] != int32(i) {
+			continue
+		}
+		if l.to-l.from != 1 || f.votes[l.from].target != f.votes[0].target {
+			return
+		}
+		single[i] = f.votes[l.from].weight
+	}
+	f.single, f.only = single, int(f.votes[0].target)
 }
 
 // walk finds the leaves of a tree for rows of x.
@@ -293,7 +312,7 @@ func (f *forest[T]) walk(t kernel.Tree, x []T, stride int, leaves []int32) {
 func (f *forest[T]) walkModes(at int32, x []T) int32 {
 	for {
 		n := &f.nodes[at]
-		if n.Yes == at && n.No == at {
+		if n.Next[0] == at {
 			return at
 		}
 		v := x[n.Feature]
@@ -304,9 +323,9 @@ func (f *forest[T]) walkModes(at int32, x []T) int32 {
 		case unequalMode:
 			yes = v != n.Value
 		}
-		at, yes = n.No, yes || v != v && f.missing != nil && f.missing[at]
-		if yes {
-			at = n.Yes
+		yes = yes || v != v && f.missing != nil && f.missing[at]
+		if at = n.Next[0]; yes {
+			at = n.Next[1]
 		}
 	}
 }
