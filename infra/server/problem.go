@@ -106,33 +106,3 @@ func notAPage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Problem) hint(h string) *Problem { p.Hint = h; return p }
-
-// problems gives the mux's own plain-text errors (405) the form of all others.
-func problems(mux *http.ServeMux) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, pattern := mux.Handler(r); pattern == "" {
-			mux.ServeHTTP(&plainCatcher{ResponseWriter: w, request: r}, r)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	})
-}
-
-// plainCatcher replaces the mux's error body.
-type plainCatcher struct {
-	http.ResponseWriter
-	request *http.Request
-	done    bool
-}
-
-func (c *plainCatcher) WriteHeader(status int) {
-	c.done = true
-	newProblem(status, codeOf(status), c.request.Method+" is not possible at "+c.request.URL.Path).hint("see /docs").write(c.ResponseWriter)
-}
-
-func (c *plainCatcher) Write(b []byte) (int, error) {
-	if c.done {
-		return len(b), nil
-	}
-	return c.ResponseWriter.Write(b)
-}

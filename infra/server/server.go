@@ -91,6 +91,15 @@ func (s *Server) Run(ctx context.Context, interval time.Duration) {
 	}
 }
 
+// page serves everything that is not the API's.
+func (s *Server) page(w http.ResponseWriter, r *http.Request) {
+	if s.opt.Page == nil || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		notAPage(w, r)
+		return
+	}
+	s.opt.Page.ServeHTTP(w, r)
+}
+
 // routes mounts everything on one mux, inside out: compression, limits, who may do what, the operations.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -107,15 +116,13 @@ func (s *Server) routes() http.Handler {
 	s.addCatalog(api)
 	s.addWrites(api)
 	mux.Handle("GET /metrics", s.metrics.handler())
-	mux.HandleFunc("GET /models/", notAPage)
-	mux.HandleFunc("/v2/", notAPage)
-	mux.HandleFunc("/api/", notAPage)
-	if s.opt.Page != nil {
-		mux.Handle("GET /", s.opt.Page)
+	for _, prefix := range []string{"/models/", "/v2/", "/api/"} {
+		mux.HandleFunc(prefix, notAPage)
 	}
+	mux.HandleFunc("/", s.page)
 	compressed, err := gzhttp.NewWrapper(gzhttp.MinSize(1024))
 	if err != nil {
 		panic("server: " + err.Error()) // the options above are constant
 	}
-	return s.metrics.count(s.guard(s.limit(compressed(problems(mux)))))
+	return s.metrics.count(s.guard(s.limit(compressed(mux))))
 }
