@@ -59,6 +59,35 @@ func walk4[T ~float32 | ~float64](nodes []TreeNode[T], t Tree, x []T, stride int
 	*leaf = [4]int32{a, b, c, d}
 }
 
+// WalkTrees finds the leaf of each tree for one row x (features): leaf[i] is that of trees[i]. Four trees go down together. missing is as for
+// Walk.
+func WalkTrees[T ~float32 | ~float64](nodes []TreeNode[T], missing []bool, trees []Tree, x []T, leaf []int32) {
+	i := 0
+	for ; missing == nil && i+4 <= len(trees); i += 4 {
+		t := (*[4]Tree)(trees[i:])
+		depth := max(t[0].Depth, t[1].Depth, t[2].Depth, t[3].Depth)
+		if depth > deepest {
+			break
+		}
+		a, b, c, d := t[0].Root, t[1].Root, t[2].Root, t[3].Root
+		for range depth {
+			na, nb, nc, nd := &nodes[a], &nodes[b], &nodes[c], &nodes[d]
+			a = na.Next[atMost(x[na.Feature], na.Value)&1]
+			b = nb.Next[atMost(x[nb.Feature], nb.Value)&1]
+			c = nc.Next[atMost(x[nc.Feature], nc.Value)&1]
+			d = nd.Next[atMost(x[nd.Feature], nd.Value)&1]
+		}
+		leaf[i], leaf[i+1], leaf[i+2], leaf[i+3] = a, b, c, d
+	}
+	for ; i < len(trees); i++ {
+		if missing != nil {
+			leaf[i] = walkMissing(nodes, missing, trees[i].Root, x)
+		} else {
+			leaf[i] = walk1(nodes, trees[i].Root, x)
+		}
+	}
+}
+
 func walk1[T ~float32 | ~float64](nodes []TreeNode[T], at int32, x []T) int32 {
 	for {
 		n := &nodes[at]

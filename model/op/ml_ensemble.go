@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -180,17 +181,14 @@ func (e *ensemble[T]) spread(ctx context.Context, x []T, rows, features int, lab
 
 // rowsOf computes rows lo to hi of x (rows, features).
 func (e *ensemble[T]) rowsOf(ctx context.Context, x []T, lo, hi, features int, labels, scores *tensor.Tensor) {
-	work, leaves := e.work.take(min(block, hi-lo)*e.targets), e.leaves.take(min(block, hi-lo))
+	work, leaves := e.work.take(min(block, hi-lo)*e.targets), e.leaves.take(max(block, len(e.trees)))
 	defer e.work.put(work)
 	defer e.leaves.put(leaves)
 	for from := lo; from < hi && ctx.Err() == nil; from += block {
 		n := min(block, hi-from)
 		s := (*work)[:n*e.targets]
 		clear(s)
-		for _, t := range e.trees {
-			e.walk(t, x[from*features:], features, (*leaves)[:n])
-			e.vote(s, (*leaves)[:n])
-		}
+		e.evaluate(s, x[from*features:], features, *leaves)
 		for i := range n {
 			row := s[i*e.targets:][:e.targets]
 			var z []float32
@@ -203,6 +201,25 @@ func (e *ensemble[T]) rowsOf(ctx context.Context, x []T, lo, hi, features int, l
 				moveBlock(labels, from+i, e.labels, c, 1)
 			}
 		}
+	}
+}
+
+// evaluate adds up the scores s (rows, targets) of rows of x: few rows tree by tree in one go, many block-wise.
+func (e *ensemble[T]) evaluate(s []score[T], x []T, features int, leaves []int32) {
+	n := len(s) / e.targets
+	if n < 4 && e.modes == nil {
+		for i := range n {
+			row := leaves[:len(e.trees)]
+			kernel.WalkTrees(e.nodes, e.missing, e.trees, x[i*features:], row)
+			for k := range row {
+				e.vote(s[i*e.targets:][:e.targets], row[k:k+1])
+			}
+		}
+		return
+	}
+	for _, t := range e.trees {
+		e.walk(t, x, features, leaves[:n])
+		e.vote(s, leaves[:n])
 	}
 }
 
