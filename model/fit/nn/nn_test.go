@@ -16,7 +16,7 @@ import (
 )
 
 func TestSuite(t *testing.T) {
-	fittest.Suite(t, nn.MLP{MaxIter: 60}, fittest.Learner{Classes: true, Numbers: true})
+	fittest.Suite(t, nn.MLP{MaxIter: 40}, fittest.Learner{Classes: true, Numbers: true})
 }
 
 func TestRuntime(t *testing.T) {

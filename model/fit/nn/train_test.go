@@ -39,6 +39,9 @@ func TestKeepsTheBest(t *testing.T) {
 
 // TestPeers holds losses to scikit-learn's at the same parameters; test/goldens/make_fit_nn.py remakes the file.
 func TestPeers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("twenty trainings")
+	}
 	text, err := os.ReadFile("testdata/peers.json")
 	if err != nil {
 		t.Fatal(err)
