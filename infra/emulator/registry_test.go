@@ -77,6 +77,7 @@ func publishForever() error {
 	for i := 0; err == nil; i++ {
 		artifact := bytes.Repeat(fmt.Appendf(nil, "%d-%d ", os.Getpid(), i), 20_000)
 		_, err = r.Publish(ctx, "m", artifact, registry.PublishOptions{Who: "child", Aliases: []string{registry.Champion}})
+		fmt.Print(".") // it works; the test may kill it now
 	}
 	return err
 }
@@ -166,10 +167,15 @@ func TestKilledPublishers(t *testing.T) {
 			cmd := child("publish", "", address, env)
 			var output strings.Builder
 			cmd.Stderr = &output
+			alive, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(time.Duration(60+13*round) * time.Millisecond)
+			_, _ = alive.Read(make([]byte, 1))
+			time.Sleep(time.Duration(3+7*round) * time.Millisecond)
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
 			if output.Len() > 0 {

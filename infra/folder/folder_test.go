@@ -192,6 +192,7 @@ func crash(dir string) {
 		if _, err := f.Put(ctx, key, bytes.NewReader(content(i)), bucket.PutOptions{IfAbsent: true}); err != nil {
 			panic(err)
 		}
+		fmt.Print(".") // it works; the test may kill it now
 	}
 }
 
@@ -207,8 +208,11 @@ func TestCrash(t *testing.T) {
 	for round := range rounds {
 		child := exec.Command(os.Args[0])
 		child.Env = append(os.Environ(), "JARVIS_FOLDER_CRASH="+dir)
+		alive, err := child.StdoutPipe()
+		must(t, err)
 		must(t, child.Start())
-		time.Sleep(time.Duration(20+7*round%60) * time.Millisecond)
+		_, _ = alive.Read(make([]byte, 1))
+		time.Sleep(time.Duration(1+7*round%60) * time.Millisecond)
 		must(t, child.Process.Kill())
 		_ = child.Wait()
 	}
