@@ -96,10 +96,11 @@ func (r *Retrainer) Run(ctx context.Context, key string) (*Retrained, error) {
 	u := &upload{Retrainer: r, file: file, registry: registry.Open(r.Bucket), data: data}
 	result, err := u.process(kept)
 	if err != nil {
+		_ = held.Release(context.WithoutCancel(ctx)) // for the next try; where it fails, the lease runs out
 		return nil, err
 	}
 	if result.Action == Submitted {
-		return result, nil // the batch job claims it anew
+		return result, held.Release(ctx) // the batch job claims it anew
 	}
 	if err := held.Done(ctx, result); err != nil {
 		return nil, err

@@ -32,7 +32,6 @@ module "predict" {
   bucket_name      = module.bucket.name
   bucket_arn       = module.bucket.arn
   kms_key_arns     = concat(local.kms_keys, var.token_kms_key_arns)
-  models           = var.models
   endpoint         = var.endpoint
   authorization    = var.authorization
   jwt              = var.jwt

@@ -56,18 +56,6 @@ variable "packages_path" {
   }
 }
 
-variable "models" {
-  description = "Models that the function loads before its first request."
-  type        = list(string)
-  default     = []
-  nullable    = false
-
-  validation {
-    condition     = length(var.models) <= 50
-    error_message = "At most 50 models are loaded before the first request; the others are loaded when asked for."
-  }
-}
-
 variable "endpoint" {
   description = "http_api or function_url."
   type        = string

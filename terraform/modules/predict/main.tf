@@ -36,7 +36,6 @@ module "function" {
   environment = merge(
     {
       JARVIS_BUCKET        = "s3://${var.bucket_name}"
-      JARVIS_MODELS        = join(",", var.models)
       JARVIS_AUTHORIZATION = var.authorization == "token" ? "token" : "gateway"
     },
     var.token_secret_arn == null ? {} : { JARVIS_TOKEN_REF = var.token_secret_arn },

@@ -28,18 +28,6 @@ variable "bucket_arn" {
   }
 }
 
-variable "models" {
-  description = "Names of the models to load before the first request. Empty: models are loaded when first asked for."
-  type        = list(string)
-  default     = []
-  nullable    = false
-
-  validation {
-    condition     = alltrue([for m in var.models : can(regex("^[a-z0-9][a-z0-9._-]{0,63}$", m))])
-    error_message = "A model name has at most 64 lower-case letters, digits, dots, hyphens and underscores."
-  }
-}
-
 variable "read_prefixes" {
   description = "Parts of the bucket that the function may read: where the registry and its blobs are."
   type        = list(string)

@@ -40,7 +40,6 @@ run "whole" {
     authorization    = "token"
     token_secret_arn = "arn:aws:ssm:eu-central-1:123456789012:parameter/jarvis/token"
     page_path        = "tests/page"
-    models           = ["penguins"]
     batch = {
       image      = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/jarvis:1.0.0"
       vpc_id     = "vpc-0123"

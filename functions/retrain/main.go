@@ -1,0 +1,25 @@
+// Command retrain is the Lambda function that uploads to inbox/ start: it trains again, or hands a large job to AWS
+// Batch. Settings come from the environment: see settings.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	_ "github.com/jarvis-ml/jarvis/infra/folder"
+	"github.com/jarvis-ml/jarvis/infra/lambda"
+	_ "github.com/jarvis-ml/jarvis/infra/s3"
+)
+
+var version = "dev" // set by the linker
+
+func main() {
+	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, nil)))
+	f, err := open(context.Background(), os.Getenv)
+	if err != nil {
+		slog.Error("the function cannot start", "error", err)
+		os.Exit(1)
+	}
+	lambda.Start(f, nil)
+}
