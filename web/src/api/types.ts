@@ -24,7 +24,7 @@ export interface Version {
   who: string;
   why: string;
   metrics: Metrics;
-  deleted: boolean;
+  deleted?: boolean;
 }
 
 export interface HistoryEntry {

@@ -155,13 +155,13 @@ function Results({ outcome, model, name, running }: { outcome: Outcome; model: M
     <>
       <section className="batch-summary" aria-label="Summary" aria-live="polite">
         <AgreementBadge verdict={verdict} />
+        <DownloadButton outcome={outcome} name={name} disabled={running} />
         <dl className="headlines">
           <Fact title="In this page" value={page.error ? "failed" : milliseconds(page.total)} detail={page.error ? sentence(page.error.message) : `${rate(answered, page.total)}, ${milliseconds(page.compute ?? 0)} in WebAssembly`} />
           {server && <Fact title="On the server" value={both.length > 0 ? milliseconds(server.total) : "no answer"} detail={both.length > 0 ? rate(both.length, server.total) : sentence(server.error?.message ?? "no row was answered")} />}
           {batch.truth && <Right batch={batch} page={page} target={model.signature.target} />}
           {wrong.size > 0 && <Fact title="Left out" value={String(wrong.size)} detail={wrong.size === 1 ? "row is wrong, see below" : "rows are wrong, see below"} />}
         </dl>
-        <DownloadButton outcome={outcome} name={name} disabled={running} />
       </section>
       {batch.ignored.length > 0 && (
         <Text size="sm" c="dimmed">

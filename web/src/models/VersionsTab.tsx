@@ -66,7 +66,7 @@ export function VersionsTab({ model, inUse }: { model: ModelDetail; inUse: numbe
 function VersionRow({ model, version, names, inUse }: { model: ModelDetail; version: Version; names: string[]; inUse: boolean }) {
   const aliases = Object.entries(model.aliases).filter(([, number]) => number === version.number);
   return (
-    <tr data-deleted={version.deleted} data-in-use={inUse}>
+    <tr data-deleted={version.deleted ?? false} data-in-use={inUse}>
       <th scope="row">
         <span className="version-number">{version.number}</span>
         {aliases.map(([alias]) => (

@@ -43,5 +43,6 @@ export function formatMetric(name: string, value: number | undefined): string {
     const nearly = value < 1 && value >= 0.9995;
     return `${nearly ? (Math.floor(value * 10_000) / 100).toFixed(2) : (value * 100).toFixed(1)}%`;
   }
+  if (name === "r2") return value.toFixed(3).replace(/^-(0\.0+)$/, "$1");
   return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en") : value.toPrecision(3);
 }
