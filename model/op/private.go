@@ -2,6 +2,7 @@ package op
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/kernel"
@@ -86,7 +87,7 @@ func reduceToKernel[T float](data lane[T]) Kernel {
 		var buf [MaxRank]int
 		if joint, err := broadcastShape("ReduceTo", buf[:0], from, to); err != nil {
 			return err
-		} else if shapeText(joint) != shapeText(from) {
+		} else if !slices.Equal(joint, from) {
 			return misfit("ReduceTo", shapeText(to)+" was not broadcast to "+shapeText(from))
 		}
 		if err := Reset(ctx, out[0], in[0].DType(), to...); err != nil {
