@@ -22,6 +22,8 @@ type input struct {
 	open func(ctx context.Context) (io.ReadCloser, error)
 	size int64 // of what open gives, 0 where that is not known before reading
 
+	release func() // lets go of a stream's copy, nil where there is none
+
 	mu    sync.Mutex
 	plain *spool // the decompressed bytes, where random access asked for them
 }
@@ -65,6 +67,14 @@ func streamInput(name string, r io.Reader, max int64) *input {
 			return nil, err
 		}
 		return section{io.NewSectionReader(kept, 0, kept.size)}, nil
+	}
+	in.release = func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if kept != nil {
+			kept.close()
+			kept, err = nil, fault.New(fault.Invalid, "the source is closed").At(name)
+		}
 	}
 	return in
 }
@@ -173,6 +183,9 @@ func (in *input) close() {
 	if in.plain != nil {
 		in.plain.close()
 		in.plain = nil
+	}
+	if in.release != nil {
+		in.release()
 	}
 }
 

@@ -138,6 +138,12 @@ func TestStandardInput(t *testing.T) {
 		if err != nil || show(again) != c.want {
 			t.Errorf("%s again: %v", name, err)
 		}
+		if err := src.(io.Closer).Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := ReadAll(context.Background(), src); err == nil {
+			t.Errorf("%s: a closed source is read", name)
+		}
 	}
 	if _, _, err := open("-", Options{Stdin: onlyReader{strings.NewReader("")}}); !fault.Is(err, fault.BadData) {
 		t.Errorf("empty: %v", err)

@@ -41,9 +41,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	out, _ := json.Marshal(map[string]any{"reader": "jarvis", "rows": rows, "columns": columns, "seconds": seconds, "peak_mb": float64(use.Maxrss) / 1024})
+	out, _ := json.Marshal(map[string]any{"reader": "jarvis", "rows": rows, "columns": columns, "seconds": seconds,
+		"cpu_seconds": seconds64(use.Utime) + seconds64(use.Stime), "peak_mb": float64(use.Maxrss) / 1024})
 	fmt.Println(string(out))
 }
+
+func seconds64(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
 
 func read(path string, chunks bool) (rows, columns int, seconds float64, err error) {
 	ctx, start := context.Background(), time.Now()
