@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/jarvis-ml/jarvis/model/card"
@@ -20,22 +21,35 @@ import (
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
-// Names of the artifact's outputs; no input column may have one of them.
+// Names of the artifact's outputs.
 const (
 	LabelOutput       = "label"
 	ProbabilityOutput = "probabilities"
 	PredictionOutput  = "prediction"
 )
 
-// assemble builds the one graph: features, the fitted estimator, labels and probabilities.
-func (w *work) assemble(ctx context.Context, e fit.Estimator, report func(fit.Progress)) (*graph.Model, error) {
+// checkNames refuses a column that has the name of one of the model's outputs: a graph can hold a name once.
+func (w *work) checkNames() error {
+	outputs := []string{PredictionOutput}
+	if w.target.task == fit.Classification {
+		outputs = []string{LabelOutput, ProbabilityOutput}
+	}
 	for _, in := range w.plan.Inputs {
-		if in.Name == LabelOutput || in.Name == ProbabilityOutput || in.Name == PredictionOutput {
-			return nil, fault.New(fault.BadData, "this column has the name of an output of the model").At(in.Name).Try("rename the column")
+		if slices.Contains(outputs, in.Name) {
+			return fault.New(fault.BadData, "the column has the name of an output of the model").At(in.Name).Try("rename the column")
 		}
 	}
+	return nil
+}
+
+// assemble builds the one graph: features, the fitted estimator, labels and probabilities.
+func (w *work) assemble(ctx context.Context, e fit.Estimator, report func(fit.Progress)) (*graph.Model, error) {
 	b := graph.NewBuilder("jarvis")
-	b.Reserve(LabelOutput, ProbabilityOutput, PredictionOutput)
+	if w.target.task == fit.Regression {
+		b.Reserve(PredictionOutput)
+	} else {
+		b.Reserve(LabelOutput, ProbabilityOutput)
+	}
 	x, err := w.plan.Append(b)
 	if err != nil {
 		return nil, err
@@ -72,11 +86,15 @@ func encode(m *graph.Model, c card.Card) ([]byte, error) {
 
 // card says what the artifact is; metrics follow once it has been scored.
 func (w *work) card(name string, e fit.Estimator) card.Card {
+	created := w.spec.Created
+	if created.IsZero() {
+		created = time.Now()
+	}
 	return card.Card{
 		Signature: card.Signature{Task: string(w.target.task), Target: w.spec.Target, Classes: w.target.classes, Inputs: w.plan.Inputs},
 		Provenance: card.Provenance{
 			DataSHA256: Fingerprint(w.table), DataName: w.spec.DataName, Dataset: w.spec.Dataset, Rows: len(w.train), Seed: w.spec.Seed,
-			Estimator: name, Config: config(w.spec, e), Created: time.Now().UTC().Truncate(time.Second), Dropped: w.plan.Dropped,
+			Estimator: name, Config: config(w.spec, e), Created: created.UTC().Truncate(time.Second), Dropped: w.plan.Dropped,
 			Versions: map[string]string{"jarvis": w.spec.Version, "go": runtime.Version()},
 		},
 		Baseline: card.Baseline{Columns: w.plan.Baseline(w.table.Take(w.train))},
@@ -104,8 +122,11 @@ func Fingerprint(t *table.Table) string {
 		buf = append(buf[:0], col.Name...)
 		buf = append(buf, 0, byte(col.Kind))
 		for i := range col.Len() {
-			if col.Kind == table.Number {
-				buf = binary.LittleEndian.AppendUint64(buf, math.Float64bits(col.Numbers[i]))
+			if v := math.NaN(); col.Kind == table.Number {
+				if !math.IsNaN(col.Numbers[i]) { // a missing value has one bit pattern, wherever it was read from
+					v = col.Numbers[i]
+				}
+				buf = binary.LittleEndian.AppendUint64(buf, math.Float64bits(v))
 			} else {
 				buf = append(buf, col.Text(i)...)
 				buf = append(buf, 0)

@@ -5,10 +5,12 @@
 package job
 
 import (
+	"context"
 	"time"
 
 	"github.com/jarvis-ml/jarvis/model/card"
 	"github.com/jarvis-ml/jarvis/pipeline/check"
+	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
 // Spec says what to train.
@@ -24,6 +26,11 @@ type Spec struct {
 	DataName  string        // for the provenance: a file name or URL, without secrets
 	Dataset   string        // for the provenance: NAME/VERSION of a dataset in the bucket
 	Version   string        // for the provenance: version of Jarvis
+	Created   time.Time     // for the provenance; the zero time means now. Nothing else in an artifact depends on a clock
+
+	// Keep, when not nil, stores the data once a model has been trained on it and scored, and returns what Dataset is to
+	// be. Data from which nothing could be learned is never stored.
+	Keep func(ctx context.Context) (dataset string, err error)
 }
 
 // DefaultHoldout is a fifth of the rows.
@@ -52,9 +59,9 @@ type Event struct {
 // Candidate is one estimator with its score in cross-validation.
 type Candidate struct {
 	Estimator string  `json:"estimator"`
-	Metric    string  `json:"metric"`  // "log_loss" or "rmse"
-	Score     float64 `json:"score"`   // mean over the folds
-	Seconds   float64 `json:"seconds"` // time that all folds took
+	Metric    string  `json:"metric,omitempty"` // "log_loss" or "rmse"
+	Score     float64 `json:"score,omitempty"`  // mean over the folds
+	Seconds   float64 `json:"seconds"`          // time that all folds took
 	Skipped   string  `json:"skipped,omitempty"`
 }
 
@@ -66,4 +73,7 @@ type Outcome struct {
 	Candidates []Candidate // of "auto", best first
 	Rows       int         // rows with a target
 	Seconds    float64
+
+	held  *table.Table // the rows held out
+	truth *target      // and their targets
 }

@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -35,14 +36,24 @@ var portfolio = []struct {
 
 // estimator makes the estimator of that name.
 func estimator(name string, task fit.Task) (fit.Estimator, error) {
-	var names []string
 	for _, p := range portfolio {
 		if p.name == name {
 			return p.of(task), nil
 		}
+	}
+	return nil, checkModel(name)
+}
+
+// checkModel reports an unknown name before any work is done for it.
+func checkModel(name string) error {
+	names := []string{"auto"}
+	for _, p := range portfolio {
 		names = append(names, p.name)
 	}
-	return nil, fault.New(fault.Invalid, "there is no estimator "+name).At("model").Try("use auto, " + strings.Join(names, ", "))
+	if name == "" || slices.Contains(names, name) {
+		return nil
+	}
+	return fault.New(fault.Invalid, "there is no estimator "+name).At("model").Try("use " + strings.Join(names, ", "))
 }
 
 // Folds of the cross-validation by which "auto" chooses: 5, and 3 where rows are plenty and fits are slow.
@@ -66,7 +77,9 @@ func compare(ctx context.Context, d fit.Data, deadline time.Time, report func(Ev
 	var tried, skipped []Candidate
 	for i, p := range portfolio {
 		if i > 0 && !deadline.IsZero() && time.Now().After(deadline) {
-			skipped = append(skipped, Candidate{Estimator: p.name, Skipped: "the time limit had passed"})
+			c := Candidate{Estimator: p.name, Skipped: "the time limit had passed"}
+			skipped = append(skipped, c)
+			report(Event{Stage: Compare, Done: float64(i+1) / float64(len(portfolio)), Candidate: &c})
 			continue
 		}
 		inTime, cancel := ctx, context.CancelFunc(func() {})
@@ -77,12 +90,13 @@ func compare(ctx context.Context, d fit.Data, deadline time.Time, report func(Ev
 		score, err := crossValidate(inTime, p.of(d.Task), d, group, k, func(done float64) {
 			report(Event{Stage: Compare, Done: (float64(i) + done) / float64(len(portfolio))})
 		})
+		late := errors.Is(inTime.Err(), context.DeadlineExceeded)
 		cancel()
 		c := Candidate{Estimator: p.name, Metric: primary(d.Task), Score: score, Seconds: time.Since(start).Seconds()}
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case inTime.Err() != nil:
+		case err != nil && late:
 			c = Candidate{Estimator: p.name, Seconds: c.Seconds, Skipped: "stopped by the time limit"}
 			skipped = append(skipped, c)
 		case err != nil:
@@ -117,7 +131,7 @@ func primary(task fit.Task) string {
 
 // crossValidate returns the mean of the primary metric over k folds.
 func crossValidate(ctx context.Context, e fit.Estimator, d fit.Data, group []int, k int, report func(float64)) (float64, error) {
-	sum := 0.0
+	sum, folds := 0.0, 0.0
 	for fold := range k {
 		var in, out []int
 		for row, g := range group {
@@ -126,6 +140,9 @@ func crossValidate(ctx context.Context, e fit.Estimator, d fit.Data, group []int
 			} else {
 				in = append(in, row)
 			}
+		}
+		if len(out) == 0 {
+			continue // fewer rows than folds
 		}
 		valid := subset(d, out)
 		pred, err := fitAndRun(ctx, e, subset(d, in), valid.X)
@@ -137,9 +154,10 @@ func crossValidate(ctx context.Context, e fit.Estimator, d fit.Data, group []int
 			return 0, fault.New(fault.BadData, "the model diverged in cross-validation")
 		}
 		sum += m
+		folds++
 		report(float64(fold+1) / float64(k))
 	}
-	return sum / float64(k), nil
+	return sum / folds, nil
 }
 
 func scores(task fit.Task, classes int, class []int32, y, pred []float32) map[string]float64 {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jarvis-ml/jarvis/model/card"
@@ -33,7 +36,8 @@ type Retrainer struct {
 	Report  func(Event)
 
 	// Submit hands a large job over to a batch service; nil means that everything is trained here. It is called with
-	// the inbox key, at most once a file unless the process dies in between.
+	// the inbox key, once a file unless it fails or the process dies in between. By then nobody holds the file, so the
+	// job can begin at once.
 	Submit func(ctx context.Context, name, key string) error
 	// Inline is the size in bytes, of dataset and upload together, above which a job is submitted.
 	Inline int64
@@ -48,10 +52,10 @@ const lease = time.Minute
 // Actions that a retraining can end with.
 const (
 	Promoted    = "promoted"    // the challenger is champion now
-	Kept        = "kept"        // the challenger is worse; the champion stays, the challenger is candidate
+	Kept        = "kept"        // the champion stays: the challenger is worse (and candidate now), or there is none (Version 0)
 	Quarantined = "quarantined" // the file is unusable; it lies under quarantine/ with a report
-	Submitted   = "submitted"   // handed over to the batch service
-	Repeated    = "repeated"    // this very file was dealt with before
+	Submitted   = "submitted"   // handed over to the batch service, by this run
+	Repeated    = "repeated"    // this very file was dealt with, or handed over, before
 	Busy        = "busy"        // another process is at it
 )
 
@@ -74,6 +78,9 @@ func (r *Retrained) String() string { return r.Model + " " + r.Action + ": " + r
 // Run deals with one object of the inbox. An error means that it may be tried again; everything that is the file's own
 // fault ends in quarantine, which is no error.
 func (r *Retrainer) Run(ctx context.Context, key string) (*Retrained, error) {
+	if err := r.Policy.Check(); err != nil {
+		return nil, err
+	}
 	data := dataset.Open(r.Bucket)
 	file, err := data.Upload(ctx, key)
 	if fault.Is(err, fault.NotFound) {
@@ -81,31 +88,78 @@ func (r *Retrainer) Run(ctx context.Context, key string) (*Retrained, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	held, err := bucket.NewClaims(r.Bucket, "jobs/retrain", r.Owner).Claim(ctx, file.Event(), lease)
+	u := &upload{Retrainer: r, file: file, registry: registry.Open(r.Bucket), data: data}
+	if _, done, err := u.claims(retraining).Result(ctx, file.Event()); err != nil {
+		return nil, err
+	} else if done { // and cleared, unless the one who did it was killed before that
+		return u.result(Repeated, "this file was dealt with before"), data.Settle(ctx, file)
+	}
+	if large, err := u.large(ctx); err != nil {
+		return nil, err
+	} else if large {
+		return u.once(ctx, submission, u.submit)
+	}
+	result, err := u.once(ctx, retraining, u.process)
+	if err != nil || result.Action == Busy {
+		return result, err
+	}
+	return result, data.Settle(ctx, file)
+}
+
+// Works that a file is claimed for.
+const (
+	retraining = "jobs/retrain"
+	submission = "jobs/submit"
+)
+
+func (u *upload) claims(folder string) *bucket.Claims {
+	return bucket.NewClaims(u.Bucket, folder, u.Owner)
+}
+
+// once does a work that is done once for a file, by one process at a time.
+func (u *upload) once(ctx context.Context, folder string, work func(context.Context) (*Retrained, error)) (*Retrained, error) {
+	held, err := u.claims(folder).Claim(ctx, u.file.Event(), lease)
 	switch {
 	case errors.Is(err, bucket.ErrDone):
-		// Its own effects are in place; what the one before may not have done is to clear the inbox.
-		return &Retrained{Action: Repeated, Model: file.Dataset, Key: key, Reason: "this file was dealt with before"}, data.Settle(ctx, file)
+		return u.result(Repeated, "this file was dealt with before"), nil
 	case errors.Is(err, bucket.ErrHeld):
-		return &Retrained{Action: Busy, Model: file.Dataset, Key: key, Reason: "another process is at it"}, nil
+		return u.result(Busy, "another process is at it"), nil
 	case err != nil:
 		return nil, err
 	}
 	kept, stop := held.Keep(ctx)
 	defer stop()
-	u := &upload{Retrainer: r, file: file, registry: registry.Open(r.Bucket), data: data}
-	result, err := u.process(kept)
+	result, err := work(kept)
+	if err == nil {
+		result.Reason = shorten(result.Reason)
+		err = held.Done(kept, result)
+	}
 	if err != nil {
-		_ = held.Release(context.WithoutCancel(ctx)) // for the next try; where it fails, the lease runs out
+		stop()
+		// Best effort: whoever tries again need not wait for the lease to end. Where it fails, the lease ends by itself.
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		_ = held.Release(last)
 		return nil, err
 	}
-	if result.Action == Submitted {
-		return result, held.Release(ctx) // the batch job claims it anew
+	return result, nil
+}
+
+// shorten bounds a reason: it stands in log entries, which have a limit, and may quote the data.
+func shorten(s string) string {
+	const limit = 2000
+	if len(s) <= limit {
+		return s
 	}
-	if err := held.Done(ctx, result); err != nil {
+	return strings.ToValidUTF8(s[:limit], "") + "…"
+}
+
+// submit hands the file over.
+func (u *upload) submit(ctx context.Context) (*Retrained, error) {
+	if err := u.Submit(ctx, u.file.Dataset, u.file.Object.Key); err != nil {
 		return nil, err
 	}
-	return result, data.Settle(ctx, file)
+	return u.result(Submitted, "too large to train here"), nil
 }
 
 // upload is the state of one Run.
@@ -119,14 +173,6 @@ type upload struct {
 }
 
 func (u *upload) process(ctx context.Context) (*Retrained, error) {
-	if large, err := u.large(ctx); err != nil {
-		return nil, err
-	} else if large {
-		if err := u.Submit(ctx, u.file.Dataset, u.file.Object.Key); err != nil {
-			return nil, err
-		}
-		return u.result(Submitted, "too large to train here"), nil
-	}
 	if err := u.loadChampion(ctx); err != nil {
 		if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Invalid) {
 			return u.quarantine(ctx, err, nil)
@@ -182,14 +228,17 @@ func (u *upload) loadChampion(ctx context.Context) error {
 		return err
 	}
 	file, err := u.registry.Load(ctx, v)
-	if err != nil {
+	if fault.Is(err, fault.NotFound) { // the champion's fault, not the upload's
+		return fault.Wrap(err, fault.Corrupt, "the champion's file is gone")
+	} else if err != nil {
 		return err
 	}
 	if u.champion, err = predict.Open(file); err != nil {
 		return err
 	}
 	if !u.champion.HasCard {
-		return fault.New(fault.Invalid, "the champion was not trained by Jarvis, so it cannot be retrained").At(v.Ref())
+		return fault.New(fault.Invalid, "the champion was not trained by Jarvis, so it cannot be retrained").At(v.Ref()).
+			Try("train one with 'jarvis train DATA --target COL --name " + u.file.Dataset + " --promote'")
 	}
 	u.version = v
 	return nil
@@ -211,9 +260,30 @@ func (u *upload) readUpload(ctx context.Context) (*table.Table, error) {
 	return u.readTable(ctx, u.file.File, body)
 }
 
-// readTable reads a file with the columns that the champion takes as text as text.
+// kinds says how to read a file for the champion: as text what it takes as text, and the target as what it was.
+func (u *upload) kinds() map[string]table.Kind {
+	kinds := maps.Clone(u.champion.TextColumns())
+	sig := u.champion.Card.Signature
+	switch {
+	case sig.Task == string(fit.Regression):
+		kinds[sig.Target] = table.Number
+	case !slices.ContainsFunc(sig.Classes, isNoNumber):
+		// Classes such as 0 and 1 were numbers once, and may be written "1.0" now; join writes them as the champion has them.
+	default:
+		kinds[sig.Target] = table.Text
+	}
+	return kinds
+}
+
+// isNoNumber reports whether a class label is something else than a number as check.FormatNumber writes it.
+func isNoNumber(label string) bool {
+	v, ok := check.ParseNumber(label)
+	return !ok || check.FormatNumber(v) != label
+}
+
+// readTable reads a file as kinds says.
 func (u *upload) readTable(ctx context.Context, name string, body io.Reader) (*table.Table, error) {
-	s, err := source.FromReader(name, body, source.Options{Kinds: u.champion.TextColumns()})
+	s, err := source.FromReader(name, body, source.Options{Kinds: u.kinds()})
 	if err != nil {
 		return nil, err
 	}
@@ -253,44 +323,66 @@ func (u *upload) challenge(ctx context.Context, stored dataset.Version) (*Retrai
 		return nil, err
 	}
 	spec := u.spec(stored)
-	out, err := Train(ctx, all, spec, u.Report)
-	if err != nil {
-		if bad(err) {
-			return u.quarantine(ctx, err, nil)
-		}
-		return nil, err
-	}
-	result := u.result("", "")
+	result := u.result(Kept, "")
 	result.Dataset, result.Rows = spec.Dataset, all.Rows
-	if err := u.judge(ctx, all, spec, out, result); err != nil {
+	out, err := Train(ctx, all, spec, u.Report)
+	if bad(err) { // the rows are good ones and stay; they are not enough, or do not agree with the older ones
+		result.Reason = "the rows are added, but no model can be trained: " + err.Error()
+		return result, nil
+	} else if err != nil {
 		return nil, err
 	}
-	version, err := Publish(ctx, u.registry, u.file.Dataset, out, PublishOptions{
-		Who: u.Owner, Why: "retrained on " + u.file.File + ": " + result.Reason, Key: u.file.Event()})
-	if err != nil {
-		return nil, err
-	}
-	result.Version = version.Number
-	return result, u.promote(ctx, result)
+	return result, u.contest(ctx, out, result)
 }
 
-// promote moves the champion to the challenger, unless somebody moved it since the two were compared: then the
-// challenger stays a candidate, and its log entry tells its score.
-func (u *upload) promote(ctx context.Context, result *Retrained) error {
-	if result.Action != Promoted {
-		return nil
+// contests is how often a challenger is compared anew because the champion was changed meanwhile.
+const contests = 10
+
+// contest compares the challenger with the champion, publishes it, and promotes it if the rule allows: under the
+// condition that the champion is still the one that it was compared with. Otherwise it is compared with the new one.
+func (u *upload) contest(ctx context.Context, out *Outcome, result *Retrained) error {
+	for range contests {
+		if err := u.judge(ctx, out, result); err != nil {
+			return err
+		}
+		if result.Version == 0 {
+			version, err := Publish(ctx, u.registry, u.file.Dataset, out, PublishOptions{
+				Who: u.Owner, Why: shorten("retrained on " + u.file.File + ": " + result.Reason), Key: u.file.Event()})
+			if err != nil {
+				return err
+			}
+			result.Version = version.Number
+		}
+		if u.version.Number == result.Version { // this run repeats one that was killed after the promotion
+			result.Action = Promoted
+			return nil
+		}
+		if result.Action != Promoted {
+			return nil
+		}
+		err := u.registry.PromoteIf(ctx, u.file.Dataset, result.Version, registry.Champion, u.version.Number, u.Owner, result.Reason)
+		if !fault.Is(err, fault.Conflict) {
+			return err
+		}
+		if err := u.loadChampion(ctx); err != nil {
+			return err
+		}
 	}
-	err := u.registry.PromoteIf(ctx, u.file.Dataset, result.Version, registry.Champion, u.version.Number, u.Owner, result.Reason)
-	if !fault.Is(err, fault.Conflict) {
+	result.Action, result.Reason = Kept, "the champion was changed again and again meanwhile"
+	return nil
+}
+
+// judge scores the champion on the rows that the challenger was scored on, and decides by the policy.
+func (u *upload) judge(ctx context.Context, out *Outcome, result *Retrained) error {
+	champion, _, err := score(ctx, u.champion, out.held, out.truth)
+	if bad(err) {
+		result.Action, result.Reason = Kept, "the champion cannot answer the rows of the holdout: "+err.Error()
+		return nil
+	} else if err != nil {
 		return err
 	}
-	now, e := u.registry.Resolve(ctx, u.file.Dataset)
-	if e != nil {
-		return e
-	}
-	if now.Number != result.Version { // it is, when this run repeats one that was killed after the promotion
-		result.Action, result.Reason = Kept, result.Reason+"; but the champion was changed meanwhile"
-	}
+	result.Champion, result.Challenger = defined(champion), out.Card.Metrics.Holdout
+	result.Action, result.Reason = u.Policy.decide(u.Policy.metric(out.truth.task), result.Champion, result.Challenger)
 	return nil
 }
 
@@ -341,25 +433,6 @@ func (u *upload) schema() table.Schema {
 		schema = append(schema, f)
 	}
 	return schema
-}
-
-// judge scores the champion on the rows that the challenger was scored on, and decides by the policy.
-func (u *upload) judge(ctx context.Context, all *table.Table, spec Spec, out *Outcome, result *Retrained) error {
-	rows, truth, err := HoldoutOf(all, spec)
-	if err != nil {
-		return err
-	}
-	champion, _, err := Score(ctx, u.champion, rows, truth)
-	if err != nil {
-		return err
-	}
-	result.Champion, result.Challenger = defined(champion), out.Card.Metrics.Holdout
-	metricName := u.Policy.Metric
-	if metricName == "" {
-		metricName = primary(fit.Task(spec.Task))
-	}
-	result.Action, result.Reason, err = u.Policy.decide(metricName, result.Champion, result.Challenger)
-	return err
 }
 
 // holdoutColumns are the columns whose values decide which rows are held out, as the champion's training recorded them.

@@ -8,13 +8,14 @@ import (
 	"github.com/jarvis-ml/jarvis/model/card"
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/fit"
+	"github.com/jarvis-ml/jarvis/model/metric"
 	"github.com/jarvis-ml/jarvis/pipeline/predict"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
-// Score runs a model on rows and returns its metrics against their targets. The model's classes may stand in another
+// score runs a model on rows and returns its metrics against their targets. The model's classes may stand in another
 // order than the target's, or be fewer: a class that the model does not know has probability 0.
-func Score(ctx context.Context, m *predict.Model, t *table.Table, truth *target) (map[string]float64, *predict.Result, error) {
+func score(ctx context.Context, m *predict.Model, t *table.Table, truth *target) (map[string]float64, *predict.Result, error) {
 	result, err := m.Table(ctx, t)
 	if err != nil {
 		return nil, nil, err
@@ -56,26 +57,9 @@ func reorder(r *predict.Result, classes []string) []float32 {
 func (w *work) baseline() map[string]float64 {
 	test := w.target.take(w.test)
 	if w.target.task == fit.Regression {
-		mean := 0.0
-		for _, v := range w.data.Y {
-			mean += float64(v) / float64(len(w.data.Y))
-		}
-		pred := make([]float32, len(test.y))
-		for i := range pred {
-			pred[i] = float32(mean)
-		}
-		return defined(scores(fit.Regression, 0, nil, test.y, pred))
+		return defined(metric.BaselineRegression(w.data.Y, test.y))
 	}
-	k := len(w.target.classes)
-	share := make([]float32, k)
-	for _, c := range w.data.Class {
-		share[c] += 1 / float32(len(w.data.Class))
-	}
-	proba := make([]float32, 0, len(test.class)*k)
-	for range test.class {
-		proba = append(proba, share...)
-	}
-	return defined(scores(fit.Classification, k, test.class, nil, proba))
+	return defined(metric.BaselineClassification(len(w.target.classes), w.data.Class, test.class))
 }
 
 // defined drops the metrics that have no value on these rows (AUC where one class is all there is): NaN is not JSON.

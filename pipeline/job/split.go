@@ -1,10 +1,12 @@
 package job
 
 import (
+	"cmp"
 	"encoding/binary"
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/jarvis-ml/jarvis/pipeline/check"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
@@ -20,6 +22,22 @@ func holdout(t *table.Table, columns []string, rows []int, share float64) (train
 	hashes := rowHashes(t, columns, rows)
 	for i, r := range rows {
 		if hashes[i] < limit {
+			test = append(test, r)
+		} else {
+			train = append(train, r)
+		}
+	}
+	if len(test) == 0 && len(rows) > 0 {
+		return leastHash(rows, hashes)
+	}
+	return train, test
+}
+
+// leastHash holds out the rows of the least hash: what a table so small that chance held out none is judged by.
+func leastHash(rows []int, hashes []uint64) (train, test []int) {
+	least := slices.Min(hashes)
+	for i, r := range rows {
+		if hashes[i] == least {
 			test = append(test, r)
 		} else {
 			train = append(train, r)
@@ -86,28 +104,18 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// folds deals rows 0 … n-1 into k groups of equal size; with classes, each class is dealt on its own, so that every
-// group has its share (stratified k-fold).
+// folds deals rows 0 … n-1 into k groups of equal size, at random; with classes, every group has its share of each
+// (stratified k-fold): rows are dealt class by class, so that a class's rows in two groups differ by one at most.
 func folds(n, k int, class []int32, seed uint64) []int {
 	var bytes [32]byte
 	binary.LittleEndian.PutUint64(bytes[:], seed)
 	order := rand.New(rand.NewChaCha8(bytes)).Perm(n)
+	if class != nil {
+		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(class[a], class[b]) })
+	}
 	group := make([]int, n)
-	next := map[int32]int{}
-	dealt := 0
-	for _, row := range order {
-		if class == nil {
-			group[row] = dealt % k
-			dealt++
-			continue
-		}
-		c := class[row]
-		if _, seen := next[c]; !seen {
-			next[c] = dealt
-			dealt++
-		}
-		group[row] = next[c] % k
-		next[c]++
+	for i, row := range order {
+		group[row] = i % k
 	}
 	return group
 }

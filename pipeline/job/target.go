@@ -3,7 +3,6 @@ package job
 import (
 	"fmt"
 	"math"
-	"strconv"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/fit"
@@ -36,8 +35,8 @@ func readNumbers(col *table.Column) (*target, error) {
 	t := &target{task: fit.Regression, y: make([]float32, col.Len())}
 	least, most := math.Inf(1), math.Inf(-1)
 	for i, v := range col.Numbers {
-		if math.IsInf(v, 0) {
-			return nil, badTarget(col.Name, "the target is infinite in row "+strconv.Itoa(i+1))
+		if math.Abs(v) > math.MaxFloat32 {
+			return nil, badTarget(col.Name, fmt.Sprintf("the target is %v in row %d, which no 32-bit number holds", v, i+1))
 		}
 		t.y[i] = float32(v)
 		if !math.IsNaN(v) {

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/jarvis-ml/jarvis/model"
 	"github.com/jarvis-ml/jarvis/model/card"
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/fit"
@@ -24,6 +25,14 @@ const leastRows = 10
 // rest, and the metrics are those of the finished artifact on the rows set aside.
 // Errors: fault.Invalid for a wrong Spec, fault.BadData for data that cannot be learned from, and ctx's error.
 func Train(ctx context.Context, t *table.Table, s Spec, report func(Event)) (*Outcome, error) {
+	out, err := train(ctx, t, s, report)
+	if err != nil && ctx.Err() != nil {
+		return nil, fault.Wrap(context.Cause(ctx), fault.Canceled, "the training was stopped")
+	}
+	return out, err
+}
+
+func train(ctx context.Context, t *table.Table, s Spec, report func(Event)) (*Outcome, error) {
 	start := time.Now()
 	w, err := understand(t, s, report)
 	if err != nil {
@@ -36,14 +45,12 @@ func Train(ctx context.Context, t *table.Table, s Spec, report func(Event)) (*Ou
 	if err != nil {
 		return nil, err
 	}
-	artifact, c, err := w.fit(ctx, name)
+	out, err := w.fit(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	return &Outcome{
-		Artifact: artifact, Card: c, Report: w.report, Candidates: candidates, Rows: len(w.train) + len(w.test),
-		Seconds: time.Since(start).Seconds(),
-	}, nil
+	out.Candidates, out.Seconds = candidates, time.Since(start).Seconds()
+	return out, nil
 }
 
 // work is the state of one Train.
@@ -65,11 +72,14 @@ func understand(t *table.Table, s Spec, report func(Event)) (*work, error) {
 	if s.Holdout == 0 {
 		s.Holdout = DefaultHoldout
 	}
-	if s.Holdout < 0 || s.Holdout >= 1 {
+	if !(s.Holdout > 0 && s.Holdout < 1) {
 		return nil, fault.New(fault.Invalid, "the holdout is a share of the rows between 0 and 1").At("holdout")
 	}
 	if s.Threads <= 0 {
 		s.Threads = runtime.GOMAXPROCS(0)
+	}
+	if err := checkModel(s.Model); err != nil {
+		return nil, err
 	}
 	w := &work{spec: s, tell: report, table: t}
 	col := t.Column(s.Target)
@@ -161,15 +171,6 @@ func usable(k check.Kind) bool {
 	return k == check.Number || k == check.Category || k == check.Boolean || k == check.Date
 }
 
-// HoldoutOf returns the rows of a table that Train with that Spec would hold out, with their targets.
-func HoldoutOf(t *table.Table, s Spec) (*table.Table, *target, error) {
-	w, err := understand(t, s, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	return t.Take(w.test), w.target.take(w.test), nil
-}
-
 func (w *work) prepare(ctx context.Context) error {
 	train := w.table.Take(w.train)
 	plan, err := feature.Fit(train, w.report, w.spec.Target, feature.Options{})
@@ -179,6 +180,9 @@ func (w *work) prepare(ctx context.Context) error {
 	w.plan = plan
 	if len(plan.Inputs) == 0 {
 		return fault.New(fault.BadData, "no column is left to learn from").Try("see what was dropped and why with 'jarvis data check'")
+	}
+	if err := w.checkNames(); err != nil {
+		return err
 	}
 	x, err := plan.Transform(ctx, train)
 	if err != nil {
@@ -212,10 +216,10 @@ func (w *work) choose(ctx context.Context, start time.Time) (string, []Candidate
 }
 
 // fit fits the estimator on the rows to train on, writes the artifact, and scores that artifact on the holdout.
-func (w *work) fit(ctx context.Context, name string) ([]byte, card.Card, error) {
+func (w *work) fit(ctx context.Context, name string) (*Outcome, error) {
 	e, err := estimator(name, w.target.task)
 	if err != nil {
-		return nil, card.Card{}, err
+		return nil, err
 	}
 	m, err := w.assemble(ctx, e, func(p fit.Progress) {
 		if p.Steps > 0 {
@@ -223,35 +227,42 @@ func (w *work) fit(ctx context.Context, name string) ([]byte, card.Card, error) 
 		}
 	})
 	if err != nil {
-		return nil, card.Card{}, err
+		return nil, err
 	}
 	w.tell(Event{Stage: Fit, Done: 1, Message: name + " is fitted"})
-	c := w.card(name, e)
-	bare, err := encode(m, c)
-	if err != nil {
-		return nil, card.Card{}, err
+	out := &Outcome{Card: w.card(name, e), Report: w.report, Rows: len(w.train) + len(w.test), held: w.table.Take(w.test), truth: w.target.take(w.test)}
+	if out.Artifact, err = encode(m, out.Card); err != nil {
+		return nil, err
 	}
-	if c.Metrics, c.Baseline.Output, err = w.evaluate(ctx, bare); err != nil {
-		return nil, card.Card{}, err
+	if err := w.evaluate(ctx, out); err != nil {
+		return nil, err
 	}
-	artifact, err := encode(m, c)
-	if err != nil {
-		return nil, card.Card{}, err
+	if w.spec.Keep != nil {
+		if out.Card.Provenance.Dataset, err = w.spec.Keep(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if out.Artifact, err = encode(m, out.Card); err != nil {
+		return nil, err
 	}
 	w.tell(Event{Stage: Evaluate, Done: 1})
-	return artifact, c, nil
+	return out, nil
 }
 
-// evaluate scores an artifact on the holdout, beside the baseline: the shares of the classes, or the mean.
-func (w *work) evaluate(ctx context.Context, artifact []byte) (card.Metrics, card.Distribution, error) {
-	m, err := predict.Open(artifact)
+// evaluate scores the artifact on the holdout, beside the baseline: the shares of the classes, or the mean.
+func (w *work) evaluate(ctx context.Context, out *Outcome) error {
+	m, err := predict.Open(out.Artifact, model.Threads(w.spec.Threads))
 	if err != nil {
-		return card.Metrics{}, card.Distribution{}, err
+		return err
 	}
-	test := w.table.Take(w.test)
-	scored, result, err := Score(ctx, m, test, w.target.take(w.test))
+	scored, result, err := score(ctx, m, out.held, out.truth)
 	if err != nil {
-		return card.Metrics{}, card.Distribution{}, err
+		return err
 	}
-	return card.Metrics{Holdout: defined(scored), Baseline: w.baseline(), Rows: len(w.test)}, outputDistribution(result), nil
+	out.Card.Metrics = card.Metrics{Holdout: defined(scored), Baseline: w.baseline(), Rows: out.held.Rows}
+	if _, ok := out.Card.Metrics.Holdout[primary(w.target.task)]; !ok {
+		return fault.New(fault.BadData, "the model's answers on the holdout are not finite").Try("look for extreme values with 'jarvis data check'")
+	}
+	out.Card.Baseline.Output = outputDistribution(result)
+	return nil
 }
