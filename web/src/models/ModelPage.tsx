@@ -177,7 +177,7 @@ function About({ artifact, size }: { artifact: Artifact; size: number | undefine
       </span>
       {card.rows !== undefined && (
         <span>
-          learned from {plainNumber(card.rows)} rows{card.dataName ? ` of ${card.dataName}` : ""}
+          learned from {plainNumber(card.rows)} rows{card.dataName ? ` of ${fileName(card.dataName)}` : ""}
         </span>
       )}
       {card.holdout !== undefined && <span>measured on {plainNumber(card.holdout)} rows held out</span>}
@@ -188,6 +188,11 @@ function About({ artifact, size }: { artifact: Artifact; size: number | undefine
       ))}
     </footer>
   );
+}
+
+/** The last part of a path or address: where the file lay is of no use to a reader. */
+function fileName(name: string): string {
+  return name.replace(/[/\\]+$/, "").split(/[/\\]/).at(-1) ?? name;
 }
 
 function Loading() {

@@ -127,7 +127,7 @@ function Entry({ entry }: { entry: HistoryEntry }) {
         {entry.alias && (
           <>
             {" "}
-            <span className="dim">{entry.action === "rollback" ? "as" : "to"}</span> {entry.alias}
+            <span className="dim">{entry.action === "promote" ? "to" : "as"}</span> {entry.alias}
           </>
         )}
       </span>

@@ -39,6 +39,7 @@ export function ordered(metrics: Metrics | null | undefined): [string, number][]
 export function formatMetric(name: string, value: number | undefined): string {
   if (value === undefined || !Number.isFinite(value)) return "—";
   if (metric(name).share && name !== "r2") {
+    if (value === 1) return "100%";
     // Nothing short of perfect is shown as 100%.
     const nearly = value < 1 && value >= 0.9995;
     return `${nearly ? (Math.floor(value * 10_000) / 100).toFixed(2) : (value * 100).toFixed(1)}%`;
