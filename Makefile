@@ -64,7 +64,7 @@ lambda:
 	@mkdir -p dist
 	@for arch in arm64 amd64; do for f in predict retrain; do \
 		GOOS=linux GOARCH=$$arch go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags '-s -w' -o dist/$$f-$$arch/bootstrap ./functions/$$f && \
-		go run ./infra/lambda/zip dist/$$f-$$arch.zip dist/$$f-$$arch/bootstrap || exit 1; \
+		go run ./infra/lambda/pack dist/$$f-$$arch.zip dist/$$f-$$arch/bootstrap || exit 1; \
 	done; done
 	@ls -l dist/*.zip
 

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Remakes the golden files: models are trained by Jarvis, answers come from onnxruntime, scikit-learn and pandas of PyPI.
+# Usage: make goldens
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+venv=${JARVIS_VENV:-bin/venv}
+[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+"$venv/bin/pip" install -q -r test/goldens/requirements.txt
+python=$venv/bin/python
+
+for script in make_codec_goldens make_fit_metric make_fit_data make_fit_linear make_fit_boost make_fit_nn; do
+  "$python" "test/goldens/$script.py"
+done
+go test ./model/fit/{linear,boost,nn} -run TestRuntime -update
+"$python" test/goldens/make_fit_onnx.py
+"$python" test/goldens/make_feature_plans.py data
+go test ./pipeline/feature -run TestGoldens -update
+"$python" test/goldens/make_feature_plans.py
+bin/jarvis -q train testdata/penguins/penguins.csv --target species --out testdata/penguins/penguins.onnx
+"$python" test/goldens/make_penguins.py
