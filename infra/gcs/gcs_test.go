@@ -17,7 +17,8 @@ func TestConformance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	buckettest.Run(t, b)
+	// The emulator takes time with the square of an upload's chunks: 2 s for 32 MB, 55 s for 256 MB were measured.
+	buckettest.RunUpTo(t, b, 64<<20)
 }
 
 func TestBadAddresses(t *testing.T) {
