@@ -34,6 +34,7 @@ type Retrainer struct {
 	Threads int    // cores for training; 0 means all
 	Version string // of Jarvis, for the provenance
 	Report  func(Event)
+	Lease   time.Duration // how long a silent worker keeps a file for itself; 0 means DefaultLease
 
 	// Submit hands a large job over to a batch service; nil means that everything is trained here. It is called with
 	// the inbox key, once a file unless it fails or the process dies in between. By then nobody holds the file, so the
@@ -46,8 +47,9 @@ type Retrainer struct {
 // DefaultMaxUpload bounds an uploaded file.
 const DefaultMaxUpload = 4 << 30
 
-// lease is how long a silent worker keeps a file for itself. A living one renews it every third of that.
-const lease = time.Minute
+// DefaultLease is how long a file of a worker that was killed stays untouched. A living one shows a sign of life every
+// third of that.
+const DefaultLease = 30 * time.Second
 
 // Actions that a retraining can end with.
 const (
@@ -118,6 +120,10 @@ func (u *upload) claims(folder string) *bucket.Claims {
 
 // once does a work that is done once for a file, by one process at a time.
 func (u *upload) once(ctx context.Context, folder string, work func(context.Context) (*Retrained, error)) (*Retrained, error) {
+	lease := u.Lease
+	if lease == 0 {
+		lease = DefaultLease
+	}
 	held, err := u.claims(folder).Claim(ctx, u.file.Event(), lease)
 	switch {
 	case errors.Is(err, bucket.ErrDone):

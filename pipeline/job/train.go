@@ -143,6 +143,9 @@ func (w *work) split() error {
 			}
 		}
 	}
+	if len(w.spec.HoldoutBy) == 0 {
+		return noColumns()
+	}
 	w.train, w.test = holdout(w.table, w.spec.HoldoutBy, rows, w.spec.Holdout)
 	if w.target.class != nil {
 		seen := make([]int, len(w.target.classes))
@@ -166,6 +169,10 @@ func (w *work) split() error {
 	return nil
 }
 
+func noColumns() error {
+	return fault.New(fault.BadData, "no column is left to learn from").Try("see what each column is taken for, and why, with 'jarvis data check'")
+}
+
 // usable reports whether features are made from a column of that kind.
 func usable(k check.Kind) bool {
 	return k == check.Number || k == check.Category || k == check.Boolean || k == check.Date
@@ -179,7 +186,7 @@ func (w *work) prepare(ctx context.Context) error {
 	}
 	w.plan = plan
 	if len(plan.Inputs) == 0 {
-		return fault.New(fault.BadData, "no column is left to learn from").Try("see what was dropped and why with 'jarvis data check'")
+		return noColumns()
 	}
 	if err := w.checkNames(); err != nil {
 		return err
