@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -78,6 +79,7 @@ func (a *app) run(ctx context.Context, args []string) (code int) {
 			panic(e)
 		}
 	}()
+	a.flags.JSON = wantsJSON(args) // until the command line is parsed: its errors are results too
 	parser, cli, err := a.parser(args)
 	if err != nil {
 		return a.fail(err)
@@ -88,7 +90,8 @@ func (a *app) run(ctx context.Context, args []string) (code int) {
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		var usage *kong.ParseError
-		if errors.As(err, &usage) {
+		var known *fault.Error
+		if errors.As(err, &usage) && !errors.As(err, &known) {
 			err = fault.New(fault.Invalid, err.Error()).Try(hintFor(usage))
 		}
 		return a.fail(err)
@@ -97,12 +100,28 @@ func (a *app) run(ctx context.Context, args []string) (code int) {
 	slog.SetDefault(a.logger())
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	if err := parsed.Run(a); err != nil {
-		if ctx.Err() != nil && fault.CodeOf(err) == fault.Internal {
-			err = fault.New(fault.Canceled, "interrupted").Because(err)
+		if ctx.Err() != nil {
+			err = fault.Wrap(err, fault.Canceled, "interrupted")
 		}
 		return a.fail(err)
 	}
 	return 0
+}
+
+// wantsJSON looks for --json before the command line is parsed.
+func wantsJSON(args []string) bool {
+	on, _ := strconv.ParseBool(os.Getenv("JARVIS_JSON")) // what is no truth value is reported by the parser
+	for _, arg := range args {
+		switch arg {
+		case "--json", "--json=true":
+			on = true
+		case "--json=false":
+			on = false
+		case "--":
+			return on
+		}
+	}
+	return on
 }
 
 func hintFor(e *kong.ParseError) string {

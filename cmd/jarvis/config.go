@@ -71,36 +71,104 @@ func (f *configFile) validate(values map[string]any, node *kong.Node, at string)
 		if child := childNamed(node, key); child != nil {
 			section, ok := v.(map[string]any)
 			if !ok && v != nil {
-				return f.wrong(at+key, "is a section, not a value")
+				return f.wrong(at+key, "is a section, not a value", "")
 			}
 			if err := f.validate(section, child, at+key+"."); err != nil {
 				return err
 			}
 			continue
 		}
-		if !slices.ContainsFunc(configurable(node), func(flag *kong.Flag) bool { return flag.Name == flagName(key) }) {
-			return f.wrong(at+key, "is not a setting")
+		if !slices.ContainsFunc(configurable(node), func(s *kong.Value) bool { return s.Name == flagName(key) }) {
+			return f.wrong(at+key, "is not a setting", suggest(key, node))
 		}
 	}
 	return nil
 }
 
-func (f *configFile) wrong(key, what string) error {
-	return fault.New(fault.Invalid, key+" "+what).At(f.path).Try("'jarvis config schema' prints the settings")
+func (f *configFile) wrong(key, what, nearest string) error {
+	hint := "'jarvis config schema' prints the settings"
+	if nearest != "" {
+		hint = "did you mean " + nearest + "? " + hint
+	}
+	return fault.New(fault.Invalid, key+" "+what).At(f.path).Try(hint)
+}
+
+// suggest finds the setting that a misspelt key is nearest to; "" when none is near. A key of another section is
+// suggested with that section.
+func suggest(key string, node *kong.Node) string {
+	key = flagName(key)
+	best, least := "", 1+len(key)/3
+	consider := func(name, full string) {
+		if d := distance(key, name); d < least || d == least && best == "" {
+			best, least = full, d
+		}
+	}
+	for _, s := range configurable(node) {
+		consider(s.Name, s.Name)
+	}
+	for _, c := range node.Children {
+		consider(c.Name, c.Name)
+	}
+	if best != "" {
+		return best
+	}
+	root := node
+	for root.Parent != nil {
+		root = root.Parent
+	}
+	for _, n := range everyCommand(root) {
+		for _, s := range configurable(n) {
+			if s.Name == key && best == "" {
+				best = strings.Join(append(sections(n), s.Name), ".")
+			}
+		}
+	}
+	return best
+}
+
+// distance is the least number of letters to insert, delete or replace that turns a into b (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replace := diagonal
+			if a[i] != b[j] {
+				replace++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replace, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
 }
 
 // Resolve gives the file's value of a flag, nil when it has none.
 func (f *configFile) Resolve(_ *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
-	v, ok := f.lookup(parent.Node(), flag)
+	v, ok := f.lookup(parent.Node(), flag.Name)
 	if !ok {
 		return nil, nil
 	}
 	return v, nil
 }
 
-func (f *configFile) lookup(node *kong.Node, flag *kong.Flag) (string, bool) {
+func (f *configFile) lookup(node *kong.Node, name string) (string, bool) {
+	return f.find(sections(node), name)
+}
+
+// text gives the file's value in a section, "" when it has none.
+func (f *configFile) text(section, name string) string {
+	v, _ := f.find([]string{section}, name)
+	return v
+}
+
+func (f *configFile) find(path []string, name string) (string, bool) {
 	values := f.values
-	for _, section := range sections(node) {
+	for _, section := range path {
 		next, ok := values[section].(map[string]any)
 		if !ok {
 			return "", false
@@ -108,7 +176,7 @@ func (f *configFile) lookup(node *kong.Node, flag *kong.Flag) (string, bool) {
 		values = next
 	}
 	for key, v := range values {
-		if flagName(key) == flag.Name && v != nil {
+		if flagName(key) == name && v != nil {
 			if _, isSection := v.(map[string]any); !isSection {
 				return scalar(v), true
 			}
@@ -151,13 +219,18 @@ func childNamed(node *kong.Node, name string) *kong.Node {
 	return nil
 }
 
-// configurable are the flags of a command that may stand in a file.
-func configurable(node *kong.Node) []*kong.Flag {
-	var flags []*kong.Flag
-	for _, flag := range node.Flags {
-		if flag.Name != "help" && !flag.Tag.Has("noconfig") {
-			flags = append(flags, flag)
+// configurable are the flags and arguments of a command that may stand in a file.
+func configurable(node *kong.Node) []*kong.Value {
+	var settings []*kong.Value
+	for _, arg := range node.Positional {
+		if arg.Tag.Has("config") {
+			settings = append(settings, arg)
 		}
 	}
-	return flags
+	for _, flag := range node.Flags {
+		if flag.Name != "help" && !flag.Tag.Has("noconfig") {
+			settings = append(settings, flag.Value)
+		}
+	}
+	return settings
 }

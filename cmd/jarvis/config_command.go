@@ -28,7 +28,7 @@ type configShow struct {
 type setting struct {
 	Key    string `json:"key"`
 	Value  string `json:"value"`
-	Source string `json:"source"` // "flag", "file jarvis.yaml", "environment JARVIS_X", "default"
+	Source string `json:"source"` // "flag", "argument", "file jarvis.yaml", "environment JARVIS_X", "default"
 }
 
 func (c configShow) Run(a *app, file *configFile) error {
@@ -80,22 +80,29 @@ func everyCommand(node *kong.Node) []*kong.Node {
 }
 
 func explain(nodes []*kong.Node, parsed *kong.Context, file *configFile) []setting {
-	given := map[*kong.Flag]bool{}
+	given := map[*kong.Value]string{}
 	for _, p := range parsed.Path {
-		if p.Flag != nil && !p.Resolved {
-			given[p.Flag] = true
+		switch {
+		case p.Flag != nil && !p.Resolved:
+			given[p.Flag.Value] = "flag"
+		case p.Positional != nil:
+			given[p.Positional] = "argument"
 		}
 	}
 	var out []setting
 	for _, node := range nodes {
 		for _, flag := range configurable(node) {
 			s := setting{Key: strings.Join(append(sections(node), flag.Name), "."), Source: "default"}
-			s.Value = fmt.Sprint(parsed.FlagValue(flag))
-			fromFile, inFile := file.lookup(node, flag)
+			if flag.Flag != nil {
+				s.Value = fmt.Sprint(parsed.FlagValue(flag.Flag))
+			} else if given[flag] != "" {
+				s.Value = fmt.Sprint(parsed.Value(&kong.Path{Positional: flag}).Interface())
+			}
+			fromFile, inFile := file.lookup(node, flag.Name)
 			env, inEnv := environment(flag)
 			switch {
-			case given[flag]:
-				s.Source = "flag"
+			case given[flag] != "":
+				s.Source = given[flag]
 			case inFile:
 				s.Source, s.Value = "file "+file.path, fromFile
 			case inEnv:
@@ -112,8 +119,11 @@ func explain(nodes []*kong.Node, parsed *kong.Context, file *configFile) []setti
 	return out
 }
 
-func environment(flag *kong.Flag) (string, bool) {
-	for _, name := range flag.Envs {
+func environment(setting *kong.Value) (string, bool) {
+	if setting.Flag == nil {
+		return "", false
+	}
+	for _, name := range setting.Flag.Envs {
 		if _, ok := os.LookupEnv(name); ok {
 			return name, true
 		}
@@ -138,7 +148,7 @@ func (configSchema) Run(a *app) error {
 func schemaOf(node *kong.Node) map[string]any {
 	properties := map[string]any{}
 	for _, flag := range configurable(node) {
-		properties[flag.Name] = schemaOfFlag(flag)
+		properties[flag.Name] = schemaOfSetting(flag)
 	}
 	for _, c := range node.Children {
 		if len(c.Children) > 0 || len(configurable(c)) > 0 {
@@ -150,7 +160,7 @@ func schemaOf(node *kong.Node) map[string]any {
 	return map[string]any{"type": "object", "additionalProperties": false, "properties": properties}
 }
 
-func schemaOfFlag(flag *kong.Flag) map[string]any {
+func schemaOfSetting(flag *kong.Value) map[string]any {
 	s := map[string]any{"description": flag.Help, "type": "string"}
 	switch t := flag.Target.Type(); {
 	case t == reflect.TypeFor[time.Duration]():

@@ -22,29 +22,41 @@ type dataCheck struct {
 }
 
 func (c dataCheck) Run(ctx context.Context, a *app) error {
-	t, err := a.read(ctx, c.Data)
+	t, notices, err := a.read(ctx, c.Data)
 	if err != nil {
 		return err
 	}
 	report := check.Profile(t, check.Options{Target: c.Target})
 	if a.flags.JSON {
-		return a.print(report)
+		return a.print(struct {
+			*check.Report
+			Notices []string `json:"notices"` // what was assumed in reading
+		}{report, notices})
 	}
 	a.printReport(report)
 	return nil
 }
 
-// read loads a whole data file.
-func (a *app) read(ctx context.Context, location string) (*table.Table, error) {
-	s, err := a.source(ctx, location)
+// read loads a whole data file. It tells what was assumed in reading it, and returns that too.
+func (a *app) read(ctx context.Context, location string) (*table.Table, []string, error) {
+	s, err := source.Open(ctx, location, source.Options{Stdin: a.stdin})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return source.ReadAll(ctx, s)
+	t, err := source.ReadAll(ctx, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	return t, a.tellNotices(s), nil
 }
 
-func (a *app) source(ctx context.Context, location string) (source.Source, error) {
-	return source.Open(ctx, location, source.Options{Stdin: a.stdin})
+// tellNotices prints what was assumed in reading a source.
+func (a *app) tellNotices(s source.Source) []string {
+	notices := source.Notices(s)
+	for _, n := range notices {
+		a.notice("note: %s", n)
+	}
+	return append([]string{}, notices...)
 }
 
 // describe tells on standard error what was understood of the columns, before training goes on.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jarvis-ml/jarvis/model"
 	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/pipeline/registry"
 )
 
 type onnxCommand struct {
@@ -75,24 +76,32 @@ func shapeText(shape []any) string {
 	return "(" + strings.Join(parts, ", ") + ")"
 }
 
-// modelFile reads a model from a file when there is one of that name, else from the bucket. The second result names
-// what was read: the file, or NAME/VERSION.
+// modelFile reads a model. What ends in .onnx, or cannot name a model, is a file; everything else is looked for in the
+// bucket first. The second result names what was read: the file, or NAME/VERSION.
 func (a *app) modelFile(ctx context.Context, ref string) ([]byte, string, error) {
-	if strings.HasSuffix(ref, ".onnx") || strings.ContainsAny(ref, `.\`) {
-		file, err := os.ReadFile(ref)
-		if err != nil {
-			return nil, "", fault.New(fault.NotFound, "cannot read the model file").At(ref).Because(err)
-		}
-		return file, ref, nil
+	if _, err := registry.ParseRef(ref); err != nil || strings.HasSuffix(ref, ".onnx") {
+		return readModel(ref)
 	}
 	reg, err := a.registry(ctx)
 	if err != nil {
 		return nil, "", err
 	}
 	v, err := reg.Resolve(ctx, ref)
+	if info, e := os.Stat(ref); fault.Is(err, fault.NotFound) && e == nil && info.Mode().IsRegular() {
+		return readModel(ref)
+	}
 	if err != nil {
 		return nil, "", err
 	}
 	file, err := reg.Load(ctx, v)
 	return file, v.Ref(), err
+}
+
+func readModel(name string) ([]byte, string, error) {
+	file, err := os.ReadFile(name)
+	if err != nil {
+		return nil, "", fault.New(fault.NotFound, "cannot read the model file").At(name).Because(err).
+			Try("MODEL is an ONNX file, or NAME, NAME@ALIAS or NAME/VERSION in the bucket")
+	}
+	return file, name, nil
 }

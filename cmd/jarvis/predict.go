@@ -1,11 +1,11 @@
 package main
 
 import (
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jarvis-ml/jarvis/model"
@@ -17,7 +17,7 @@ import (
 type predictCommand struct {
 	Model   string `arg:"" help:"ONNX file, or NAME, NAME@ALIAS, NAME/VERSION of a model in the bucket."`
 	Data    string `arg:"" help:"CSV, JSON-lines or Parquet file, a folder of them, - for standard input, or a bucket URL."`
-	Out     string `help:"Write here; the ending says the format: .csv, .jsonl or .parquet. Without it, CSV on standard output." placeholder:"FILE"`
+	Out     string `help:"Write here; the ending says the format: .csv, .jsonl or .parquet, .gz after it compresses. Without it, CSV on standard output (JSON lines with --json)." placeholder:"FILE"`
 	Threads int    `help:"Cores to use at most; 0 means all." default:"0"`
 }
 
@@ -49,12 +49,14 @@ func (c predictCommand) Run(ctx context.Context, a *app) error {
 			format = source.JSON
 		}
 		_, err := predictTo(ctx, m, s, a.stdout, format)
+		a.tellNotices(s)
 		return err
 	}
 	rows, err := c.toFile(ctx, m, s)
 	if err != nil {
 		return err
 	}
+	a.tellNotices(s)
 	result := predicted{Model: name, Rows: rows, Seconds: time.Since(start).Seconds(), Out: c.Out}
 	if a.flags.JSON {
 		return a.print(result)
@@ -63,27 +65,23 @@ func (c predictCommand) Run(ctx context.Context, a *app) error {
 	return nil
 }
 
-// toFile writes beside the target and renames at the end, so that half a result never has its name.
+// toFile writes the answers to the file of --out.
 func (c predictCommand) toFile(ctx context.Context, m *predict.Model, s source.Source) (rows int, err error) {
 	format := source.FormatOf(c.Out)
 	if format == source.Auto {
 		return 0, fault.New(fault.Invalid, "the ending of the file says no format").At("--out").Try("use .csv, .jsonl or .parquet")
 	}
-	f, err := os.CreateTemp(filepath.Dir(c.Out), ".jarvis-*")
-	if err != nil {
-		return 0, fault.New(fault.Invalid, "cannot write there").At(c.Out).Because(err)
-	}
-	defer os.Remove(f.Name())
-	rows, err = predictTo(ctx, m, s, f, format)
-	if e := f.Chmod(0o644); err == nil {
-		err = e
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), c.Out)
-	}
+	err = replaceFile(c.Out, func(w io.Writer) error {
+		if strings.HasSuffix(strings.ToLower(c.Out), ".gz") {
+			packed := gzip.NewWriter(w)
+			if rows, err = predictTo(ctx, m, s, packed, format); err != nil {
+				return err
+			}
+			return packed.Close()
+		}
+		rows, err = predictTo(ctx, m, s, w, format)
+		return err
+	})
 	return rows, err
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/pipeline/predict"
@@ -18,9 +17,9 @@ type modelsPublish struct {
 }
 
 func (c modelsPublish) Run(ctx context.Context, a *app) error {
-	file, err := os.ReadFile(c.File)
+	file, _, err := readModel(c.File)
 	if err != nil {
-		return fault.New(fault.NotFound, "cannot read the model file").At(c.File).Because(err)
+		return err
 	}
 	m, err := predict.Open(file) // what cannot be served is not published
 	if err != nil {

@@ -6,17 +6,19 @@ import (
 	"os"
 	"time"
 
+	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/pipeline/bucket"
 	"github.com/jarvis-ml/jarvis/pipeline/job"
 )
 
 // retrainPolicy are the flags that rule retraining, of serve and retrain alike.
 type retrainPolicy struct {
-	Metric           string        `help:"Metric of the holdout that decides on promotion; by default log_loss or rmse." placeholder:"NAME"`
+	Metric           string        `help:"Metric of the holdout that decides on promotion: log_loss, accuracy, balanced_accuracy, f1_macro or roc_auc, rmse, mae or r2. By default, and for models of the other task, log_loss or rmse." placeholder:"NAME"`
 	Margin           float64       `help:"How much worse than the champion the challenger may be and still be promoted, as a share of the champion's score." default:"0"`
 	AutoPromote      bool          `help:"Promote challengers that are not worse; otherwise they stay candidates." default:"true" negatable:""`
 	RetrainTimeLimit time.Duration `help:"Time limit of a retraining; 0 means none." default:"0s"`
 	RetrainThreads   int           `help:"Cores for retraining; 0 means all." default:"0"`
+	MaxUpload        int64         `help:"Bytes of an uploaded file at most; larger ones go to quarantine." default:"4294967296"`
 }
 
 func (p retrainPolicy) retrainer(b bucket.Bucket) *job.Retrainer {
@@ -26,9 +28,16 @@ func (p retrainPolicy) retrainer(b bucket.Bucket) *job.Retrainer {
 	}
 	return &job.Retrainer{
 		Bucket: b, Owner: fmt.Sprintf("%s/%d", host, os.Getpid()), Threads: p.RetrainThreads, Version: version(),
-		Policy: job.Policy{Metric: p.Metric, Margin: p.Margin, Never: !p.AutoPromote, TimeLimit: p.RetrainTimeLimit},
+		Policy: p.policy(),
 	}
 }
+
+func (p retrainPolicy) policy() job.Policy {
+	return job.Policy{Metric: p.Metric, Margin: p.Margin, Never: !p.AutoPromote, TimeLimit: p.RetrainTimeLimit, MaxBytes: p.MaxUpload}
+}
+
+// check finds a wrong rule at the start, not when the first file lands.
+func (p retrainPolicy) check() error { return p.policy().Check() }
 
 func (p retrainPolicy) watcher(b bucket.Bucket) *job.Watcher {
 	return &job.Watcher{Retrainer: p.retrainer(b)}
@@ -53,6 +62,9 @@ func (c retrainCommand) Run(ctx context.Context, a *app) error {
 	bar.close()
 	if err != nil {
 		return err
+	}
+	if result.Action == job.Busy { // an exit code by which batch services try again
+		return fault.New(fault.Conflict, "another process is at this file").At(c.Key).Try("try again when it is done")
 	}
 	if a.flags.JSON {
 		return a.print(result)

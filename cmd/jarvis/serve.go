@@ -33,6 +33,9 @@ type serveCommand struct {
 }
 
 func (c serveCommand) Run(ctx context.Context, a *app) error {
+	if err := c.Policy.check(); err != nil {
+		return err
+	}
 	token, err := c.token(a)
 	if err != nil {
 		return err
@@ -53,6 +56,8 @@ func (c serveCommand) Run(ctx context.Context, a *app) error {
 	if err := s.Refresh(ctx); err != nil {
 		slog.Warn("the bucket cannot be read yet; it is tried again and again", "error", err)
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	go s.Run(ctx, c.Poll)
 	watched := make(chan struct{})
 	go func() {
@@ -63,6 +68,7 @@ func (c serveCommand) Run(ctx context.Context, a *app) error {
 	}()
 	a.notice("Jarvis is on http://%s", listener.Addr())
 	err = serveUntil(ctx, listener, s)
+	stop()
 	<-watched
 	return err
 }
@@ -157,8 +163,12 @@ func (c serveCommand) watch(ctx context.Context, b bucket.Bucket, wake <-chan st
 		case <-tick.C:
 		}
 		w.Look(ctx, func(key string, result *job.Retrained, err error) {
-			if err != nil {
-				slog.Error("retraining failed", "key", key, "error", err)
+			switch {
+			case err != nil && key == "":
+				slog.Warn("the inbox cannot be read; it is tried again and again", "error", err)
+				return
+			case err != nil:
+				slog.Error("retraining failed; it is tried again", "key", key, "error", err, "hint", fault.HintOf(err))
 				return
 			}
 			slog.Info("retraining", "key", key, "result", result.String())

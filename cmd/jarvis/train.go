@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -18,11 +19,10 @@ import (
 	"github.com/jarvis-ml/jarvis/pipeline/dataset"
 	"github.com/jarvis-ml/jarvis/pipeline/job"
 	"github.com/jarvis-ml/jarvis/pipeline/registry"
-	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
 type trainCommand struct {
-	Data      string        `arg:"" help:"CSV, JSON-lines or Parquet file, a folder of them, - for standard input, or a bucket URL."`
+	Data      string        `arg:"" optional:"" help:"CSV, JSON-lines or Parquet file, a folder of them, - for standard input, or a bucket URL. May stand in the configuration as train.data." config:""`
 	Target    string        `help:"Column to learn." placeholder:"COL"`
 	Task      string        `help:"What to learn: ${enum}." enum:"auto,classification,regression" default:"auto"`
 	Model     string        `help:"Estimator: ${enum}; auto chooses by cross-validation." enum:"auto,linear,boost,mlp" default:"auto"`
@@ -47,6 +47,7 @@ type trained struct {
 	Dropped    []card.Dropped     `json:"dropped"`
 	Candidates []job.Candidate    `json:"candidates,omitempty"`
 	Problems   []check.Problem    `json:"problems"`
+	Notices    []string           `json:"notices"` // what was assumed in reading the data
 	Seconds    float64            `json:"seconds"`
 	Artifact   string             `json:"artifact"` // file written, or NAME/VERSION in the bucket
 	SHA256     string             `json:"sha256"`
@@ -59,18 +60,37 @@ type column struct {
 	Kind string `json:"kind"`
 }
 
-func (c trainCommand) Run(ctx context.Context, a *app) error {
-	if c.Target == "" {
-		return fault.New(fault.Invalid, "no target column is named").At("--target").Try("jarvis train DATA --target COL; 'jarvis data check DATA' lists the columns")
+// prepare takes the data's location from the configuration if need be, and finds what would fail only after the training.
+func (c *trainCommand) prepare(file *configFile) (name string, err error) {
+	if c.Data == "" {
+		c.Data = file.text("train", "data")
 	}
-	name, err := c.modelName()
+	if c.Data == "" {
+		return "", fault.New(fault.Invalid, "no data is named").At("DATA").Try("jarvis train DATA --target COL; or set train.data in jarvis.yaml")
+	}
+	if c.Target == "" {
+		return "", fault.New(fault.Invalid, "no target column is named").At("--target").Try("jarvis train DATA --target COL; 'jarvis data check DATA' lists the columns")
+	}
+	if !(c.Holdout > 0 && c.Holdout < 1) {
+		return "", fault.New(fault.Invalid, "the holdout is a share of the rows between 0 and 1").At("--holdout")
+	}
+	if c.Out != "" {
+		if info, err := os.Stat(filepath.Dir(c.Out)); err != nil || !info.IsDir() {
+			return "", fault.New(fault.Invalid, "there is no such folder").At(filepath.Dir(c.Out)).Try("make it, or name another with --out")
+		}
+	}
+	return c.modelName()
+}
+
+func (c trainCommand) Run(ctx context.Context, a *app, file *configFile) error {
+	name, err := c.prepare(file)
 	if err != nil {
 		return err
 	}
 	bar := a.progress()
 	defer bar.close()
 	bar.say("reading %s", c.Data)
-	t, err := a.read(ctx, c.Data)
+	t, notices, err := a.read(ctx, c.Data)
 	if err != nil {
 		return err
 	}
@@ -78,12 +98,15 @@ func (c trainCommand) Run(ctx context.Context, a *app) error {
 		Target: c.Target, Task: c.Task, Model: c.Model, Seed: c.Seed, TimeLimit: c.TimeLimit, Threads: c.Threads,
 		Holdout: c.Holdout, DataName: dataName(c.Data), Version: version(),
 	}
-	var data dataset.Version
 	if name != "" {
-		if data, err = a.keepData(ctx, name, t, spec.DataName); err != nil {
+		b, err := a.bucket(ctx) // before the training, not after it, if it cannot be opened
+		if err != nil {
 			return err
 		}
-		spec.Dataset = data.Ref()
+		spec.Keep = func(ctx context.Context) (string, error) {
+			v, err := job.KeepData(ctx, dataset.Open(b), name, t, spec.DataName, who())
+			return v.Ref(), err
+		}
 	}
 	out, err := job.Train(ctx, t, spec, bar.event)
 	bar.close()
@@ -91,6 +114,7 @@ func (c trainCommand) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	result := summary(out)
+	result.Notices = notices
 	if err := c.deliver(ctx, a, name, out, &result); err != nil {
 		return err
 	}
@@ -176,6 +200,9 @@ func (a *app) printTrained(r trained, out *job.Outcome) {
 	fmt.Fprintf(a.stdout, "  holdout   %s   (%d rows never trained on)\n", metricLine(r.Metrics), out.Card.Metrics.Rows)
 	fmt.Fprintf(a.stdout, "  baseline  %s\n", metricLine(r.Baseline))
 	fmt.Fprintf(a.stdout, "  artifact  %s, %s\n", r.Artifact, bytesText(int64(len(out.Artifact))))
+	for _, d := range r.Dropped {
+		fmt.Fprintf(a.stdout, "  left out  %s: %s\n", d.Column, d.Reason)
+	}
 	if r.Model != "" {
 		fmt.Fprintf(a.stdout, "  published %s", r.Model)
 		if len(r.Aliases) > 0 {
@@ -185,26 +212,26 @@ func (a *app) printTrained(r trained, out *job.Outcome) {
 	}
 }
 
-// keepData stores the table as the dataset that later uploads extend.
-func (a *app) keepData(ctx context.Context, name string, t *table.Table, from string) (dataset.Version, error) {
-	b, err := a.bucket(ctx)
-	if err != nil {
-		return dataset.Version{}, err
-	}
-	return job.KeepData(ctx, dataset.Open(b), name, t, from, who())
-}
-
 // writeFile writes a file so that its name never stands for half of it.
 func writeFile(name string, data []byte) error {
+	return replaceFile(name, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// replaceFile writes beside a name and takes the name at the end.
+func replaceFile(name string, write func(io.Writer) error) error {
 	f, err := os.CreateTemp(filepath.Dir(name), ".jarvis-*")
 	if err != nil {
 		return fault.New(fault.Invalid, "cannot write there").At(name).Because(err)
 	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(0o644)
+	defer os.Remove(f.Name()) // after the renaming there is none
+	if err := write(f); err != nil {
+		f.Close()
+		return err
 	}
+	err = f.Chmod(0o644)
 	if err == nil {
 		err = f.Sync()
 	}
