@@ -16,5 +16,7 @@ go test ./model/fit/{linear,boost,nn} -run TestRuntime -update
 "$python" test/goldens/make_feature_plans.py data
 go test ./pipeline/feature -run TestGoldens -update
 "$python" test/goldens/make_feature_plans.py
+go test ./pipeline/job -run TestGoldens -update
+"$python" test/goldens/make_job_goldens.py
 bin/jarvis -q train testdata/penguins/penguins.csv --target species --out testdata/penguins/penguins.onnx
 "$python" test/goldens/make_penguins.py
