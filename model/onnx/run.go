@@ -23,35 +23,53 @@ func (d *decoder) run(b []byte, a *graph.Attr) (rest []byte, kind graph.AttrKind
 	switch b[0] {
 	case floatsKey:
 		n := 0
-		for r := b; len(r) >= 5 && r[0] == floatsKey; r = r[5:] {
+		for i := 0; i+5 <= len(b) && b[i] == floatsKey; i += 5 {
 			n++
 		}
 		a.Floats = grow(a.Floats, n)
-		for range n {
-			a.Floats = append(a.Floats, math.Float32frombits(uint32At(b[1:])))
-			b = b[5:]
+		for i := range n {
+			a.Floats = append(a.Floats, math.Float32frombits(uint32At(b[5*i+1:])))
 		}
-		return b, graph.AttrFloats
+		return b[5*n:], graph.AttrFloats
 	case intsKey:
-		n := 0
-		for r := b; len(r) > 1 && r[0] == intsKey; n++ {
-			_, k := uvarint(r[1:])
+		a.Ints = grow(a.Ints, countInts(b))
+		i := 0
+		for i+1 < len(b) && b[i] == intsKey {
+			v, k := shortUvarint(b[i+1:])
 			if k == 0 {
 				break
 			}
-			r = r[1+k:]
-		}
-		a.Ints = grow(a.Ints, n)
-		for range n {
-			v, k := uvarint(b[1:])
 			a.Ints = append(a.Ints, int64(v))
-			b = b[1+k:]
+			i += 1 + k
 		}
-		return b, graph.AttrInts
+		return b[i:], graph.AttrInts
 	case stringsKey:
 		return d.stringRun(b, a), graph.AttrStrings
 	}
 	return b, 0
+}
+
+// countInts tells how many integers stand at the front of b.
+func countInts(b []byte) (n int) {
+	for i := 0; i+1 < len(b) && b[i] == intsKey; n++ {
+		_, k := shortUvarint(b[i+1:])
+		if k == 0 {
+			break
+		}
+		i += 1 + k
+	}
+	return n
+}
+
+// shortUvarint is uvarint, inlined for the one or two bytes that nearly every number of a forest takes. b is not empty.
+func shortUvarint(b []byte) (uint64, int) {
+	if b[0] < 0x80 {
+		return uint64(b[0]), 1
+	}
+	if len(b) > 1 && b[1] < 0x80 {
+		return uint64(b[0]&0x7f) | uint64(b[1])<<7, 2
+	}
+	return uvarint(b)
 }
 
 // stringRun is run for strings of at most 127 bytes. Neighbours are often equal and then share their memory.
@@ -64,11 +82,13 @@ func (d *decoder) stringRun(b []byte, a *graph.Attr) []byte {
 		n++
 	}
 	a.Strs = grow(a.Strs, n)
-	last := ""
+	last, other := "", "" // of the modes of a forest, two alternate
 	for range n {
 		s := b[2 : 2+int(b[1])]
 		if string(s) != last {
-			last = d.name(s)
+			if last, other = other, last; string(s) != last {
+				last = d.name(s)
+			}
 		}
 		a.Strs = append(a.Strs, last)
 		b = b[2+len(s):]

@@ -64,125 +64,188 @@ func realAttr(n *graph.Node, name string) ([]float64, error) {
 	return tensor.Data[float64](wide), castInto(wide, a.Tensor)
 }
 
-// source is a node as the file gives it.
-type source struct {
-	tree, id, feature, yes, no int64
-	value                      float64
-	mode                       string
-	missing                    bool
+// treeSource is the nodes as the file gives them: parallel lists.
+type treeSource struct {
+	trees, ids, features, yes, no, missing []int64
+	values                                 []float64
+	modes                                  []string
+	index                                  nodeIndex
 }
 
-// treeSources reads the parallel lists of the attributes and finds the children of each node by index.
-func treeSources(n *graph.Node) (nodes []source, index map[[2]int64]int, err error) {
+// readTrees reads the lists of the attributes.
+func readTrees(n *graph.Node) (*treeSource, error) {
 	values, err := realAttr(n, "nodes_values")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	trees, ids, features := n.Ints("nodes_treeids"), n.Ints("nodes_nodeids"), n.Ints("nodes_featureids")
-	yes, no, modes, missing := n.Ints("nodes_truenodeids"), n.Ints("nodes_falsenodeids"), n.Strs("nodes_modes"), n.Ints("nodes_missing_value_tracks_true")
-	count := len(ids)
+	s := &treeSource{
+		trees: n.Ints("nodes_treeids"), ids: n.Ints("nodes_nodeids"), features: n.Ints("nodes_featureids"), values: values,
+		yes: n.Ints("nodes_truenodeids"), no: n.Ints("nodes_falsenodeids"), modes: n.Strs("nodes_modes"), missing: n.Ints("nodes_missing_value_tracks_true"),
+	}
+	count := len(s.ids)
 	if count == 0 || count > 1<<28 {
-		return nil, nil, bad(n, "no nodes, or too many")
+		return nil, bad(n, "no nodes, or too many")
 	}
-	if len(trees) != count || len(features) != count || len(yes) != count || len(no) != count || len(modes) != count || len(values) != count ||
-		len(missing) != 0 && len(missing) != count {
-		return nil, nil, bad(n, "attributes of the nodes have different lengths")
+	if len(s.trees) != count || len(s.features) != count || len(s.yes) != count || len(s.no) != count || len(s.modes) != count || len(values) != count ||
+		len(s.missing) != 0 && len(s.missing) != count {
+		return nil, bad(n, "attributes of the nodes have different lengths")
 	}
-	nodes, index = make([]source, count), make(map[[2]int64]int, count)
-	for i := range nodes {
-		nodes[i] = source{trees[i], ids[i], features[i], yes[i], no[i], values[i], modes[i], len(missing) > 0 && missing[i] != 0}
+	for _, feature := range s.features {
+		if feature < 0 || feature > 1<<30 {
+			return nil, bad(n, "a feature index out of range")
+		}
+	}
+	if twice := s.index.build(s.trees, s.ids); twice >= 0 {
+		return nil, bad(n, "tree "+itoa(s.trees[twice])+" has the node "+itoa(s.ids[twice])+" twice")
+	}
+	return s, nil
+}
+
+func (s *treeSource) leaf(i int32) bool { return s.modes[i] == "LEAF" }
+
+// tracks reports whether NaN goes to the true branch of node i.
+func (s *treeSource) tracks(i int32) bool { return len(s.missing) > 0 && s.missing[i] != 0 }
+
+// nodeIndex finds a node by its tree and its id. Exporters write the nodes of a tree side by side with ids that rise by one,
+// and then a node's place follows from its tree's; a map of every node, which takes ten times longer to build than the
+// rest of the forest, is for files that are otherwise.
+type nodeIndex struct {
+	runs map[int64]nodeRun // by tree
+	by   map[[2]int64]int32
+
+	tree int64 // that was asked for last
+	run  nodeRun
+}
+
+// nodeRun is the nodes of one tree: ids first, first+1, … at the places from, from+1, …
+type nodeRun struct {
+	first    int64
+	from, to int32
+}
+
+// build takes the nodes in, and returns the place of one whose tree and id were there before, -1 for none.
+func (x *nodeIndex) build(trees, ids []int64) (twice int) {
+	x.runs = map[int64]nodeRun{}
+	for from := 0; from < len(ids); {
+		to := from + 1
+		for to < len(ids) && trees[to] == trees[from] && ids[to]-1 == ids[to-1] {
+			to++
+		}
+		if _, seen := x.runs[trees[from]]; seen {
+			return x.buildMap(trees, ids)
+		}
+		x.runs[trees[from]] = nodeRun{ids[from], int32(from), int32(to)}
+		from = to
+	}
+	return -1
+}
+
+func (x *nodeIndex) buildMap(trees, ids []int64) (twice int) {
+	x.runs, x.by = nil, make(map[[2]int64]int32, len(ids))
+	for i := range ids {
 		key := [2]int64{trees[i], ids[i]}
-		if _, twice := index[key]; twice {
-			return nil, nil, bad(n, "tree "+itoa(trees[i])+" has the node "+itoa(ids[i])+" twice")
+		if _, seen := x.by[key]; seen {
+			return i
 		}
-		index[key] = i
-		if features[i] < 0 || features[i] > 1<<30 {
-			return nil, nil, bad(n, "a feature index out of range")
-		}
+		x.by[key] = int32(i)
 	}
-	return nodes, index, nil
+	return -1
+}
+
+// find returns the place of a node.
+func (x *nodeIndex) find(tree, id int64) (int32, bool) {
+	if x.by != nil {
+		i, ok := x.by[[2]int64{tree, id}]
+		return i, ok
+	}
+	if tree != x.tree || x.run.to == 0 {
+		x.tree, x.run = tree, x.runs[tree]
+	}
+	if i := uint64(id) - uint64(x.run.first); i < uint64(x.run.to-x.run.from) {
+		return x.run.from + int32(i), true
+	}
+	return 0, false
 }
 
 // newForest reads an ensemble; side is "class" or "target", the prefix of the attributes that hold the weights.
 func newForest[T float](n *graph.Node, side string, targets int) (*forest[T], error) {
-	sources, index, err := treeSources(n)
+	s, err := readTrees(n)
 	if err != nil {
 		return nil, err
 	}
-	children := make([][2]int32, len(sources))
-	child := make([]bool, len(sources))
-	for i, s := range sources {
-		if s.mode == "LEAF" {
+	count := len(s.ids)
+	children := make([][2]int32, count)
+	child := make([]bool, count)
+	for i := range children {
+		if s.leaf(int32(i)) {
 			continue
 		}
-		for k, id := range [2]int64{s.yes, s.no} {
-			c, ok := index[[2]int64{s.tree, id}]
-			if !ok || child[c] && (k == 0 || children[i][0] != int32(c)) {
-				return nil, bad(n, "node "+itoa(s.id)+" of tree "+itoa(s.tree)+" has a child that is missing or has another parent")
+		for k, id := range [2]int64{s.yes[i], s.no[i]} {
+			c, ok := s.index.find(s.trees[i], id)
+			if !ok || child[c] && (k == 0 || children[i][0] != c) {
+				return nil, bad(n, "node "+itoa(s.ids[i])+" of tree "+itoa(s.trees[i])+" has a child that is missing or has another parent")
 			}
-			children[i][k], child[c] = int32(c), true
+			children[i][k], child[c] = c, true
 		}
 	}
-	f := &forest[T]{targets: targets}
-	place := make([]int32, len(sources)) // by source: its node, plus one
-	for i := range sources {
+	f := &forest[T]{targets: targets, nodes: make([]kernel.TreeNode[T], 0, count)}
+	place := make([]int32, count) // by source: its node, plus one
+	for i := range child {
 		if !child[i] {
-			if err := f.plant(n, sources, children, int32(i), place); err != nil {
+			if err := f.plant(n, s, children, int32(i), place); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if len(f.nodes) != len(sources) { // nodes that no root leads to are a cycle
+	if len(f.nodes) != count { // nodes that no root leads to are a cycle
 		return nil, bad(n, "nodes that form a cycle")
 	}
-	return f, f.weigh(n, side, index, place, sources)
+	return f, f.weigh(n, side, s, place)
 }
 
 // plant lays out the tree under root, parents before children, the yes branch first.
-func (f *forest[T]) plant(n *graph.Node, sources []source, children [][2]int32, root int32, place []int32) error {
+func (f *forest[T]) plant(n *graph.Node, s *treeSource, children [][2]int32, root int32, place []int32) error {
 	type todo struct{ source, depth int32 }
 	t := kernel.Tree{Root: int32(len(f.nodes))}
 	stack := []todo{{root, 0}}
 	for len(stack) > 0 {
 		at := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		s := &sources[at.source]
 		if place[at.source] != 0 { // both branches of the parent are this node
 			continue
 		}
 		here := int32(len(f.nodes))
 		place[at.source] = here + 1
-		if s.mode == "LEAF" {
+		if s.leaf(at.source) {
 			t.Depth = max(t.Depth, at.depth)
 			f.push(kernel.TreeNode[T]{Next: [2]int32{here, here}}, leafMode, false)
 			continue
 		}
-		f.features = max(f.features, int(s.feature)+1)
-		if err := f.split(n, s); err != nil {
+		f.features = max(f.features, int(s.features[at.source])+1)
+		if err := f.split(n, s, at.source); err != nil {
 			return err
 		}
 		c := children[at.source]
 		stack = append(stack, todo{c[1], at.depth + 1}, todo{c[0], at.depth + 1})
 	}
 	f.trees = append(f.trees, t)
-	f.link(sources, children, root, place)
+	f.link(s, children, root, place)
 	return nil
 }
 
 // link sets the branches of a tree whose nodes have their places.
-func (f *forest[T]) link(sources []source, children [][2]int32, root int32, place []int32) {
+func (f *forest[T]) link(s *treeSource, children [][2]int32, root int32, place []int32) {
 	stack := []int32{root}
 	for len(stack) > 0 {
 		i := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		s := &sources[i]
-		if s.mode == "LEAF" {
+		if s.leaf(i) {
 			continue
 		}
 		yes, no := children[i][0], children[i][1]
 		node := &f.nodes[place[i]-1]
 		node.Next = [2]int32{place[no] - 1, place[yes] - 1}
-		if s.mode == "BRANCH_GT" || s.mode == "BRANCH_GTE" {
+		if s.modes[i] == "BRANCH_GT" || s.modes[i] == "BRANCH_GTE" {
 			node.Next[0], node.Next[1] = node.Next[1], node.Next[0]
 		}
 		if stack = append(stack, yes); yes != no {
@@ -191,26 +254,26 @@ func (f *forest[T]) link(sources []source, children [][2]int32, root int32, plac
 	}
 }
 
-// split appends the node of a branch.
-func (f *forest[T]) split(n *graph.Node, s *source) error {
-	node := kernel.TreeNode[T]{Value: T(s.value), Feature: int32(s.feature)}
-	switch s.mode {
+// split appends the node of branch i.
+func (f *forest[T]) split(n *graph.Node, s *treeSource, i int32) error {
+	node, tracks := kernel.TreeNode[T]{Value: T(s.values[i]), Feature: int32(s.features[i])}, s.tracks(i)
+	switch s.modes[i] {
 	case "BRANCH_LEQ":
-		f.push(node, atMostMode, s.missing)
+		f.push(node, atMostMode, tracks)
 	case "BRANCH_LT":
 		node.Value = before(node.Value)
-		f.push(node, atMostMode, s.missing)
+		f.push(node, atMostMode, tracks)
 	case "BRANCH_GT": // exchanged: x <= v goes the false way, and NaN with it unless it tracks true
-		f.push(node, atMostMode, !s.missing)
+		f.push(node, atMostMode, !tracks)
 	case "BRANCH_GTE":
 		node.Value = before(node.Value)
-		f.push(node, atMostMode, !s.missing)
+		f.push(node, atMostMode, !tracks)
 	case "BRANCH_EQ":
-		f.push(node, equalMode, s.missing)
+		f.push(node, equalMode, tracks)
 	case "BRANCH_NEQ":
-		f.push(node, unequalMode, s.missing)
+		f.push(node, unequalMode, tracks)
 	default:
-		return refuseAttr(n, "nodes_modes", s.mode)
+		return refuseAttr(n, "nodes_modes", s.modes[i])
 	}
 	return nil
 }
@@ -219,13 +282,13 @@ func (f *forest[T]) split(n *graph.Node, s *source) error {
 func (f *forest[T]) push(node kernel.TreeNode[T], m mode, missing bool) {
 	f.nodes = append(f.nodes, node)
 	if missing && f.missing == nil {
-		f.missing = make([]bool, len(f.nodes)-1)
+		f.missing = make([]bool, len(f.nodes)-1, cap(f.nodes))
 	}
 	if f.missing != nil {
 		f.missing = append(f.missing, missing)
 	}
 	if (m == equalMode || m == unequalMode) && f.modes == nil {
-		f.modes = make([]mode, len(f.nodes)-1)
+		f.modes = make([]mode, len(f.nodes)-1, cap(f.nodes))
 	}
 	if f.modes != nil {
 		f.modes = append(f.modes, m)
@@ -244,7 +307,7 @@ func before[T float](v T) T {
 }
 
 // weigh gives the leaves their votes, in the order of the file.
-func (f *forest[T]) weigh(n *graph.Node, side string, index map[[2]int64]int, place []int32, sources []source) error {
+func (f *forest[T]) weigh(n *graph.Node, side string, s *treeSource, place []int32) error {
 	weights, err := realAttr(n, side+"_weights")
 	if err != nil {
 		return err
@@ -256,11 +319,11 @@ func (f *forest[T]) weigh(n *graph.Node, side string, index map[[2]int64]int, pl
 	f.weights = make([]leaf, len(f.nodes)+1)
 	at := make([]int32, len(weights))
 	for i := range weights {
-		j, ok := index[[2]int64{trees[i], nodes[i]}]
+		j, ok := s.index.find(trees[i], nodes[i])
 		if !ok || ids[i] < 0 || ids[i] >= int64(f.targets) {
 			return bad(n, "a weight of a node or for a target that does not exist")
 		}
-		if at[i] = -1; sources[j].mode == "LEAF" { // weights of inner nodes are never reached
+		if at[i] = -1; s.leaf(j) { // weights of inner nodes are never reached
 			at[i] = place[j] - 1
 			f.weights[at[i]].to++
 		}
