@@ -218,23 +218,21 @@ func (r *Registry) History(ctx context.Context, name string) ([]Event, error) {
 	return slices.Clone(s.history), nil
 }
 
-// List gives all models by name.
+// List gives all models by name. A model that cannot be read does not hide the others: they are returned with the first
+// error.
 func (r *Registry) List(ctx context.Context) ([]Model, error) {
 	names, err := r.names(ctx)
 	if err != nil {
 		return nil, err
 	}
 	states, err := r.readAll(ctx, names)
-	if err != nil {
-		return nil, err
-	}
 	var models []Model
 	for i, name := range names {
 		if len(states[i].versions) > 0 {
 			models = append(models, states[i].model(name))
 		}
 	}
-	return models, nil
+	return models, err
 }
 
 const index = "index/models/"
@@ -251,7 +249,7 @@ func (r *Registry) names(ctx context.Context) (names []string, err error) {
 	return names, nil
 }
 
-// readAll brings many models up to date, eight at a time.
+// readAll brings many models up to date, eight at a time. With an error, the states are as far as they could be read.
 func (r *Registry) readAll(ctx context.Context, names []string) ([]state, error) {
 	states, errs := make([]state, len(names)), make([]error, len(names))
 	var wait sync.WaitGroup
@@ -266,7 +264,7 @@ func (r *Registry) readAll(ctx context.Context, names []string) ([]state, error)
 	wait.Wait()
 	for _, err := range errs {
 		if err != nil {
-			return nil, err
+			return states, err
 		}
 	}
 	return states, nil
