@@ -1,12 +1,18 @@
 package server
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/jarvis-ml/jarvis/model"
+	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
@@ -15,6 +21,7 @@ import (
 // models whose cost is mostly a run's, not a row's: big weights that are read once per run, whatever the rows.
 type batcher struct {
 	program *model.Program
+	timeout time.Duration // of a joined run
 
 	mu    sync.Mutex
 	queue []*waiting
@@ -38,16 +45,18 @@ const (
 	worthBatching = 200 * time.Microsecond
 )
 
-// newBatcher measures a model at load and returns nil where joining requests would not make it faster: a run of eight
-// rows must take less than half of what eight runs of one row take.
-func newBatcher(p *model.Program) *batcher {
+// newBatcher measures a model at load and returns nil where joining requests would not make it faster, or would change
+// answers: a run of eight rows must take less than half of what eight runs of one row take, and give the same.
+func newBatcher(p *model.Program, timeout time.Duration) *batcher {
 	if !rowwise(p) {
 		return nil
 	}
-	if one, eight := timeRun(p, 1), timeRun(p, 8); one < worthBatching || eight > one*4 {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	if one := timeRun(ctx, p, 1); one < worthBatching || timeRun(ctx, p, 8) > one*4 || !independent(ctx, p) {
 		return nil
 	}
-	return &batcher{program: p}
+	return &batcher{program: p, timeout: timeout}
 }
 
 // rowwise reports whether the first dimension of every input and output, and no other, is free and the same.
@@ -72,27 +81,91 @@ func rowwise(p *model.Program) bool {
 	return rows != ""
 }
 
-// timeRun gives the quickest of three runs over zeros, or nothing at all where the model cannot be run on them.
-func timeRun(p *model.Program, rows int) time.Duration {
-	in := map[string]*tensor.Tensor{}
-	for _, port := range p.Inputs() {
-		shape := []int{rows}
-		for _, d := range port.Type.Tensor.Dims[1:] {
-			shape = append(shape, d.Size)
-		}
-		in[string(port.Name)] = tensor.New(port.Type.Tensor.DType, shape...)
-	}
+// timeRun gives the quickest of up to three runs, or nothing at all where the model cannot be run on made-up rows.
+func timeRun(ctx context.Context, p *model.Program, rows int) time.Duration {
+	in := sample(p, rows)
 	var best time.Duration
-	for range 3 {
+	for begin := time.Now(); ; {
 		start := time.Now()
-		if _, err := p.Run(context.Background(), in); err != nil {
+		if _, err := p.Run(ctx, in); err != nil {
 			return 0
 		}
 		if d := time.Since(start); best == 0 || d < best {
 			best = d
 		}
+		if time.Since(begin) > min(3*best, 200*time.Millisecond) {
+			return best
+		}
 	}
-	return best
+}
+
+// sample makes up rows: numbers that differ from row to row, empty strings.
+func sample(p *model.Program, rows int) map[string]*tensor.Tensor {
+	in := map[string]*tensor.Tensor{}
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // nothing secret: rows that are the same at every load
+	for _, port := range p.Inputs() {
+		shape := []int{rows}
+		for _, d := range port.Type.Tensor.Dims[1:] {
+			shape = append(shape, d.Size)
+		}
+		t := tensor.New(port.Type.Tensor.DType, shape...)
+		switch t.DType() {
+		case tensor.Float32:
+			for i := range t.F32() {
+				t.F32()[i] = float32(random.NormFloat64())
+			}
+		case tensor.Float64:
+			for i := range tensor.Data[float64](t) {
+				tensor.Data[float64](t)[i] = random.NormFloat64()
+			}
+		}
+		in[string(port.Name)] = t
+	}
+	return in
+}
+
+// independent reports whether rows get together the answers that each gets alone. A graph can look row by row and
+// still mix rows (a mean over the first dimension, say); requests of different callers must not be joined in it.
+func independent(ctx context.Context, p *model.Program) bool {
+	const rows = 3
+	in := sample(p, rows)
+	together, err := p.Run(ctx, in)
+	if err != nil {
+		return false
+	}
+	for row := range rows {
+		one := make(map[string]*tensor.Tensor, len(in))
+		for name, t := range in {
+			one[name] = rowsFrom(t, row, 1)
+		}
+		alone, err := p.Run(ctx, one)
+		if err != nil {
+			return false
+		}
+		for name, t := range together {
+			if t.Rank() == 0 || t.Shape()[0] != rows || !alike(rowsFrom(t, row, 1), alone[name]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// alike compares two outputs; kernels may sum in another order for another number of rows.
+func alike(a, b *tensor.Tensor) bool {
+	if a.DType() != b.DType() || !slices.Equal(a.Shape(), b.Shape()) {
+		return false
+	}
+	if a.DType() != tensor.Float32 {
+		return slices.Equal(a.Str(), b.Str()) && bytes.Equal(a.Bytes(), b.Bytes())
+	}
+	for i, x := range a.F32() {
+		y := b.F32()[i]
+		if same := x == y || x != x && y != y; !same && !(math.Abs(float64(x-y)) <= 1e-4*max(1, math.Abs(float64(x)))) {
+			return false
+		}
+	}
+	return true
 }
 
 // Run predicts, alone when a core is free, else together with whoever waits too.
@@ -112,7 +185,7 @@ func (b *batcher) Run(ctx context.Context, in map[string]*tensor.Tensor) (map[st
 	case <-w.done:
 		return w.out, w.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, fault.Wrap(ctx.Err(), fault.Canceled, "the prediction was given up")
 	}
 }
 
@@ -139,10 +212,11 @@ func (b *batcher) drain() {
 	}
 }
 
-// next takes requests from the queue: as many as fit in one run.
+// next takes requests from the queue: as many as fit in one run. Those whose caller is gone are left out.
 func (b *batcher) next() []*waiting {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.queue = slices.DeleteFunc(b.queue, func(w *waiting) bool { return w.ctx.Err() != nil })
 	if len(b.queue) == 0 {
 		b.busy--
 		return nil
@@ -152,8 +226,8 @@ func (b *batcher) next() []*waiting {
 		rows += b.queue[n].rows
 		n++
 	}
-	group := append([]*waiting(nil), b.queue[:n]...)
-	b.queue = append(b.queue[:0], b.queue[n:]...)
+	group := slices.Clone(b.queue[:n])
+	b.queue = slices.Delete(b.queue, 0, n)
 	return group
 }
 
@@ -164,7 +238,7 @@ func joinable(a, b map[string]*tensor.Tensor) bool {
 	}
 	for name, x := range a {
 		y := b[name]
-		if y == nil || x.DType() != y.DType() || x.Rank() != y.Rank() || x.Len()*y.Shape()[0] != y.Len()*x.Shape()[0] {
+		if y == nil || x.DType() != y.DType() || x.Rank() != y.Rank() || !slices.Equal(x.Shape()[1:], y.Shape()[1:]) {
 			return false
 		}
 	}
@@ -174,16 +248,27 @@ func joinable(a, b map[string]*tensor.Tensor) bool {
 // runJoined runs a group at once. When that fails, each runs alone, so that an error reaches its own request only.
 func (b *batcher) runJoined(group []*waiting) {
 	if len(group) > 1 {
-		out, err := b.program.Run(context.Background(), join(group))
-		if err == nil {
-			share(group, out)
+		ctx, cancel := context.WithTimeout(context.Background(), b.timeout)
+		out, err := guarded(ctx, b.program, join(group))
+		cancel()
+		if err == nil && share(group, out) {
 			return
 		}
 	}
 	for _, w := range group {
-		w.out, w.err = b.program.Run(w.ctx, w.in)
+		w.out, w.err = guarded(w.ctx, b.program, w.in)
 		close(w.done)
 	}
+}
+
+// guarded is Run for a goroutine that no request owns, where a panic would end the process.
+func guarded(ctx context.Context, p *model.Program, in map[string]*tensor.Tensor) (out map[string]*tensor.Tensor, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			out, err = nil, fault.New(fault.Internal, "the model broke the run: "+fmt.Sprint(r))
+		}
+	}()
+	return p.Run(ctx, in)
 }
 
 func join(group []*waiting) map[string]*tensor.Tensor {
@@ -204,8 +289,18 @@ func join(group []*waiting) map[string]*tensor.Tensor {
 	return in
 }
 
-// share gives each request its rows of the joined outputs.
-func share(group []*waiting, out map[string]*tensor.Tensor) {
+// share gives each request its rows of the joined outputs; it does nothing and returns false when an output has not one
+// row for each that came in.
+func share(group []*waiting, out map[string]*tensor.Tensor) bool {
+	rows := 0
+	for _, w := range group {
+		rows += w.rows
+	}
+	for _, t := range out {
+		if t.Rank() == 0 || t.Shape()[0] != rows {
+			return false
+		}
+	}
 	at := 0
 	for _, w := range group {
 		w.out = make(map[string]*tensor.Tensor, len(out))
@@ -215,15 +310,16 @@ func share(group []*waiting, out map[string]*tensor.Tensor) {
 		at += w.rows
 		close(w.done)
 	}
+	return true
 }
 
 // rowsFrom copies n rows of t from row at on.
 func rowsFrom(t *tensor.Tensor, at, n int) *tensor.Tensor {
 	part := tensor.New(t.DType(), append([]int{n}, t.Shape()[1:]...)...)
-	if t.DType() == tensor.String {
-		copy(part.Str(), t.Str()[at*len(part.Str())/max(n, 1):])
-	} else {
-		copy(part.Bytes(), t.Bytes()[at*len(part.Bytes())/max(n, 1):])
+	if n == 0 {
+		return part
 	}
+	copy(part.Str(), t.Str()[at*len(part.Str())/n:])
+	copy(part.Bytes(), t.Bytes()[at*len(part.Bytes())/n:])
 	return part
 }

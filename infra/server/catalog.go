@@ -1,8 +1,11 @@
 package server
 
 import (
+	"bytes"
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/jarvis-ml/jarvis/model/card"
+	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/pipeline/registry"
 )
 
@@ -30,6 +34,7 @@ type modelItem struct {
 type modelList struct {
 	Body struct {
 		Models []modelItem `json:"models"`
+		Stale  bool        `json:"stale,omitempty" doc:"The bucket cannot be read now: this is what was known before"`
 	}
 }
 
@@ -40,6 +45,7 @@ type modelDetail struct {
 		Versions  []versionItem   `json:"versions"`
 		Signature *card.Signature `json:"signature" doc:"Of the champion; null when nothing is served"`
 		History   []historyItem   `json:"history"`
+		Stale     bool            `json:"stale,omitempty" doc:"The bucket cannot be read now: this is what was known before, without the history"`
 	}
 }
 
@@ -66,7 +72,7 @@ type historyItem struct {
 	Version int       `json:"version,omitempty"`
 }
 
-func (s *Server) addCatalog(api huma.API) {
+func (s *Server) addCatalog(mux *http.ServeMux, api huma.API) {
 	tags := []string{"registry"}
 	huma.Register(api, huma.Operation{OperationID: "list_models", Method: http.MethodGet, Path: "/api/models", Summary: "List the models", Tags: tags},
 		func(ctx context.Context, _ *struct{}) (*modelList, error) {
@@ -78,20 +84,28 @@ func (s *Server) addCatalog(api huma.API) {
 			out, err := s.detail(ctx, p.Name)
 			return out, s.problem(err)
 		})
-	huma.Register(api, huma.Operation{OperationID: "artifact", Method: http.MethodGet, Path: "/api/models/{name}/versions/{version}/model.onnx", Summary: "The ONNX file", Tags: tags,
-		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"application/octet-stream": {}}}}},
-		func(ctx context.Context, p *artifactRequest) (*artifact, error) {
-			out, err := s.artifact(ctx, p)
-			return out, s.problem(err)
-		})
+	artifact := &huma.Operation{OperationID: "artifact", Method: http.MethodGet, Path: "/api/models/{name}/versions/{version}/model.onnx", Summary: "The ONNX file", Tags: tags,
+		Description: "The ETag is the SHA-256 of the file. A file that a number names never changes.",
+		Parameters:  []*huma.Param{pathParameter("name", "Name of the model"), pathParameter("version", "Number of a version, or an alias")},
+		Responses:   answers(api.OpenAPI().Components.Schemas, "200", map[string]*huma.MediaType{"application/octet-stream": {}})}
+	api.OpenAPI().AddOperation(artifact)
+	mux.HandleFunc("GET "+artifact.Path, s.artifact)
 }
 
+// list reads the registry, or tells what was known when the bucket could last be reached.
 func (s *Server) list(ctx context.Context) (*modelList, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
 	models, err := s.registry.List(ctx)
-	if err != nil {
-		return nil, err
-	}
 	out := new(modelList)
+	if err != nil {
+		now := s.models.now.Load()
+		if len(now.listed) == 0 {
+			return nil, err
+		}
+		out.Body.Stale = true
+		models = slices.SortedFunc(maps.Values(now.listed), func(a, b registry.Model) int { return strings.Compare(a.Name, b.Name) })
+	}
 	out.Body.Models = []modelItem{}
 	for _, m := range models {
 		out.Body.Models = append(out.Body.Models, item(m))
@@ -120,15 +134,21 @@ func alias(m registry.Model, name string) *int {
 }
 
 func (s *Server) detail(ctx context.Context, name string) (*modelDetail, error) {
-	m, err := s.registry.Show(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	history, err := s.registry.History(ctx, name)
-	if err != nil {
-		return nil, err
-	}
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
 	out := new(modelDetail)
+	var history []registry.Event
+	m, err := s.registry.Show(ctx, name)
+	if err == nil {
+		history, err = s.registry.History(ctx, name)
+	}
+	if err != nil {
+		known, ok := s.models.now.Load().listed[name]
+		if !ok || fault.Is(err, fault.NotFound) {
+			return nil, err
+		}
+		m, out.Body.Stale = known, true
+	}
 	out.Body.Name, out.Body.Aliases = m.Name, m.Aliases
 	out.Body.Versions, out.Body.History = []versionItem{}, []historyItem{}
 	for _, v := range m.Versions {
@@ -144,33 +164,21 @@ func (s *Server) detail(ctx context.Context, name string) (*modelDetail, error) 
 	return out, nil
 }
 
-type artifactRequest struct {
-	versionPath
-	IfNoneMatch string `header:"If-None-Match"`
-}
-
-type artifact struct {
-	Status       int
-	ContentType  string `header:"Content-Type"`
-	ETag         string `header:"ETag"`
-	CacheControl string `header:"Cache-Control"`
-	Body         []byte
-}
-
 // artifact sends a version's file. A number never changes what it means; an alias does.
-func (s *Server) artifact(ctx context.Context, p *artifactRequest) (*artifact, error) {
-	m, err := s.models.get(ctx, p.Name, p.Version)
+func (s *Server) artifact(w http.ResponseWriter, r *http.Request) {
+	version := r.PathValue("version")
+	m, err := s.models.get(r.Context(), r.PathValue("name"), version)
 	if err != nil {
-		return nil, err
+		s.problemOf(err).write(w)
+		return
 	}
-	out := &artifact{Status: http.StatusOK, ContentType: "application/octet-stream", ETag: `"` + m.version.SHA256 + `"`, CacheControl: "no-cache"}
-	if _, err := strconv.Atoi(p.Version); err == nil {
-		out.CacheControl = "private, max-age=31536000, immutable"
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("ETag", `"`+m.version.SHA256+`"`)
+	h.Set("Cache-Control", "no-cache")
+	h.Set("Content-Disposition", `attachment; filename="`+m.version.Model+"-"+strconv.Itoa(m.version.Number)+`.onnx"`)
+	if _, err := strconv.Atoi(version); err == nil {
+		h.Set("Cache-Control", "private, max-age=31536000, immutable")
 	}
-	if p.IfNoneMatch == out.ETag {
-		out.Status, out.ContentType = http.StatusNotModified, ""
-		return out, nil
-	}
-	out.Body = m.file
-	return out, nil
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(m.file))
 }

@@ -3,10 +3,15 @@ package server
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -25,7 +30,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		}
 		if (s.opt.Public && !open(r)) || writes(r) {
 			if p := s.denied(r); p != nil {
-				w.Header().Set("WWW-Authenticate", `Bearer realm="jarvis"`)
+				if p.Status == http.StatusUnauthorized {
+					w.Header().Set("WWW-Authenticate", `Bearer realm="jarvis"`)
+				}
 				p.write(w)
 				return
 			}
@@ -64,9 +71,9 @@ func (s *Server) denied(r *http.Request) *Problem {
 		return newProblem(http.StatusForbidden, fault.Denied, "this server was started without a token, so it takes no writes").
 			hint("start it with --token-file FILE or JARVIS_TOKEN")
 	}
-	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(s.opt.Token))
-	if !ok || subtle.ConstantTimeCompare(a[:], b[:]) != 1 {
+	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	hash := sha256.Sum256([]byte(given))
+	if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(hash[:], s.token[:]) != 1 {
 		return newProblem(http.StatusUnauthorized, fault.Denied, "this needs a valid token").hint("send the header Authorization: Bearer TOKEN")
 	}
 	return nil
@@ -77,8 +84,8 @@ func loopbackHost(hostport string) bool {
 	if err != nil {
 		host = strings.Trim(hostport, "[]")
 	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost") || strings.HasSuffix(strings.ToLower(host), ".localhost")
 }
 
 // limit bounds the body, before and after decompression.
@@ -89,32 +96,97 @@ func (s *Server) limit(next http.Handler) http.Handler {
 			most = MaxUpload
 		}
 		if r.ContentLength > most {
-			newProblem(http.StatusRequestEntityTooLarge, fault.TooLarge, "the request body is too large").
-				hint("send fewer rows at a time, or predict a file with 'jarvis predict'").write(w)
+			tooLarge(most).write(w)
 			return
 		}
-		if r.Body != nil && r.Body != http.NoBody {
-			body := http.MaxBytesReader(w, r.Body, most)
-			switch r.Header.Get("Content-Encoding") {
-			case "", "identity":
-				r.Body = body
-			case "gzip":
-				z, err := gzip.NewReader(body)
-				if err != nil {
-					newProblem(http.StatusBadRequest, fault.Invalid, "the body is not gzip, though Content-Encoding says so").write(w)
-					return
-				}
-				r.Body = http.MaxBytesReader(w, struct {
-					io.Reader
-					io.Closer
-				}{z, body}, most)
-				r.Header.Del("Content-Encoding")
-				r.ContentLength = -1
-			default:
-				newProblem(http.StatusUnsupportedMediaType, fault.Invalid, "unknown Content-Encoding").hint("send gzip, or nothing").write(w)
+		if r.ContentLength < 0 { // a length that is told is kept by net/http
+			r.Body = http.MaxBytesReader(w, r.Body, most)
+		}
+		switch encoding := r.Header.Get("Content-Encoding"); {
+		case encoding == "" || strings.EqualFold(encoding, "identity") || r.ContentLength == 0:
+			next.ServeHTTP(w, r)
+		case strings.EqualFold(encoding, "gzip"):
+			z := &unzipped{from: r.Body}
+			defer z.release()
+			r.Body = http.MaxBytesReader(w, z, most)
+			r.Header.Del("Content-Encoding")
+			r.ContentLength = -1
+			next.ServeHTTP(w, r)
+		default:
+			newProblem(http.StatusUnsupportedMediaType, fault.Invalid, "unknown Content-Encoding").hint("send gzip, or nothing").write(w)
+		}
+	})
+}
+
+func tooLarge(most int64) *Problem {
+	return newProblem(http.StatusRequestEntityTooLarge, fault.TooLarge, "the request body is larger than "+strconv.FormatInt(most, 10)+" bytes").
+		hint("send fewer rows at a time, or predict a file with 'jarvis predict'")
+}
+
+// unzipped is a gzip body; the decompressor, some 40 KB, is taken at the first read and given back at the end.
+type unzipped struct {
+	from io.ReadCloser
+	z    *gzip.Reader
+	err  error
+}
+
+var unzippers = sync.Pool{New: func() any { return new(gzip.Reader) }}
+
+func (u *unzipped) Read(p []byte) (int, error) {
+	if u.err != nil {
+		return 0, u.err
+	}
+	if u.z == nil {
+		u.z, _ = unzippers.Get().(*gzip.Reader)
+		if err := u.z.Reset(u.from); err != nil {
+			return 0, u.fail(err)
+		}
+	}
+	n, err := u.z.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // gzip gives io.EOF itself
+		err = u.fail(err)
+	}
+	return n, err
+}
+
+// fail tells a body that is no gzip from one that is too large or whose sender is gone.
+func (u *unzipped) fail(err error) error {
+	var large *http.MaxBytesError
+	if !errors.As(err, &large) {
+		err = fault.New(fault.Invalid, "the body is not gzip, or is cut short").At("body").Because(err)
+	}
+	u.err = err
+	return err
+}
+
+func (u *unzipped) Close() error { return u.from.Close() }
+
+func (u *unzipped) release() {
+	if u.z != nil {
+		unzippers.Put(u.z)
+		u.z, u.err = nil, io.ErrClosedPipe
+	}
+}
+
+// survive turns a panic into an answer and a line in the log: one request meets a defect, the server goes on.
+func (s *Server) survive(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			v := recover()
+			if v == nil {
 				return
 			}
-		}
+			if v == http.ErrAbortHandler { //nolint:errorlint // the value itself is the signal
+				panic(v)
+			}
+			s.metrics.panics.Inc()
+			s.opt.Log.Error("a request met a defect", "method", r.Method, "path", r.URL.Path, "panic", v, "stack", string(debug.Stack()))
+			if rec, ok := w.(*recorder); ok && rec.status != 0 {
+				panic(http.ErrAbortHandler) // half an answer is out: the client must see that it is not whole
+			}
+			clear(w.Header())
+			newProblem(http.StatusInternalServerError, fault.Internal, "internal error").hint("the server's log says more").write(w)
+		}()
 		next.ServeHTTP(w, r)
 	})
 }

@@ -22,6 +22,8 @@ type ready struct {
 		Ready  bool     `json:"ready"`
 		Bucket string   `json:"bucket" doc:"ok, or unreachable since when; models in memory are served all the same"`
 		Models []string `json:"models" doc:"Models that are served"`
+
+		Problems map[string]string `json:"problems,omitempty" doc:"Models whose champion cannot be used, and why; the one before it is served"`
 	}
 }
 
@@ -39,7 +41,7 @@ func (s *Server) addHealth(api huma.API) {
 	})
 	huma.Register(api, huma.Operation{
 		OperationID: "ready", Method: http.MethodGet, Path: "/v2/health/ready", Summary: "Can it predict", Tags: []string{"health"},
-		Description: "200 when the registry has been read once, 503 before. `bucket` tells when the bucket cannot be reached now.",
+		Description: "503 when there is no model in memory because the bucket or the models are broken. `bucket` tells when the bucket cannot be reached; models in memory are served all the same.",
 	}, func(context.Context, *struct{}) (*ready, error) {
 		return s.readiness(), nil
 	})
@@ -62,14 +64,18 @@ type serverMetadata struct {
 
 func (s *Server) readiness() *ready {
 	out := &ready{Status: http.StatusOK}
-	out.Body.Models = s.models.names()
-	st := s.models.state.Load()
+	now := s.models.now.Load()
+	out.Body.Models, out.Body.Problems = s.models.names(), now.problems
 	out.Body.Ready, out.Body.Bucket = true, "ok"
-	if st.err != nil {
-		out.Body.Bucket = "unreachable since " + st.since.UTC().Format(time.RFC3339) + ": " + string(fault.CodeOf(st.err))
-		if len(out.Body.Models) == 0 {
-			out.Body.Ready, out.Status = false, http.StatusServiceUnavailable
+	if now.err != nil {
+		what := "unreachable"
+		if fault.Is(now.err, fault.Corrupt) {
+			what = "damaged"
 		}
+		out.Body.Bucket = what + " since " + now.since.UTC().Format(time.RFC3339) + ": " + messageOf(now.err)
+	}
+	if len(now.champions) == 0 && (now.err != nil || len(now.problems) > 0) {
+		out.Body.Ready, out.Status = false, http.StatusServiceUnavailable
 	}
 	return out
 }

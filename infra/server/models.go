@@ -10,224 +10,281 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/singleflight"
 
-	"github.com/jarvis-ml/jarvis/model"
 	"github.com/jarvis-ml/jarvis/model/fault"
-	"github.com/jarvis-ml/jarvis/pipeline/predict"
 	"github.com/jarvis-ml/jarvis/pipeline/registry"
 )
 
-// served is one version of one model, ready to predict. It never changes.
-type served struct {
-	version registry.Version
-	file    []byte
-	*predict.Model
-	batch     *batcher // nil where one at a time is faster
-	predicted prometheus.Counter
-}
+const (
+	// lookTime bounds one look at the registry, so that a store that hangs is noticed.
+	lookTime = 10 * time.Second
+	// loadTime bounds reading and compiling one artifact.
+	loadTime = 5 * time.Minute
+)
 
-// models is what is in memory. Predictions read the map behind an atomic pointer; refresh replaces the map whole.
+// models is what is in memory. Predictions read a snapshot behind an atomic pointer; whoever changes it replaces it whole.
 type models struct {
-	registry  *registry.Registry
-	opt       Options
-	metrics   *metrics
-	log       *slog.Logger
-	champions atomic.Pointer[map[string]*served]
-	state     atomic.Pointer[state]
+	registry *registry.Registry
+	opt      Options
+	metrics  *metrics
+	log      *slog.Logger
+	now      atomic.Pointer[snapshot]
 
-	refreshing sync.Mutex
+	look  chan struct{} // held by the refresh under way
+	loads singleflight.Group
 
-	mu    sync.Mutex
-	other map[string]*served // versions asked for by number, by NAME/NUMBER
-	bad   map[string]string  // hash of an unusable artifact → why
+	mu      sync.Mutex
+	loading map[string]bool   // models whose champion is being loaded
+	recent  []*served         // versions beside the champions, least recently used first
+	bad     map[string]string // hash of an unusable artifact → why
 }
 
-// state is the outcome of the last look at the bucket.
-type state struct {
-	err   error
-	since time.Time // when err first appeared
+// snapshot is what is known of the registry and what is served.
+type snapshot struct {
+	champions map[string]*served
+	listed    map[string]registry.Model
+	problems  map[string]string // model → why its champion is not what the registry says
+	err       error             // of the last look at the bucket
+	since     time.Time         // when err first appeared
 }
-
-// mostOther bounds the versions kept in memory beside the champions.
-const mostOther = 8
 
 func newModels(reg *registry.Registry, opt Options, m *metrics) *models {
-	ms := &models{registry: reg, opt: opt, metrics: m, log: opt.Log, other: map[string]*served{}, bad: map[string]string{}}
-	ms.champions.Store(&map[string]*served{})
-	ms.state.Store(&state{err: fault.New(fault.Unavailable, "the bucket has not been read yet"), since: time.Now()})
+	ms := &models{registry: reg, opt: opt, metrics: m, log: opt.Log, look: make(chan struct{}, 1), loading: map[string]bool{}, bad: map[string]string{}}
+	ms.now.Store(&snapshot{champions: map[string]*served{}, listed: map[string]registry.Model{}, problems: map[string]string{},
+		err: fault.New(fault.Unavailable, "the bucket has not been read yet"), since: time.Now()})
 	return ms
 }
 
-// refresh brings champions in line with the registry. A champion that cannot be used leaves the old one in place.
-func (ms *models) refresh(ctx context.Context) error {
-	ms.refreshing.Lock()
-	defer ms.refreshing.Unlock()
-	list, err := ms.registry.List(ctx)
-	ms.note(err)
-	if err != nil {
-		return err
-	}
-	now := *ms.champions.Load()
-	next := make(map[string]*served, len(list))
-	changed := len(list) != len(now)
-	for _, m := range list {
-		s := ms.champion(ctx, m, now[m.Name])
-		if s != nil {
-			next[m.Name] = s
-		}
-		changed = changed || s != now[m.Name]
-	}
-	if changed {
-		ms.champions.Store(&next)
-	}
-	return nil
+// change replaces the snapshot by an altered copy.
+func (ms *models) change(alter func(*snapshot)) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	old := ms.now.Load()
+	next := &snapshot{champions: maps.Clone(old.champions), listed: maps.Clone(old.listed), problems: maps.Clone(old.problems), err: old.err, since: old.since}
+	alter(next)
+	ms.now.Store(next)
 }
 
-func (ms *models) note(err error) {
-	before := ms.state.Load()
+// refresh brings champions in line with the registry and waits for those that must be loaded, but no longer than
+// patience (0: as long as it takes); they are served when they are ready all the same. A champion that cannot be used
+// leaves the old one in place.
+func (ms *models) refresh(ctx context.Context, patience time.Duration) error {
+	select {
+	case ms.look <- struct{}{}:
+		defer func() { <-ms.look }()
+	case <-ctx.Done():
+		return fault.Wrap(ctx.Err(), fault.Canceled, "the look at the registry was given up")
+	}
+	looking, cancel := context.WithTimeout(ctx, lookTime)
+	list, err := ms.registry.List(looking)
+	cancel()
+	if ctx.Err() != nil && err != nil { // the caller gave up: that says nothing about the bucket
+		return fault.Wrap(ctx.Err(), fault.Canceled, "the look at the registry was given up")
+	}
+	ms.note(list, err)
+	ms.wait(ctx, patience, ms.load(ctx, list))
+	return err
+}
+
+// note records the outcome of a look.
+func (ms *models) note(list []registry.Model, err error) {
+	before := ms.now.Load()
+	ms.change(func(s *snapshot) {
+		for _, m := range list {
+			s.listed[m.Name] = m
+			ms.drop(m.Name, func(v registry.Version) bool { return find(m, v.Number).SHA256 == v.SHA256 })
+		}
+		if err == nil {
+			ms.prune(s, list)
+		} else if s.err == nil { // models that the list lacks may be there all the same
+			s.since = time.Now()
+		}
+		s.err = err
+	})
 	if err == nil {
 		ms.metrics.bucketUp.Set(1)
 		if before.err != nil {
-			ms.state.Store(&state{})
+			ms.log.Info("the bucket can be read")
 		}
 		return
 	}
 	ms.metrics.bucketUp.Set(0)
 	if before.err == nil {
 		ms.log.Warn("the bucket cannot be read; serving goes on from memory", "error", err)
-		ms.state.Store(&state{err: err, since: time.Now()})
 	}
 }
 
-// champion returns what to serve for a model: the version that the registry names, or what is served now where that
-// one cannot be loaded.
-func (ms *models) champion(ctx context.Context, m registry.Model, now *served) *served {
-	number, ok := m.Aliases[registry.Champion]
-	if !ok {
-		return nil
+// prune forgets the models that a complete list lacks.
+func (ms *models) prune(s *snapshot, list []registry.Model) {
+	there := make(map[string]bool, len(list))
+	for _, m := range list {
+		there[m.Name] = true
+		if _, ok := m.Aliases[registry.Champion]; !ok {
+			ms.retire(s, m.Name)
+		}
 	}
-	if now != nil && now.version.Number == number {
-		return now
+	for name := range s.listed {
+		if !there[name] {
+			delete(s.listed, name)
+			ms.retire(s, name)
+			ms.metrics.forget(name)
+			ms.drop(name, func(registry.Version) bool { return false })
+		}
 	}
-	i := slices.IndexFunc(m.Versions, func(v registry.Version) bool { return v.Number == number })
-	if i < 0 {
-		return now
-	}
-	s, err := ms.load(ctx, m.Versions[i])
-	if err != nil {
-		ms.metrics.reloads.WithLabelValues(m.Name, "failed").Inc()
-		return now
-	}
-	ms.metrics.reloads.WithLabelValues(m.Name, "ok").Inc()
-	ms.metrics.version.WithLabelValues(m.Name).Set(float64(number))
-	ms.log.Info("serving", "model", m.Name, "version", number)
-	return s
 }
 
-// load reads and compiles a version. An artifact whose bytes are wrong is put aside in the registry by its hash and
-// not tried again.
-func (ms *models) load(ctx context.Context, v registry.Version) (*served, error) {
+// retire stops serving a champion.
+func (ms *models) retire(s *snapshot, name string) {
+	delete(s.champions, name)
+	delete(s.problems, name)
+	ms.metrics.version.DeleteLabelValues(name)
+}
+
+// drop forgets the kept versions of a model that are not there any more. The caller holds mu.
+func (ms *models) drop(name string, there func(registry.Version) bool) {
+	ms.recent = slices.DeleteFunc(ms.recent, func(s *served) bool { return s.version.Model == name && !there(s.version) })
+}
+
+// load starts to load every champion that is not served yet. The channels close when each is done.
+func (ms *models) load(ctx context.Context, list []registry.Model) []chan struct{} {
+	var started []chan struct{}
+	now := ms.now.Load()
+	for _, m := range list {
+		v := find(m, m.Aliases[registry.Champion])
+		if s := now.champions[m.Name]; v.Number == 0 || s != nil && s.version.Number == v.Number && s.version.SHA256 == v.SHA256 {
+			if now.problems[m.Name] != "" {
+				ms.change(func(s *snapshot) { delete(s.problems, m.Name) })
+			}
+			continue
+		}
+		if !ms.begin(m.Name) {
+			continue
+		}
+		done := make(chan struct{})
+		started = append(started, done)
+		go func() {
+			defer close(done)
+			defer ms.end(m.Name)
+			ms.crown(context.WithoutCancel(ctx), v)
+		}()
+	}
+	return started
+}
+
+func (ms *models) begin(name string) bool {
 	ms.mu.Lock()
-	why, bad := ms.bad[v.SHA256]
-	ms.mu.Unlock()
-	if bad {
-		return nil, fault.New(fault.BadModel, "this version cannot be used: "+why).At(v.Ref())
+	defer ms.mu.Unlock()
+	if ms.loading[name] {
+		return false
 	}
-	file, err := ms.registry.Load(ctx, v)
-	if err == nil {
-		var m *predict.Model
-		m, err = predict.Open(file, model.Threads(ms.opt.Threads), model.MemoryLimit(ms.opt.Memory))
-		if err == nil {
-			return ms.ready(v, file, m), nil
-		}
-	}
-	ms.log.Error("a model cannot be loaded", "model", v.Model, "version", v.Number, "error", err)
-	if fault.Is(err, fault.BadModel) || fault.Is(err, fault.Corrupt) || fault.Is(err, fault.Unsupported) {
-		ms.mu.Lock()
-		ms.bad[v.SHA256] = err.Error()
-		ms.mu.Unlock()
-		if e := ms.registry.Quarantine(ctx, v.SHA256, err.Error()); e != nil {
-			ms.log.Warn("the unusable artifact could not be recorded in the bucket", "error", e)
-		}
-	}
-	return nil, err
+	ms.loading[name] = true
+	return true
 }
 
-func (ms *models) ready(v registry.Version, file []byte, m *predict.Model) *served {
-	s := &served{version: v, file: file, Model: m, batch: newBatcher(m.Program)}
-	s.predicted = ms.metrics.rows.WithLabelValues(v.Model, strconv.Itoa(v.Number))
-	if s.batch != nil {
-		m.Via(s.batch.Run)
-	}
-	return s
+func (ms *models) end(name string) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	delete(ms.loading, name)
 }
 
-// get returns the champion of a model, or the version that ref names: a number or an alias.
+func (ms *models) wait(ctx context.Context, patience time.Duration, started []chan struct{}) {
+	var enough <-chan time.Time
+	if patience > 0 && len(started) > 0 {
+		t := time.NewTimer(patience)
+		defer t.Stop()
+		enough = t.C
+	}
+	for _, done := range started {
+		select {
+		case <-done:
+		case <-enough:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// crown loads a version and serves it as champion, unless the registry has named another meanwhile.
+func (ms *models) crown(ctx context.Context, v registry.Version) {
+	s, err := ms.open(ctx, v)
+	if err != nil {
+		ms.change(func(now *snapshot) {
+			now.problems[v.Model] = "version " + strconv.Itoa(v.Number) + ": " + messageOf(err)
+		})
+		return
+	}
+	ms.change(func(now *snapshot) {
+		if now.listed[v.Model].Aliases[registry.Champion] != v.Number {
+			return
+		}
+		if old := now.champions[v.Model]; old != nil {
+			ms.keep(old) // whoever names it by number, or rolls back, finds it ready
+		}
+		now.champions[v.Model] = s
+		ms.recent = slices.DeleteFunc(ms.recent, func(kept *served) bool { return kept == s })
+		delete(now.problems, v.Model)
+		ms.metrics.version.WithLabelValues(v.Model).Set(float64(v.Number))
+		ms.log.Info("serving", "model", v.Model, "version", v.Number)
+	})
+}
+
+// find returns a version of a model, the zero Version when there is none of that number.
+func find(m registry.Model, number int) registry.Version {
+	for i := len(m.Versions) - 1; i >= 0; i-- {
+		if m.Versions[i].Number == number {
+			return m.Versions[i]
+		}
+	}
+	return registry.Version{}
+}
+
+// get returns the champion of a model, or the version that ref names: a number or an alias. Only a version that is not
+// in memory is looked for in the bucket.
 func (ms *models) get(ctx context.Context, name, ref string) (*served, error) {
-	champion := (*ms.champions.Load())[name]
+	now := ms.now.Load()
+	champion := now.champions[name]
 	if ref == "" || ref == registry.Champion {
 		if champion == nil {
-			return nil, ms.unknown(name)
+			return nil, ms.unknown(now, name)
 		}
 		return champion, nil
 	}
-	if champion != nil && strconv.Itoa(champion.version.Number) == ref {
-		return champion, nil
-	}
+	m, full := now.listed[name], name+"/"+ref
 	number, err := strconv.Atoi(ref)
-	full := name + "/" + ref
 	if err != nil {
-		full = name + "@" + ref
-	} else if s := ms.kept(name, number); s != nil {
-		return s, nil
+		number, full = m.Aliases[ref], name+"@"+ref
 	}
-	v, err := ms.registry.Resolve(ctx, full)
-	if err != nil {
-		return nil, err
+	if champion != nil && champion.version.Number == number {
+		return champion, nil
 	}
-	if s := ms.kept(name, v.Number); s != nil {
-		return s, nil
-	}
-	s, err := ms.load(ctx, v)
-	if err != nil {
-		return nil, err
-	}
-	ms.keep(s)
-	return s, nil
-}
-
-func (ms *models) kept(name string, number int) *served {
-	ms.mu.Lock()
-	defer ms.mu.Unlock()
-	return ms.other[name+"/"+strconv.Itoa(number)]
-}
-
-// keep remembers a version that was asked for by number, and forgets another when there are many.
-func (ms *models) keep(s *served) {
-	ms.mu.Lock()
-	defer ms.mu.Unlock()
-	for key := range ms.other {
-		if len(ms.other) < mostOther {
-			break
+	v := find(m, number)
+	if v.Number == 0 { // newer than the last look, or not there
+		if v, err = ms.registry.Resolve(ctx, full); err != nil {
+			return nil, err
 		}
-		delete(ms.other, key)
 	}
-	ms.other[s.version.Ref()] = s
+	return ms.open(ctx, v)
 }
 
-func (ms *models) unknown(name string) error {
-	err := fault.New(fault.NotFound, "there is no model of that name, or it has no champion").At(name)
+func (ms *models) unknown(now *snapshot, name string) error {
+	if registry.CheckName(name) != nil {
+		name = strconv.QuoteToASCII(name[:min(len(name), 100)])
+	}
+	if why := now.problems[name]; why != "" {
+		return fault.New(fault.Unavailable, "the champion of "+name+" cannot be used, and there was none before it").At("name").Try(why)
+	}
 	hint := "the models are listed at /api/models"
-	if st := ms.state.Load(); st.err != nil {
+	if now.err != nil {
 		hint = "the bucket cannot be read now, so there may be models that are not known here yet"
 	}
-	return err.Try(hint)
+	return fault.New(fault.NotFound, "there is no model "+name+", or it has no champion").At("name").Try(hint)
 }
 
 // names lists the models that are served.
 func (ms *models) names() []string {
-	names := slices.AppendSeq([]string{}, maps.Keys(*ms.champions.Load()))
+	names := slices.AppendSeq([]string{}, maps.Keys(ms.now.Load().champions))
 	slices.Sort(names)
 	return names
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -29,6 +30,11 @@ var statuses = map[fault.Code]int{
 func init() {
 	// huma makes its own errors (a missing parameter, a body that is no JSON) through this hook.
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		if status == http.StatusInternalServerError && len(errs) == 1 { // it could not read the body
+			err := bodyError(errs[0])
+			status = statuses[fault.CodeOf(err)]
+			return newProblem(status, fault.CodeOf(err), messageOf(err)).hint(fault.HintOf(err))
+		}
 		p := newProblem(status, codeOf(status), message)
 		for _, err := range errs {
 			p.Add(err)
@@ -58,37 +64,77 @@ func newProblem(status int, code fault.Code, message string) *Problem {
 	}
 }
 
-// problem turns any error into an answer. What went wrong inside (a path, an address) stays inside: the causes of
-// errors that are not the caller's doing are logged, not sent.
+// problem turns any error into an answer, nil into nil. It is for huma, which wants an error.
 func (s *Server) problem(err error) error {
 	if err == nil {
 		return nil
 	}
+	return s.problemOf(err)
+}
+
+// problemOf turns any error into an answer. What went wrong inside (a path, an address) stays inside: the causes of
+// errors that are not the caller's doing are logged, not sent.
+func (s *Server) problemOf(err error) *Problem {
 	code := fault.CodeOf(err)
 	status, ok := statuses[code]
 	if !ok {
 		status = http.StatusInternalServerError
 	}
+	hint := fault.HintOf(err)
 	var e *fault.Error
-	if !errors.As(err, &e) {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		status, code, e = http.StatusGatewayTimeout, fault.Canceled, fault.New(fault.Canceled, "the answer took too long")
+		hint = "send fewer rows at a time, or predict a file with 'jarvis predict'"
+	case errors.Is(err, context.Canceled):
+		status, code, e = http.StatusServiceUnavailable, fault.Canceled, fault.New(fault.Canceled, "the request was given up")
+	case !errors.As(err, &e):
 		e = fault.New(fault.Internal, "internal error")
 	}
 	p := newProblem(status, code, e.Message)
-	if status < 500 {
-		p.Detail = err.Error()
-	} else {
+	switch {
+	case status < 500:
+		p.Detail = messageOf(err)
+	case status == http.StatusInternalServerError:
 		s.opt.Log.Error("request failed", "code", code, "error", err)
+	default: // the store or the client is away, or asks for too much: nothing that is defective here
+		s.opt.Log.Warn("request failed", "code", code, "error", err)
 	}
-	p.Hint = fault.HintOf(err)
-	if e.Field != "" {
+	p.Hint = hint
+	if e.Field != "" && status < 500 {
 		p.Errors = []*huma.ErrorDetail{{Message: e.Message, Location: e.Field}}
 	}
 	return p
 }
 
+// messageOf is what an error says to people outside: the sentences of faults, without the causes from below them, which
+// name files and addresses.
+func messageOf(err error) string {
+	text := ""
+	for err != nil {
+		if e, ok := err.(*fault.Error); ok { //nolint:errorlint // every link of the chain is looked at
+			if text != "" {
+				text += ": "
+			}
+			if e.Field != "" {
+				text += e.Field + ": "
+			}
+			text += e.Message
+		}
+		err = errors.Unwrap(err)
+	}
+	if text == "" {
+		return "internal error"
+	}
+	return text
+}
+
 // write sends a problem from places that huma does not reach.
 func (p *Problem) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/problem+json")
+	if p.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(p.json()) // the caller may be gone
 }
@@ -101,8 +147,8 @@ func (p *Problem) json() []byte {
 	return b
 }
 
-func notAPage(w http.ResponseWriter, r *http.Request) {
-	newProblem(http.StatusNotFound, fault.NotFound, "there is nothing at "+r.Method+" "+r.URL.Path).hint("see /docs").write(w)
+func notFound(w http.ResponseWriter, r *http.Request) {
+	newProblem(http.StatusNotFound, fault.NotFound, "there is nothing at "+r.URL.Path).hint("see /docs").write(w)
 }
 
 func (p *Problem) hint(h string) *Problem { p.Hint = h; return p }

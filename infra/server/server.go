@@ -7,14 +7,18 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
 	"log/slog"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/klauspost/compress/gzhttp"
 
+	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/pipeline/bucket"
 	"github.com/jarvis-ml/jarvis/pipeline/registry"
 )
@@ -47,6 +51,7 @@ type Server struct {
 	registry *registry.Registry
 	models   *models
 	metrics  *metrics
+	token    [32]byte // SHA-256 of Options.Token
 	handler  http.Handler
 }
 
@@ -64,7 +69,7 @@ func New(opt Options) *Server {
 	if opt.Log == nil {
 		opt.Log = slog.Default()
 	}
-	s := &Server{opt: opt, registry: registry.Open(opt.Bucket), metrics: newMetrics()}
+	s := &Server{opt: opt, registry: registry.Open(opt.Bucket), metrics: newMetrics(), token: sha256.Sum256([]byte(opt.Token))}
 	s.models = newModels(s.registry, opt, s.metrics)
 	s.handler = s.routes()
 	return s
@@ -75,7 +80,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 // Refresh looks once for changes in the registry and swaps the models that changed. Predictions that run keep the
 // model that they started with. An error means that the bucket could not be read; what is loaded stays.
-func (s *Server) Refresh(ctx context.Context) error { return s.models.refresh(ctx) }
+func (s *Server) Refresh(ctx context.Context) error { return s.models.refresh(ctx, 0) }
+
+// patience is how long a look waits for models that are being loaded, before the next may see what changed meanwhile.
+const patience = time.Second
 
 // Run refreshes every interval until ctx ends.
 func (s *Server) Run(ctx context.Context, interval time.Duration) {
@@ -86,43 +94,68 @@ func (s *Server) Run(ctx context.Context, interval time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_ = s.Refresh(ctx) // recorded where readiness and metrics show it
+			_ = s.models.refresh(ctx, patience) // recorded where readiness and metrics show it
 		}
 	}
 }
 
-// page serves everything that is not the API's.
-func (s *Server) page(w http.ResponseWriter, r *http.Request) {
-	if s.opt.Page == nil || r.Method != http.MethodGet && r.Method != http.MethodHead {
-		notAPage(w, r)
-		return
-	}
-	s.opt.Page.ServeHTTP(w, r)
-}
-
-// routes mounts everything on one mux, inside out: compression, limits, who may do what, the operations.
+// routes mounts everything on one mux, inside out: who may do what, limits, counting, compression.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	config := huma.DefaultConfig("Jarvis", s.opt.Version)
 	config.Info.Description = "Predictions by the Open Inference Protocol v2 or with plain rows, and the registry behind them."
-	config.DocsPath = "" // the page below needs no other host
+	config.DocsPath = "" // docs.go has a page that needs no other host
 	config.SchemasPath = ""
 	config.CreateHooks = nil // no $schema links in answers
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
 	api := humago.New(mux, config)
 	s.addHealth(api)
-	s.addInference(api)
-	s.addPredict(api)
-	s.addCatalog(api)
-	s.addWrites(api)
+	s.addInference(mux, api)
+	s.addPredict(mux, api)
+	s.addCatalog(mux, api)
+	s.addWrites(mux, api)
+	addDocs(mux, api.OpenAPI())
 	mux.Handle("GET /metrics", s.metrics.handler())
-	for _, prefix := range []string{"/models/", "/v2/", "/api/"} {
-		mux.HandleFunc(prefix, notAPage)
-	}
-	mux.HandleFunc("/", s.page)
+	mux.Handle("/", s.otherwise(mux))
 	compressed, err := gzhttp.NewWrapper(gzhttp.MinSize(1024))
 	if err != nil {
 		panic("server: " + err.Error()) // the options above are constant
 	}
-	return s.metrics.count(s.guard(s.limit(compressed(mux))))
+	return compressed(s.metrics.count(s.survive(s.guard(s.limit(mux)))))
+}
+
+// otherwise answers what no operation does: with the page, or a problem for paths of the API and other methods than GET.
+func (s *Server) otherwise(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if allowed := others(mux, r); len(allowed) > 0 {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			newProblem(http.StatusMethodNotAllowed, fault.Invalid, "there is no "+strconv.QuoteToASCII(r.Method)+" at "+r.URL.Path).hint("use " + strings.Join(allowed, " or ")).write(w)
+			return
+		}
+		get := r.Method == http.MethodGet || r.Method == http.MethodHead
+		if s.opt.Page == nil || !get || reserved(r.URL.Path) {
+			notFound(w, r)
+			return
+		}
+		s.opt.Page.ServeHTTP(w, r)
+	})
+}
+
+// reserved are paths that never belong to the page.
+func reserved(path string) bool {
+	return path == "/v2" || strings.HasPrefix(path, "/v2/") || strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/models/")
+}
+
+// others lists the methods that do exist at the path of a request.
+func others(mux *http.ServeMux, r *http.Request) (allowed []string) {
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		if method == r.Method || method == http.MethodGet && r.Method == http.MethodHead {
+			continue
+		}
+		probe := &http.Request{Method: method, URL: r.URL, Host: r.Host}
+		if _, pattern := mux.Handler(probe); pattern != "" && pattern != "/" {
+			allowed = append(allowed, method)
+		}
+	}
+	return allowed
 }
