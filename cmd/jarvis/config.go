@@ -78,7 +78,7 @@ func (f *configFile) validate(values map[string]any, node *kong.Node, at string)
 			}
 			continue
 		}
-		if !slices.ContainsFunc(configurable(node), func(s *kong.Value) bool { return s.Name == flagName(key) }) {
+		if !slices.ContainsFunc(configurable(node), func(s *kong.Value) bool { return s.Name == key }) {
 			return f.wrong(at+key, "is not a setting", suggest(key, node))
 		}
 	}
@@ -96,7 +96,7 @@ func (f *configFile) wrong(key, what, nearest string) error {
 // suggest finds the setting that a misspelt key is nearest to; "" when none is near. A key of another section is
 // suggested with that section.
 func suggest(key string, node *kong.Node) string {
-	key = flagName(key)
+	key = strings.ReplaceAll(key, "_", "-")
 	best, least := "", 1+len(key)/3
 	consider := func(name, full string) {
 		if d := distance(key, name); d < least || d == least && best == "" {
@@ -175,14 +175,11 @@ func (f *configFile) find(path []string, name string) (string, bool) {
 		}
 		values = next
 	}
-	for key, v := range values {
-		if flagName(key) == name && v != nil {
-			if _, isSection := v.(map[string]any); !isSection {
-				return scalar(v), true
-			}
-		}
+	v := values[name]
+	if _, isSection := v.(map[string]any); isSection || v == nil {
+		return "", false
 	}
-	return "", false
+	return scalar(v), true
 }
 
 // scalar renders a YAML value as it would stand on the command line; lists are joined by commas.
@@ -196,9 +193,6 @@ func scalar(v any) string {
 	}
 	return fmt.Sprint(v)
 }
-
-// flagName maps a key to a flag: time_limit and time-limit are the same.
-func flagName(key string) string { return strings.ReplaceAll(key, "_", "-") }
 
 // sections is the path of a command in the file: models list → [models list].
 func sections(node *kong.Node) []string {

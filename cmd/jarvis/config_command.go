@@ -153,6 +153,9 @@ func schemaOf(node *kong.Node) map[string]any {
 	for _, c := range node.Children {
 		if len(c.Children) > 0 || len(configurable(c)) > 0 {
 			section := schemaOf(c)
+			if len(section["properties"].(map[string]any)) == 0 {
+				continue
+			}
 			section["description"] = c.Help
 			properties[c.Name] = section
 		}

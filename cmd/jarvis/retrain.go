@@ -18,6 +18,7 @@ type retrainPolicy struct {
 	AutoPromote      bool          `help:"Promote challengers that are not worse; otherwise they stay candidates." default:"true" negatable:""`
 	RetrainTimeLimit time.Duration `help:"Time limit of a retraining; 0 means none." default:"0s"`
 	RetrainThreads   int           `help:"Cores for retraining; 0 means all." default:"0"`
+	Lease            time.Duration `help:"How long the file of a worker that was killed stays untouched; at least 1s." default:"30s"`
 	MaxUpload        int64         `help:"Bytes of an uploaded file at most; larger ones go to quarantine." default:"4294967296"`
 }
 
@@ -28,7 +29,7 @@ func (p retrainPolicy) retrainer(b bucket.Bucket) *job.Retrainer {
 	}
 	return &job.Retrainer{
 		Bucket: b, Owner: fmt.Sprintf("%s/%d", host, os.Getpid()), Threads: p.RetrainThreads, Version: version(),
-		Policy: p.policy(),
+		Policy: p.policy(), Lease: p.Lease,
 	}
 }
 
@@ -37,7 +38,12 @@ func (p retrainPolicy) policy() job.Policy {
 }
 
 // check finds a wrong rule at the start, not when the first file lands.
-func (p retrainPolicy) check() error { return p.policy().Check() }
+func (p retrainPolicy) check() error {
+	if p.Lease < bucket.MinTTL {
+		return fault.New(fault.Invalid, "the lease is shorter than a second").At("--lease")
+	}
+	return p.policy().Check()
+}
 
 func (p retrainPolicy) watcher(b bucket.Bucket) *job.Watcher {
 	return &job.Watcher{Retrainer: p.retrainer(b)}
@@ -50,6 +56,9 @@ type retrainCommand struct {
 }
 
 func (c retrainCommand) Run(ctx context.Context, a *app) error {
+	if err := c.Policy.check(); err != nil {
+		return err
+	}
 	b, err := a.bucket(ctx)
 	if err != nil {
 		return err

@@ -91,7 +91,7 @@ func understand(t *table.Table, s Spec, report func(Event)) (*work, error) {
 		return nil, err
 	}
 	w.report = check.Profile(t, check.Options{Target: s.Target, Task: task})
-	w.tell(Event{Stage: Understand, Message: why, Done: 1, Report: w.report})
+	w.tell(Event{Stage: Understand, Message: fmt.Sprintf("%s: %s", task, why), Done: 1, Report: w.report})
 	if w.target, err = readTarget(col, task); err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func taskOf(asked string, col *table.Column) (fit.Task, string, error) {
 		task, why := check.InferTask(col)
 		return task, why, nil
 	case string(fit.Classification), string(fit.Regression):
-		return fit.Task(asked), asked + ", as asked for", nil
+		return fit.Task(asked), "as asked for", nil
 	}
 	return "", "", fault.New(fault.Invalid, "there is no task "+asked).At("task").Try("use auto, classification or regression")
 }
