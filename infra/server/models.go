@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -79,7 +80,7 @@ func (ms *models) refresh(ctx context.Context, patience time.Duration) error {
 	looking, cancel := context.WithTimeout(ctx, lookTime)
 	list, err := ms.registry.List(looking)
 	cancel()
-	if ctx.Err() != nil && err != nil { // the caller gave up: that says nothing about the bucket
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) { // the caller is gone: that says nothing about the bucket
 		return fault.Wrap(ctx.Err(), fault.Canceled, "the look at the registry was given up")
 	}
 	ms.note(list, err)

@@ -249,6 +249,9 @@ func TestBucketGoneAndBack(t *testing.T) {
 			t.Error("a look at a bucket that is gone succeeds")
 		}
 		cancel()
+		if a := f.ok(nil, "GET", "/v2/health/ready", ""); !strings.Contains(a.body, "unreachable since") {
+			t.Error(a.body)
+		}
 		if how == &b.broken {
 			a := f.ok(nil, "GET", "/v2/health/ready", "")
 			if !strings.Contains(a.body, "unreachable since") || !strings.Contains(a.body, "flowers") || strings.Contains(a.body, "10.1.2.3") {
