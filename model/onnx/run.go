@@ -33,43 +33,36 @@ func (d *decoder) run(b []byte, a *graph.Attr) (rest []byte, kind graph.AttrKind
 		return b[5*n:], graph.AttrFloats
 	case intsKey:
 		a.Ints = grow(a.Ints, countInts(b))
-		i := 0
-		for i+1 < len(b) && b[i] == intsKey {
-			v, k := shortUvarint(b[i+1:])
-			if k == 0 {
-				break
+		for len(b) > 2 && b[0] == intsKey {
+			var v uint64
+			k := 1
+			if v = uint64(b[1]); v >= 0x80 { // nearly every number of a forest takes one byte or two
+				if k = 2; b[2] < 0x80 {
+					v = v&0x7f | uint64(b[2])<<7
+				} else if v, k = uvarint(b[1:]); k == 0 {
+					break
+				}
 			}
 			a.Ints = append(a.Ints, int64(v))
-			i += 1 + k
+			b = b[1+k:]
 		}
-		return b[i:], graph.AttrInts
+		return b, graph.AttrInts
 	case stringsKey:
 		return d.stringRun(b, a), graph.AttrStrings
 	}
 	return b, 0
 }
 
-// countInts tells how many integers stand at the front of b.
+// countInts tells how many integers stand at the front of b, or one less.
 func countInts(b []byte) (n int) {
 	for i := 0; i+1 < len(b) && b[i] == intsKey; n++ {
-		_, k := shortUvarint(b[i+1:])
-		if k == 0 {
-			break
+		i++
+		for i < len(b) && b[i] >= 0x80 {
+			i++
 		}
-		i += 1 + k
+		i++
 	}
 	return n
-}
-
-// shortUvarint is uvarint, inlined for the one or two bytes that nearly every number of a forest takes. b is not empty.
-func shortUvarint(b []byte) (uint64, int) {
-	if b[0] < 0x80 {
-		return uint64(b[0]), 1
-	}
-	if len(b) > 1 && b[1] < 0x80 {
-		return uint64(b[0]&0x7f) | uint64(b[1])<<7, 2
-	}
-	return uvarint(b)
 }
 
 // stringRun is run for strings of at most 127 bytes. Neighbours are often equal and then share their memory.

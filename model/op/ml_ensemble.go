@@ -105,15 +105,18 @@ func ensembleKernel[T float](n *graph.Node, site *Site, rows func(*tensor.Tensor
 		return nil, err
 	}
 	e.forest = *f
-	base, err := realAttr(n, "base_values")
+	values, err := readReals(n, "base_values")
 	if err != nil {
 		return nil, err
+	}
+	base := make([]T, values.len())
+	for i := range base {
+		base[i] = T(values.at(i))
 	}
 	if len(base) != 0 && len(base) != targets && !(len(base) == 1 && targets == 2 && e.labels != nil) {
 		return nil, bad(n, "base_values do not fit the number of targets")
 	}
-	e.base = make([]T, len(base))
-	convert(e.base, base)
+	e.base = base
 	e.classify(n)
 	if e.labels != nil && targets == 2 && len(base) == 1 && !e.oneClass {
 		return nil, refuseAttr(n, "base_values", "one value for two classes that both have weights")
@@ -128,9 +131,9 @@ func (e *ensemble[T]) classify(n *graph.Node) {
 	for _, id := range ids {
 		e.oneClass = e.oneClass && id == ids[0]
 	}
-	weights, _ := realAttr(n, "class_weights") // newForest has read it
-	for _, w := range weights {
-		e.positive = e.positive && !(w < 0)
+	weights, _ := readReals(n, "class_weights") // newForest has read it
+	for i := range weights.len() {
+		e.positive = e.positive && !(weights.at(i) < 0)
 	}
 }
 
@@ -250,15 +253,23 @@ func (e *ensemble[T]) vote(s []score[T], leaves []int32) {
 func (e *ensemble[T]) voteExtreme(s []score[T], leaves []int32) {
 	for i, at := range leaves {
 		row := s[i*e.targets:][:e.targets]
+		if e.single != nil {
+			row[e.only].extreme(e.single[at], e.aggregate)
+			continue
+		}
 		l := e.weights[at]
 		for _, v := range e.votes[l.from:l.to] {
-			r := &row[v.target]
-			if !r.has || (v.weight < r.sum) == (e.aggregate == "MIN") {
-				r.sum = v.weight
-			}
-			r.has = true
+			row[v.target].extreme(v.weight, e.aggregate)
 		}
 	}
+}
+
+// extreme takes one more weight into a least or greatest score.
+func (r *score[T]) extreme(weight T, aggregate string) {
+	if !r.has || (weight < r.sum) == (aggregate == "MIN") {
+		r.sum = weight
+	}
+	r.has = true
 }
 
 // regress turns the sums of one row into its targets z. A target that no leaf voted for is 0 whatever its base value, as in onnxruntime.

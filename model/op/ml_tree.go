@@ -21,10 +21,10 @@ type forest[T float] struct {
 	modes    []mode // nil when all are <=
 	trees    []kernel.Tree
 	features int       // the largest feature index, plus one
-	weights  []leaf    // by node: where its weights lie
 	single   []T       // by node: its weight, where every leaf votes once and all for the same target; else nil
 	only     int       // that target
-	votes    []vote[T] // weights of all leaves
+	weights  []leaf    // by node: where its weights lie; nil where single is not
+	votes    []vote[T] // weights of all leaves; nil where single is not
 	targets  int
 }
 
@@ -46,35 +46,48 @@ const (
 	leafMode
 )
 
-// realAttr reads a float attribute, or its tensor form.
-func realAttr(n *graph.Node, name string) ([]float64, error) {
+// reals is a list of floats as a file holds it: one of the two.
+type reals struct {
+	single []float32
+	double []float64
+}
+
+func (r reals) len() int { return len(r.single) + len(r.double) }
+
+func (r reals) at(i int) float64 {
+	if r.double != nil {
+		return r.double[i]
+	}
+	return float64(r.single[i])
+}
+
+// readReals reads a float attribute, or its tensor form.
+func readReals(n *graph.Node, name string) (reals, error) {
 	if v := n.Floats(name); v != nil {
-		wide := make([]float64, len(v))
-		convert(wide, v)
-		return wide, nil
+		return reals{single: v}, nil
 	}
 	a := n.Attr(name + "_as_tensor")
 	if a == nil {
-		return nil, nil
+		return reals{}, nil
 	}
 	if a.Tensor == nil || a.Tensor.DType() != tensor.Float32 && a.Tensor.DType() != tensor.Float64 {
-		return nil, bad(n, "attribute "+a.Name+" holds no floats")
+		return reals{}, bad(n, "attribute "+a.Name+" holds no floats")
 	}
 	wide := tensor.New(tensor.Float64, a.Tensor.Len())
-	return tensor.Data[float64](wide), castInto(wide, a.Tensor)
+	return reals{double: tensor.Data[float64](wide)}, castInto(wide, a.Tensor)
 }
 
 // treeSource is the nodes as the file gives them: parallel lists.
 type treeSource struct {
 	trees, ids, features, yes, no, missing []int64
-	values                                 []float64
+	values                                 reals
 	modes                                  []string
 	index                                  nodeIndex
 }
 
 // readTrees reads the lists of the attributes.
 func readTrees(n *graph.Node) (*treeSource, error) {
-	values, err := realAttr(n, "nodes_values")
+	values, err := readReals(n, "nodes_values")
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +99,7 @@ func readTrees(n *graph.Node) (*treeSource, error) {
 	if count == 0 || count > 1<<28 {
 		return nil, bad(n, "no nodes, or too many")
 	}
-	if len(s.trees) != count || len(s.features) != count || len(s.yes) != count || len(s.no) != count || len(s.modes) != count || len(values) != count ||
+	if len(s.trees) != count || len(s.features) != count || len(s.yes) != count || len(s.no) != count || len(s.modes) != count || values.len() != count ||
 		len(s.missing) != 0 && len(s.missing) != count {
 		return nil, bad(n, "attributes of the nodes have different lengths")
 	}
@@ -105,6 +118,13 @@ func (s *treeSource) leaf(i int32) bool { return s.modes[i] == "LEAF" }
 
 // tracks reports whether NaN goes to the true branch of node i.
 func (s *treeSource) tracks(i int32) bool { return len(s.missing) > 0 && s.missing[i] != 0 }
+
+// children are the places of the branches of node i, which newForest has found to be there.
+func (s *treeSource) children(i int32) (yes, no int32) {
+	yes, _ = s.index.find(s.trees[i], s.yes[i])
+	no, _ = s.index.find(s.trees[i], s.no[i])
+	return yes, no
+}
 
 // nodeIndex finds a node by its tree and its id. Exporters write the nodes of a tree side by side with ids that rise by one,
 // and then a node's place follows from its tree's; a map of every node, which takes ten times longer to build than the
@@ -128,7 +148,7 @@ func (x *nodeIndex) build(trees, ids []int64) (twice int) {
 	x.runs = map[int64]nodeRun{}
 	for from := 0; from < len(ids); {
 		to := from + 1
-		for to < len(ids) && trees[to] == trees[from] && ids[to]-1 == ids[to-1] {
+		for to < len(ids) && trees[to] == trees[from] && ids[to]-1 == ids[to-1] && ids[to] > ids[to-1] {
 			to++
 		}
 		if _, seen := x.runs[trees[from]]; seen {
@@ -174,25 +194,24 @@ func newForest[T float](n *graph.Node, side string, targets int) (*forest[T], er
 		return nil, err
 	}
 	count := len(s.ids)
-	children := make([][2]int32, count)
 	child := make([]bool, count)
-	for i := range children {
+	for i := range child {
 		if s.leaf(int32(i)) {
 			continue
 		}
 		for k, id := range [2]int64{s.yes[i], s.no[i]} {
 			c, ok := s.index.find(s.trees[i], id)
-			if !ok || child[c] && (k == 0 || children[i][0] != c) {
+			if !ok || child[c] && (k == 0 || s.yes[i] != id) {
 				return nil, bad(n, "node "+itoa(s.ids[i])+" of tree "+itoa(s.trees[i])+" has a child that is missing or has another parent")
 			}
-			children[i][k], child[c] = c, true
+			child[c] = true
 		}
 	}
 	f := &forest[T]{targets: targets, nodes: make([]kernel.TreeNode[T], 0, count)}
 	place := make([]int32, count) // by source: its node, plus one
 	for i := range child {
 		if !child[i] {
-			if err := f.plant(n, s, children, int32(i), place); err != nil {
+			if err := f.plant(n, s, int32(i), place); err != nil {
 				return nil, err
 			}
 		}
@@ -204,7 +223,7 @@ func newForest[T float](n *graph.Node, side string, targets int) (*forest[T], er
 }
 
 // plant lays out the tree under root, parents before children, the yes branch first.
-func (f *forest[T]) plant(n *graph.Node, s *treeSource, children [][2]int32, root int32, place []int32) error {
+func (f *forest[T]) plant(n *graph.Node, s *treeSource, root int32, place []int32) error {
 	type todo struct{ source, depth int32 }
 	t := kernel.Tree{Root: int32(len(f.nodes))}
 	stack := []todo{{root, 0}}
@@ -225,16 +244,16 @@ func (f *forest[T]) plant(n *graph.Node, s *treeSource, children [][2]int32, roo
 		if err := f.split(n, s, at.source); err != nil {
 			return err
 		}
-		c := children[at.source]
-		stack = append(stack, todo{c[1], at.depth + 1}, todo{c[0], at.depth + 1})
+		yes, no := s.children(at.source)
+		stack = append(stack, todo{no, at.depth + 1}, todo{yes, at.depth + 1})
 	}
 	f.trees = append(f.trees, t)
-	f.link(s, children, root, place)
+	f.link(s, root, place)
 	return nil
 }
 
 // link sets the branches of a tree whose nodes have their places.
-func (f *forest[T]) link(s *treeSource, children [][2]int32, root int32, place []int32) {
+func (f *forest[T]) link(s *treeSource, root int32, place []int32) {
 	stack := []int32{root}
 	for len(stack) > 0 {
 		i := stack[len(stack)-1]
@@ -242,7 +261,7 @@ func (f *forest[T]) link(s *treeSource, children [][2]int32, root int32, place [
 		if s.leaf(i) {
 			continue
 		}
-		yes, no := children[i][0], children[i][1]
+		yes, no := s.children(i)
 		node := &f.nodes[place[i]-1]
 		node.Next = [2]int32{place[no] - 1, place[yes] - 1}
 		if s.modes[i] == "BRANCH_GT" || s.modes[i] == "BRANCH_GTE" {
@@ -256,7 +275,7 @@ func (f *forest[T]) link(s *treeSource, children [][2]int32, root int32, place [
 
 // split appends the node of branch i.
 func (f *forest[T]) split(n *graph.Node, s *treeSource, i int32) error {
-	node, tracks := kernel.TreeNode[T]{Value: T(s.values[i]), Feature: int32(s.features[i])}, s.tracks(i)
+	node, tracks := kernel.TreeNode[T]{Value: T(s.values.at(int(i))), Feature: int32(s.features[i])}, s.tracks(i)
 	switch s.modes[i] {
 	case "BRANCH_LEQ":
 		f.push(node, atMostMode, tracks)
@@ -306,24 +325,65 @@ func before[T float](v T) T {
 	return T(math.Nextafter(float64(v), math.Inf(-1)))
 }
 
+// ballot is the lists of weights as the file gives them.
+type ballot struct {
+	trees, nodes, targets []int64
+	weights               reals
+}
+
 // weigh gives the leaves their votes, in the order of the file.
 func (f *forest[T]) weigh(n *graph.Node, side string, s *treeSource, place []int32) error {
-	weights, err := realAttr(n, side+"_weights")
+	weights, err := readReals(n, side+"_weights")
 	if err != nil {
 		return err
 	}
-	trees, nodes, ids := n.Ints(side+"_treeids"), n.Ints(side+"_nodeids"), n.Ints(side+"_ids")
-	if len(weights) == 0 || len(trees) != len(weights) || len(nodes) != len(weights) || len(ids) != len(weights) {
+	b := ballot{n.Ints(side + "_treeids"), n.Ints(side + "_nodeids"), n.Ints(side + "_ids"), weights}
+	if count := weights.len(); count == 0 || len(b.trees) != count || len(b.nodes) != count || len(b.targets) != count {
 		return bad(n, "attributes of the weights have different lengths, or none")
 	}
-	f.weights = make([]leaf, len(f.nodes)+1)
-	at := make([]int32, len(weights))
-	for i := range weights {
-		j, ok := s.index.find(trees[i], nodes[i])
-		if !ok || ids[i] < 0 || ids[i] >= int64(f.targets) {
+	for i := range b.trees {
+		if _, ok := s.index.find(b.trees[i], b.nodes[i]); !ok || b.targets[i] < 0 || b.targets[i] >= int64(f.targets) {
 			return bad(n, "a weight of a node or for a target that does not exist")
 		}
-		if at[i] = -1; s.leaf(j) { // weights of inner nodes are never reached
+	}
+	if !f.weighSingle(b, s, place) {
+		f.weighMany(b, s, place)
+	}
+	return nil
+}
+
+// weighSingle is weigh where every leaf has one vote, for the same target, and no other node has any. It reports whether
+// it is so.
+func (f *forest[T]) weighSingle(b ballot, s *treeSource, place []int32) bool {
+	leaves := 0
+	for i := range s.modes {
+		if s.leaf(int32(i)) {
+			leaves++
+		}
+	}
+	if leaves != len(b.trees) {
+		return false
+	}
+	single, voted := make([]T, len(f.nodes)), make([]bool, len(f.nodes))
+	for i, target := range b.targets {
+		j, _ := s.index.find(b.trees[i], b.nodes[i])
+		at := place[j] - 1
+		if !s.leaf(j) || voted[at] || target != b.targets[0] {
+			return false
+		}
+		single[at], voted[at] = T(b.weights.at(i)), true
+	}
+	f.single, f.only = single, int(b.targets[0])
+	return true
+}
+
+// weighMany is weigh for any number of votes of a leaf. Weights of inner nodes are never reached and left out.
+func (f *forest[T]) weighMany(b ballot, s *treeSource, place []int32) {
+	f.weights = make([]leaf, len(f.nodes)+1)
+	at := make([]int32, len(b.trees)) // by vote: the node of its leaf, -1 for none
+	for i := range b.trees {
+		j, _ := s.index.find(b.trees[i], b.nodes[i])
+		if at[i] = -1; s.leaf(j) {
 			at[i] = place[j] - 1
 			f.weights[at[i]].to++
 		}
@@ -334,31 +394,13 @@ func (f *forest[T]) weigh(n *graph.Node, side string, s *treeSource, place []int
 		w.from, w.to, sum = sum, sum, sum+w.to
 	}
 	f.votes = make([]vote[T], sum)
-	for i, w := range weights {
+	for i := range at {
 		if at[i] >= 0 {
 			l := &f.weights[at[i]]
-			f.votes[l.to] = vote[T]{int32(ids[i]), T(w)}
+			f.votes[l.to] = vote[T]{int32(b.targets[i]), T(b.weights.at(i))}
 			l.to++
 		}
 	}
-	f.flatten()
-	return nil
-}
-
-// flatten finds out whether every leaf has one vote, for the same target.
-func (f *forest[T]) flatten() {
-	single := make([]T, len(f.nodes))
-	for i := range f.nodes {
-		l := f.weights[i]
-		if f.nodes[i].Next[0] != int32(i) {
-			continue
-		}
-		if l.to-l.from != 1 || f.votes[l.from].target != f.votes[0].target {
-			return
-		}
-		single[i] = f.votes[l.from].weight
-	}
-	f.single, f.only = single, int(f.votes[0].target)
 }
 
 // walk finds the leaves of a tree for rows of x.
