@@ -45,10 +45,6 @@ func (p retrainPolicy) check() error {
 	return p.policy().Check()
 }
 
-func (p retrainPolicy) watcher(b bucket.Bucket) *job.Watcher {
-	return &job.Watcher{Retrainer: p.retrainer(b)}
-}
-
 type retrainCommand struct {
 	Key string `arg:"" help:"Key of the data file in the bucket: inbox/NAME/FILE."`
 

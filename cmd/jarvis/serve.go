@@ -152,7 +152,13 @@ func nudge(c chan struct{}) {
 
 // watch retrains what lands in the inbox, one file after the other.
 func (c serveCommand) watch(ctx context.Context, b bucket.Bucket, wake <-chan struct{}) {
-	w := c.Policy.watcher(b)
+	r := c.Policy.retrainer(b)
+	r.Report = func(e job.Event) {
+		if e.Message != "" {
+			slog.Info("training", "step", e.Stage, "message", e.Message)
+		}
+	}
+	w := &job.Watcher{Retrainer: r}
 	tick := time.NewTicker(max(c.Poll, time.Second))
 	defer tick.Stop()
 	for {

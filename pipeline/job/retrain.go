@@ -304,12 +304,33 @@ func (u *upload) quarantine(ctx context.Context, why error, rows *check.Conformi
 	reason := why.Error()
 	if rows != nil {
 		report["rows"] = rows
-		reason = fmt.Sprintf("%s: %d of %d rows, %d problems of columns", reason, rows.BadRows, rows.Rows, len(rows.Problems))
+		reason += ": " + misfits(rows)
+		report["message"], report["hint"] = reason, "correct the file and upload it again, under any name"
 	}
 	if _, err := u.data.Quarantine(ctx, u.file, report); err != nil {
 		return nil, err
 	}
 	return u.result(Quarantined, reason), nil
+}
+
+// misfits says in one line what does not fit: the columns first, then the first bad cell.
+func misfits(c *check.Conformity) string {
+	var parts []string
+	for _, p := range c.Problems {
+		if p.Severity != check.Error {
+			continue
+		}
+		if len(parts) == 3 {
+			parts = append(parts, "and more columns")
+			break
+		}
+		parts = append(parts, strings.TrimPrefix(p.Column+": "+p.Message, ": "))
+	}
+	if c.BadRows > 0 && len(c.Failures) > 0 {
+		f := c.Failures[0]
+		parts = append(parts, fmt.Sprintf("%d of %d rows are bad, the first of them row %d: %s: %s", c.BadRows, c.Rows, f.Row, f.Column, f.Why))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // store adds the file to the dataset; the same event twice is stored once.

@@ -252,8 +252,8 @@ func TestQuarantine(t *testing.T) {
 	}{
 		"ragged":         {"inbox/penguins/a.csv", header + "\n1,2,3\n" + rest, "", 0},
 		"binary":         {"inbox/penguins/a.parquet", "PAR1 but not really", "", 0},
-		"wrong columns":  {"inbox/penguins/a.csv", "a,b\n1,2\n", "missing_column", 0},
-		"bad cell":       {"inbox/penguins/a.csv", header + "\nAdelie,Dream,tall,18,190,3800,male,2008\n" + rest, "not_a_number", 0},
+		"wrong columns":  {"inbox/penguins/a.csv", "a,b\n1,2\n", "the model was trained on this column", 0},
+		"bad cell":       {"inbox/penguins/a.csv", header + "\nAdelie,Dream,tall,18,190,3800,male,2008\n" + rest, "row 1: bill_length_mm", 0},
 		"no target":      {"inbox/penguins/a.csv", strings.Replace(good, "species", "sort", 1), "species", 0},
 		"hole in target": {"inbox/penguins/a.csv", header + "\n,Dream,39,18,190,3800,male,2008\n" + rest, "missing_target", 0},
 		"empty":          {"inbox/penguins/a.csv", "", "", 0},
