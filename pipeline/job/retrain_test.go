@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jarvis-ml/jarvis/infra/folder"
@@ -421,36 +422,44 @@ func (f *flaky) Delete(ctx context.Context, key string) error {
 
 // A run may end at any write. The next one finishes: one version of model and data, an empty inbox.
 func TestKilledAtEveryWrite(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a training for each write")
+	const many = 1000
+	whole := &flaky{left: many}
+	killed(t, whole)
+	writes := many - whole.left
+	if writes < 8 {
+		t.Fatalf("a run with %d writes", writes)
 	}
-	for after := 0; ; after++ {
-		p := half(t, bucket.NewMemory())
-		p.put("inbox/penguins/a.csv", lines(t, stride(1, 2)))
-		r := p.retrainer()
-		r.Policy.Margin = 1000
-		r.Bucket = &flaky{Bucket: p.b, left: after}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // what is tried again when a store is away
-		_, err := r.Run(ctx, "inbox/penguins/a.csv")
-		cancel()
-		if err == nil {
-			if after < 4 {
-				t.Fatalf("a run with %d writes", after)
+	for after := range writes {
+		synctest.Test(t, func(t *testing.T) { // a clock of its own: nobody waits for leases and for stores
+			p := killed(t, &flaky{left: after})
+			next := p.retrainer()
+			next.Policy.Margin = 1000
+			var got *Retrained
+			for got = p.run(next, "inbox/penguins/a.csv"); got.Action == Busy; got = p.run(next, "inbox/penguins/a.csv") {
+				time.Sleep(100 * time.Millisecond) // until the lease of the dead one ends
 			}
-			return
-		}
-		next := p.retrainer()
-		next.Policy.Margin = 1000
-		var got *Retrained
-		for got = p.run(next, "inbox/penguins/a.csv"); got.Action == Busy; got = p.run(next, "inbox/penguins/a.csv") {
-			time.Sleep(200 * time.Millisecond) // until the lease of the dead one ends
-		}
-		v, _ := p.set.Resolve(t.Context(), "penguins")
-		if p.versions("penguins") != 2 || p.champion() != 2 || v.Number != 2 || v.Rows != 344 || len(p.keys("inbox/")) != 0 {
-			t.Errorf("killed after %d writes, then %s: %d versions, champion %d, dataset %d of %d rows, %v left", after, got.Action,
-				p.versions("penguins"), p.champion(), v.Number, v.Rows, p.keys("inbox/"))
-		}
+			v, _ := p.set.Resolve(t.Context(), "penguins")
+			if p.versions("penguins") != 2 || p.champion() != 2 || v.Number != 2 || v.Rows != 344 || len(p.keys("inbox/")) != 0 {
+				t.Errorf("killed after %d writes, then %s: %d versions, champion %d, dataset %d of %d rows, %v left", after, got.Action,
+					p.versions("penguins"), p.champion(), v.Number, v.Rows, p.keys("inbox/"))
+			}
+		})
 	}
+}
+
+// killed runs a retraining over a store that goes away.
+func killed(t *testing.T, store *flaky) *place {
+	t.Helper()
+	p := half(t, bucket.NewMemory())
+	p.put("inbox/penguins/a.csv", lines(t, stride(1, 2)))
+	r := p.retrainer()
+	r.Policy.Margin, r.Lease = 1000, time.Second
+	store.Bucket = p.b
+	r.Bucket = store
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // some writes are tried again when a store is away
+	defer cancel()
+	_, _ = r.Run(ctx, "inbox/penguins/a.csv")
+	return p
 }
 
 // A stopped run gives its file back at once.
