@@ -50,10 +50,13 @@ type snapshot struct {
 	since     time.Time         // when err first appeared
 }
 
+// errNotRead is the state before the first look.
+var errNotRead = fault.New(fault.Unavailable, "the bucket has not been read yet")
+
 func newModels(reg *registry.Registry, opt Options, m *metrics) *models {
 	ms := &models{registry: reg, opt: opt, metrics: m, log: opt.Log, look: make(chan struct{}, 1), loading: map[string]bool{}, bad: map[string]string{}}
 	ms.now.Store(&snapshot{champions: map[string]*served{}, listed: map[string]registry.Model{}, problems: map[string]string{},
-		err: fault.New(fault.Unavailable, "the bucket has not been read yet"), since: time.Now()})
+		err: errNotRead, since: time.Now()})
 	return ms
 }
 
@@ -105,8 +108,8 @@ func (ms *models) note(list []registry.Model, err error) {
 	})
 	if err == nil {
 		ms.metrics.bucketUp.Set(1)
-		if before.err != nil {
-			ms.log.Info("the bucket can be read")
+		if before.err != nil && before.err != error(errNotRead) { //nolint:errorlint // this very one
+			ms.log.Info("the bucket can be read again")
 		}
 		return
 	}
