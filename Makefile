@@ -11,11 +11,12 @@ LDFLAGS  := -s -w
 GOFILES  := $(shell find cmd functions infra model pipeline wasm web/web.go -name '*.go' -not -name '*_test.go' 2>/dev/null)
 WEBFILES := $(shell find web/src web/public web/index.html web/package-lock.json web/vite.config.ts -type f -not -name '*.wasm' -not -name 'wasm_exec.js' 2>/dev/null)
 export CGO_ENABLED := 0
+export GOFLAGS := -trimpath
 export PATH := $(TOOLS):$(PATH)
 
 # Tools, pinned. They are not `tool` lines of go.mod, where their hundreds of modules would stand beside the product's.
 VERSITYGW     := github.com/versity/versitygw/cmd/versitygw@v1.8.0
-FAKE_GCS      := github.com/fsouza/fake-gcs-server@v1.54.0
+FAKE_GCS      := github.com/fsouza/fake-gcs-server@v1.56.1
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOVULNCHECK   := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 DEADCODE      := golang.org/x/tools/cmd/deadcode@v0.52.0
@@ -36,7 +37,7 @@ run: build
 build: $(JARVIS)
 
 $(JARVIS): $(GOFILES) go.mod web/dist/index.html
-	go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/jarvis
+	go build -ldflags '$(LDFLAGS)' -o $@ ./cmd/jarvis
 
 ## wasm: the browser predictor
 .PHONY: wasm
@@ -44,7 +45,7 @@ wasm: web/public/jarvis-predict.wasm
 
 web/public/jarvis-predict.wasm: $(GOFILES) go.mod
 	@mkdir -p web/public
-	GOOS=js GOARCH=wasm go build -trimpath -buildvcs=false -ldflags '-s -w' -o $@ ./wasm/predict
+	GOOS=js GOARCH=wasm go build -buildvcs=false -ldflags '-s -w' -o $@ ./wasm/predict
 	cp "$$(go env GOROOT)/lib/wasm/wasm_exec.js" web/public/
 
 ## web: the page
@@ -63,7 +64,7 @@ web/dist/index.html: $(WEBFILES) web/node_modules/.package-lock.json web/public/
 lambda:
 	@mkdir -p dist
 	@for arch in arm64 amd64; do for f in predict retrain; do \
-		GOOS=linux GOARCH=$$arch go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags '-s -w' -o dist/$$f-$$arch/bootstrap ./functions/$$f && \
+		GOOS=linux GOARCH=$$arch go build -buildvcs=false -tags lambda.norpc -ldflags '-s -w' -o dist/$$f-$$arch/bootstrap ./functions/$$f && \
 		go run ./infra/lambda/pack dist/$$f-$$arch.zip dist/$$f-$$arch/bootstrap || exit 1; \
 	done; done
 	@ls -l dist/*.zip
@@ -73,8 +74,14 @@ lambda:
 test: test-go test-web test-e2e
 
 .PHONY: test-go
-test-go: $(TOOLS)/versitygw $(TOOLS)/fake-gcs-server $(TOOLS)/azurite web/dist/index.html
-	CGO_ENABLED=1 go test -race -timeout 20m ./...
+test-go: $(TOOLS)/versitygw $(TOOLS)/fake-gcs-server $(TOOLS)/azurite-blob web/dist/index.html
+	CGO_ENABLED=1 JARVIS_EMULATORS=required go test -race -short -timeout 20m ./...
+	go test ./wasm
+
+## test-long: streams of 1 GB against every store, killed processes by the dozen
+.PHONY: test-long
+test-long: $(TOOLS)/versitygw $(TOOLS)/fake-gcs-server $(TOOLS)/azurite-blob
+	JARVIS_EMULATORS=required go test -timeout 60m ./pipeline/... ./infra/...
 
 .PHONY: test-web
 test-web: web/node_modules/.package-lock.json
@@ -149,7 +156,7 @@ $(TOOLS)/govulncheck: ; $(call install,$(GOVULNCHECK))
 $(TOOLS)/deadcode: ; $(call install,$(DEADCODE))
 $(TOOLS)/tfsec: ; $(call install,$(TFSEC))
 $(TOOLS)/tflint: ; $(call install,$(TFLINT))
-$(TOOLS)/azurite:
+$(TOOLS)/azurite-blob:
 	@mkdir -p $(BIN)/azurite
 	npm install --prefix $(BIN)/azurite --no-audit --no-fund --ignore-scripts azurite@3.35.0
 	@mkdir -p $(TOOLS) && ln -sf $(BIN)/azurite/node_modules/.bin/azurite-blob $@
