@@ -59,15 +59,18 @@ web/node_modules/.package-lock.json: web/package-lock.json
 web/dist/index.html: $(WEBFILES) web/node_modules/.package-lock.json web/public/jarvis-predict.wasm
 	cd web && npm run build
 
-## lambda: reproducible bootstrap zips for arm64 and amd64 in dist/
+## lambda: reproducible bootstrap zips for arm64 and amd64 in dist/lambda
 .PHONY: lambda
 lambda:
-	@mkdir -p dist
-	@for arch in arm64 amd64; do for f in predict retrain; do \
-		GOOS=linux GOARCH=$$arch go build -buildvcs=false -tags lambda.norpc -ldflags '-s -w' -o dist/$$f-$$arch/bootstrap ./functions/$$f && \
-		go run ./infra/lambda/pack dist/$$f-$$arch.zip dist/$$f-$$arch/bootstrap || exit 1; \
-	done; done
-	@ls -l dist/*.zip
+	go run ./infra/lambda/pack -o dist/lambda -version $(VERSION) ./functions/predict ./functions/retrain
+
+## image: the container image, with buildah
+.PHONY: image
+image: web/dist/index.html
+	mkdir -p dist/image/folders/{data,tmp} && chmod 1777 dist/image/folders/tmp
+	cp /etc/ssl/certs/ca-certificates.crt dist/image/
+	GOOS=linux GOARCH=amd64 go build -buildvcs=false -ldflags '$(LDFLAGS)' -o dist/image/jarvis-amd64 ./cmd/jarvis
+	STORAGE_DRIVER=vfs buildah bud --isolation chroot -f infra/deploy/Dockerfile -t jarvis:$(VERSION) dist/image
 
 ## test: everything: Go with the race detector, web, a real browser, real S3, the Lambda protocol
 .PHONY: test
@@ -104,7 +107,7 @@ check: $(TOOLS)/golangci-lint $(TOOLS)/govulncheck $(TOOLS)/deadcode web/node_mo
 
 ## terraform-check: fmt, init, validate, plan, test, tflint, tfsec, with the offline terraform beside this checkout
 .PHONY: terraform-check
-terraform-check:
+terraform-check: $(TOOLS)/tflint $(TOOLS)/tfsec
 	@terraform/check.sh
 
 ## bench: the numbers of the README, beside their peers (installs the peers from PyPI and npm)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jarvis-ml/jarvis/infra/server"
+	"github.com/jarvis-ml/jarvis/infra/server/docs"
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/pipeline/bucket"
 	"github.com/jarvis-ml/jarvis/pipeline/job"
@@ -50,7 +51,7 @@ func (c serveCommand) Run(ctx context.Context, a *app) error {
 	}
 	wake := make(chan struct{}, 1)
 	s := server.New(server.Options{
-		Bucket: b, Token: token, Public: !loopback(c.Address), Page: web.Handler(), Threads: c.Threads, MaxBody: c.MaxBody,
+		Bucket: b, Token: token, Public: !loopback(c.Address), Page: web.Handler(), Docs: docs.Handler, Threads: c.Threads, MaxBody: c.MaxBody,
 		Version: version(), Wake: func() { nudge(wake) },
 	})
 	if err := s.Refresh(ctx); err != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/jarvis-ml/jarvis/pipeline/bucket"
+	"github.com/jarvis-ml/jarvis/infra/server/docs"
 	"github.com/jarvis-ml/jarvis/pipeline/registry"
 )
 
@@ -378,7 +379,7 @@ type operation struct {
 }
 
 func TestDocs(t *testing.T) {
-	f := newFixture(t, Options{})
+	f := newFixture(t, Options{Docs: docs.Handler})
 	a := f.ok(nil, "GET", "/docs", "")
 	policy := a.Header.Get("Content-Security-Policy")
 	if !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") || !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {

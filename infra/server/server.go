@@ -26,16 +26,17 @@ import (
 // Options says what to serve and to whom.
 type Options struct {
 	Bucket  bucket.Bucket
-	Token   string        // bearer token for writes; without one nothing can be written
-	Public  bool          // reachable from other machines: reads need the token too
-	Page    http.Handler  // the web page; nil for none
-	Threads int           // cores for one prediction; 0 means all
-	MaxBody int64         // bytes of a request at most; 0 means DefaultMaxBody
-	Memory  int64         // bytes of tensors of one prediction at most; 0 means DefaultMemory
-	Timeout time.Duration // for one prediction; 0 means DefaultTimeout
-	Version string        // of Jarvis, for the API's description
-	Log     *slog.Logger  // nil means slog.Default()
-	Wake    func()        // called after an upload to the inbox or an event; may be nil
+	Token   string                           // bearer token for writes; without one nothing can be written
+	Public  bool                             // reachable from other machines: reads need the token too
+	Page    http.Handler                     // the web page; nil for none
+	Docs    func(*huma.OpenAPI) http.Handler // makes the page at /docs, as docs.Handler does; nil for none
+	Threads int                              // cores for one prediction; 0 means all
+	MaxBody int64                            // bytes of a request at most; 0 means DefaultMaxBody
+	Memory  int64                            // bytes of tensors of one prediction at most; 0 means DefaultMemory
+	Timeout time.Duration                    // for one prediction; 0 means DefaultTimeout
+	Version string                           // of Jarvis, for the API's description
+	Log     *slog.Logger                     // nil means slog.Default()
+	Wake    func()                           // called after an upload to the inbox or an event; may be nil
 }
 
 // Defaults of Options.
@@ -104,7 +105,7 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	config := huma.DefaultConfig("Jarvis", s.opt.Version)
 	config.Info.Description = "Predictions by the Open Inference Protocol v2 or with plain rows, and the registry behind them."
-	config.DocsPath = "" // docs.go has a page that needs no other host
+	config.DocsPath = "" // package docs has a page that needs no other host
 	config.SchemasPath = ""
 	config.CreateHooks = nil // no $schema links in answers
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
@@ -114,7 +115,11 @@ func (s *Server) routes() http.Handler {
 	s.addPredict(mux, api)
 	s.addCatalog(mux, api)
 	s.addWrites(mux, api)
-	addDocs(mux, api.OpenAPI())
+	if s.opt.Docs != nil {
+		page := s.opt.Docs(api.OpenAPI())
+		mux.Handle("/docs", page)
+		mux.Handle("/docs/", page)
+	}
 	mux.Handle("GET /metrics", s.metrics.handler())
 	mux.Handle("/", s.otherwise(mux))
 	compressed, err := gzhttp.NewWrapper(gzhttp.MinSize(1024))

@@ -1,4 +1,6 @@
-package server
+// Package docs is the page at /docs: the description of the API for people. It is a package of its own, so that a Lambda
+// function, which has no use for it, does not carry html/template.
+package docs
 
 import (
 	"bytes"
@@ -12,10 +14,10 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-//go:embed docs/docs.html
+//go:embed docs.html
 var docsPage string
 
-//go:embed docs/docs.css
+//go:embed docs.css
 var docsStyle []byte
 
 var docsTemplate = template.Must(template.New("docs").Parse(docsPage))
@@ -23,13 +25,13 @@ var docsTemplate = template.Must(template.New("docs").Parse(docsPage))
 // docsPolicy lets the page load its own style and nothing else; it has no scripts.
 const docsPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// addDocs mounts a page that shows the description of the API to people. It is made once, when it is complete, and needs
-// neither scripts nor another host.
-func addDocs(mux *http.ServeMux, api *huma.OpenAPI) {
+// Handler renders the page once, from the complete description. It needs neither scripts nor another host.
+func Handler(api *huma.OpenAPI) http.Handler {
 	var page bytes.Buffer
 	if err := docsTemplate.Execute(&page, newDocs(api)); err != nil {
-		panic("server: " + err.Error()) // template and description are parts of the program; a test runs them
+		panic("docs: " + err.Error()) // template and description are parts of the program; a test runs them
 	}
+	mux := http.NewServeMux()
 	send := func(kind string, body []byte) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			h := w.Header()
@@ -42,6 +44,7 @@ func addDocs(mux *http.ServeMux, api *huma.OpenAPI) {
 	}
 	mux.Handle("GET /docs", send("text/html; charset=utf-8", page.Bytes()))
 	mux.Handle("GET /docs/docs.css", send("text/css; charset=utf-8", docsStyle))
+	return mux
 }
 
 // docs is what the page shows.
