@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,7 +60,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // the system empties its temporary folder
 	s3, err := startS3(ctx, o.gateway, dir)
 	if err != nil {
 		return err
@@ -159,7 +160,7 @@ func predictionIn(r lambdatest.Result) (float64, error) {
 	if err := json.Unmarshal(r.Payload, &answer); err != nil {
 		return 0, err
 	}
-	if err := json.Unmarshal([]byte(answer.Body), &body); err != nil || answer.StatusCode != 200 || len(body.Predictions) != 1 {
+	if err := json.Unmarshal([]byte(answer.Body), &body); err != nil || answer.StatusCode != http.StatusOK || len(body.Predictions) != 1 {
 		return 0, fmt.Errorf("the answer is %s", r.Payload)
 	}
 	return body.Predictions[0].Prediction, nil

@@ -35,12 +35,14 @@ type server struct {
 }
 
 func startS3(ctx context.Context, binary, dir string) (*server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	address := listener.Addr().String()
-	listener.Close()
+	if err := listener.Close(); err != nil {
+		return nil, err
+	}
 	data := filepath.Join(dir, "data")
 	if err := os.MkdirAll(filepath.Join(data, bucketName), 0o755); err != nil {
 		return nil, err
@@ -53,8 +55,12 @@ func startS3(ctx context.Context, binary, dir string) (*server, error) {
 		return nil, err
 	}
 	for range 500 {
-		if response, err := http.Get(s.endpoint + "/health"); err == nil {
-			response.Body.Close()
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.endpoint+"/health", nil)
+		if err != nil {
+			return nil, err
+		}
+		if response, err := http.DefaultClient.Do(request); err == nil {
+			_ = response.Body.Close() // the status is all
 			return s, nil
 		}
 		time.Sleep(20 * time.Millisecond)

@@ -1,4 +1,4 @@
-"""The peer of `jarvis serve`: FastAPI + onnxruntime, written as their documentation has it."""
+"""The peer of `jarvis serve`: FastAPI and onnxruntime as their documentation has them."""
 import os
 
 import numpy as np
@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 options = ort.SessionOptions()
-options.intra_op_num_threads = 1  # two worker processes share two cores
+options.intra_op_num_threads = 1  # two worker processes share the cores
 session = ort.InferenceSession(os.environ["MODEL"], options, providers=["CPUExecutionProvider"])
 inputs = {i.name: i.type for i in session.get_inputs()}
 app = FastAPI()
@@ -17,8 +17,9 @@ class Request(BaseModel):
     rows: list[dict]
 
 
+# async: a prediction is short, and FastAPI's pool of threads for plain functions makes it slower.
 @app.post("/models/penguins/predict")
-def predict(request: Request):
+async def predict(request: Request):
     feed = {}
     for name, kind in inputs.items():
         values = [row.get(name) for row in request.rows]

@@ -1,33 +1,43 @@
 #!/usr/bin/env bash
 # Requests per second and p99 of `jarvis serve` and of FastAPI + onnxruntime with two uvicorn workers: the same model,
-# one row a request, 32 connections on loopback, interleaved, medians of ROUNDS.
+# one row a request, 32 connections on loopback, interleaved, medians of ROUNDS. Prints one JSON object.
 # Usage: run.sh JARVIS MODEL.onnx PYTHON
 set -euo pipefail
+jarvis=$(realpath "$1") model=$(realpath "$2") python=$3
+case $python in */*) python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python") ;; esac # a venv's python is a link: keep it
 cd "$(dirname "$0")"
-jarvis=$1 model=$2 python=$3
-rounds=${ROUNDS:-5} seconds=${SECONDS_EACH:-8}
+rounds=${ROUNDS:-5} seconds=${SECONDS_EACH:-8} connections=${CONNECTIONS:-32}
 work=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
+pids=()
+trap 'kill "${pids[@]}" 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 
+free() { "$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+ours=$(free) theirs=$(free)
+export JARVIS_CONFIG=
 "$jarvis" -q --bucket "$work/bucket" models publish penguins "$model" >/dev/null
-"$jarvis" --bucket "$work/bucket" serve --address 127.0.0.1:18080 --log-level error &
-MODEL=$model "$python" -m uvicorn app:app --port 18081 --workers 2 --log-level error &
-for port in 18080 18081; do
-  for _ in $(seq 100); do
-    curl -fs -o /dev/null -X POST -H 'Content-Type: application/json' -d '{"rows":[]}' "http://127.0.0.1:$port/models/penguins/predict" && break
-    curl -s -o /dev/null "http://127.0.0.1:$port/" && [ "$port" = 18080 ] && break
+"$jarvis" --bucket "$work/bucket" --log-level error serve --address "127.0.0.1:$ours" >"$work/jarvis.log" 2>&1 &
+pids+=($!)
+MODEL=$model "$python" -m uvicorn app:app --port "$theirs" --workers 2 --log-level error >"$work/fastapi.log" 2>&1 &
+pids+=($!)
+
+row='{"rows":[{"island":"Biscoe","bill_length_mm":46.1,"bill_depth_mm":13.2,"flipper_length_mm":211,"body_mass_g":4500,"sex":"female","year":2007}]}'
+for port in "$ours" "$theirs"; do
+  for try in $(seq 150); do
+    answer=$(curl -fs -X POST -H 'Content-Type: application/json' -d "$row" "http://127.0.0.1:$port/models/penguins/predict") && break
+    [ "$try" = 150 ] && { echo "no answer on port $port:" >&2; cat "$work"/*.log >&2; exit 1; }
     sleep 0.2
   done
+  case $answer in *Gentoo*) ;; *) echo "port $port answers $answer" >&2; exit 1 ;; esac
 done
 
-once() { wrk -t2 -c32 -d"${2}s" -s row.lua "http://127.0.0.1:$1/models/penguins/predict" | awk '/^RESULT/ {print $2, $3, $4}'; }
-once 18080 2 >/dev/null
-once 18081 2 >/dev/null
+once() { wrk -t2 "-c$connections" "-d${2}s" -s row.lua "http://127.0.0.1:$1/models/penguins/predict" | awk '/^RESULT/ {print $2, $3, $4}'; }
+once "$ours" 2 >/dev/null
+once "$theirs" 2 >/dev/null
 for _ in $(seq "$rounds"); do
-  once 18080 "$seconds" >>"$work/jarvis"
-  once 18081 "$seconds" >>"$work/fastapi"
+  once "$ours" "$seconds" >>"$work/jarvis"
+  once "$theirs" "$seconds" >>"$work/fastapi"
 done
-median() { sort -n -k"$2" "$1" | awk -v k="$2" '{v[NR]=$k} END {print v[int((NR+1)/2)]}'; }
-awk -v a="$(median "$work/jarvis" 1)" -v b="$(median "$work/fastapi" 1)" -v pa="$(median "$work/jarvis" 2)" -v pb="$(median "$work/fastapi" 2)" \
-  -v e="$(awk '{s+=$3} END {print s}' "$work/jarvis" "$work/fastapi")" 'BEGIN {
-  printf "serve, one row, 32 connections   jarvis %.0f req/s, p99 %.2f ms   FastAPI + onnxruntime %.0f req/s, p99 %.2f ms   ratio %.1f   errors %d\n", a, pa, b, pb, a/b, e }'
+median() { cut -d' ' -f"$2" "$1" | sort -n | awk '{v[NR] = $1} END {print (v[int((NR + 1) / 2)] + v[int((NR + 2) / 2)]) / 2}'; }
+printf '{"jarvis":{"requests":%s,"p99_ms":%s},"fastapi":{"requests":%s,"p99_ms":%s},"errors":%s,"rounds":%s,"seconds":%s,"connections":%s}\n' \
+  "$(median "$work/jarvis" 1)" "$(median "$work/jarvis" 2)" "$(median "$work/fastapi" 1)" "$(median "$work/fastapi" 2)" \
+  "$(awk '{s += $3} END {print s + 0}' "$work/jarvis" "$work/fastapi")" "$rounds" "$seconds" "$connections"

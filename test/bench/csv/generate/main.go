@@ -37,7 +37,7 @@ func write(path string, size int64, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // the last line closes it first and gives the error
 	for i := range 500 {
 		categories[3] = append(categories[3], fmt.Sprintf("P-%04d", i*7))
 	}

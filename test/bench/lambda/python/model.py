@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 data, out = sys.argv[1], sys.argv[2]
-trees = int(sys.argv[3]) if len(sys.argv) > 3 else 340
+trees = int(sys.argv[3]) if len(sys.argv) > 3 else 860
 table = pd.read_parquet(data)
 y = table.pop("price").to_numpy()
 text = [i for i, kind in enumerate(table.dtypes) if not pd.api.types.is_numeric_dtype(kind)]
