@@ -15,6 +15,7 @@ import (
 
 	"github.com/jarvis-ml/jarvis/model/card"
 	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/pipeline/bucket"
 	"github.com/jarvis-ml/jarvis/pipeline/check"
 	"github.com/jarvis-ml/jarvis/pipeline/dataset"
 	"github.com/jarvis-ml/jarvis/pipeline/job"
@@ -143,10 +144,14 @@ func (c trainCommand) modelName() (string, error) {
 
 var unfit = regexp.MustCompile(`[^a-z0-9_-]+`)
 
-// dataName names the data without the query of a URL, where secrets may stand.
+// dataName names the data for the artifact, which travels: a URL without its query, where secrets may stand, and of a
+// path on this machine the last part.
 func dataName(location string) string {
-	name, _, _ := strings.Cut(location, "?")
-	return name
+	if bucket.IsURL(location) {
+		name, _, _ := strings.Cut(location, "?")
+		return name
+	}
+	return filepath.Base(location)
 }
 
 // deliver writes the artifact where it was asked for.
