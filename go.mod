@@ -1,6 +1,6 @@
 module github.com/jarvis-ml/jarvis
 
-go 1.26
+go 1.26.0
 
 require (
 	cloud.google.com/go/storage v1.70.0
