@@ -70,7 +70,7 @@ func Compile(m *graph.Model, o Options) (p *Program, err error) {
 	if err := check(m.Graph); err != nil {
 		return nil, err
 	}
-	s.foldLimit, s.foldInputs = min(o.MemoryLimit, 64<<20), 1<<40
+	s.foldLimit = min(o.MemoryLimit, 64<<20)
 	if err := s.walk(live(m.Graph, m.Graph.Nodes)); err != nil {
 		return nil, err
 	}

@@ -20,10 +20,8 @@ type scope struct {
 	constants map[graph.Value]*tensor.Tensor
 	compiled  []compiled // nodes that must run, in order
 
-	foldLimit  int64 // bytes that folding one node may make
-	foldInputs int   // elements of inputs up to which a node is folded
-	inferOnly  bool  // kernels are compiled only to fold
-	current    string
+	foldLimit int64 // bytes that folding one node may make
+	current   string
 }
 
 type compiled struct {
@@ -41,25 +39,6 @@ func newScope(g *graph.Graph, opsets map[string]int64, threads int) *scope {
 		}
 	}
 	return s
-}
-
-// Infer gives the types of all values of a graph, as far as they are known before it runs.
-// Errors: as Compile.
-func Infer(g *graph.Graph, opsets map[string]int64) (types map[graph.Value]graph.ValueType, err error) {
-	s := newScope(g, opsets, 1)
-	defer func() { err = recovered(recover(), s.current, err) }()
-	if err := check(g); err != nil {
-		return nil, err
-	}
-	s.foldLimit, s.foldInputs, s.inferOnly = 1<<16, 1<<10, true
-	if err := s.walk(g.Nodes); err != nil {
-		return nil, err
-	}
-	types = make(map[graph.Value]graph.ValueType, len(s.types))
-	for v, t := range s.types {
-		types[v] = graph.TensorOf(t)
-	}
-	return types, nil
 }
 
 // walk infers, folds and compiles nodes in order.
@@ -144,15 +123,11 @@ func (s *scope) visit(n *graph.Node) error {
 			return fault.New(fault.Unsupported, "the type of the output "+string(v)+" is not known")
 		}
 	}
-	fold := s.foldable(site, n)
-	if s.inferOnly && !fold {
-		return nil
-	}
 	kernel, err := spec.Compile(n, site)
 	if err != nil {
 		return err
 	}
-	if fold {
+	if foldable(site, n) {
 		done, err := s.fold(n, kernel)
 		if done || err != nil {
 			return err
@@ -173,18 +148,13 @@ func (s *scope) site(n *graph.Node, opset int64) *op.Site {
 }
 
 // foldable reports whether a node depends on constants only.
-func (s *scope) foldable(site *op.Site, n *graph.Node) bool {
-	elements := 0
+func foldable(site *op.Site, n *graph.Node) bool {
 	for i, v := range n.Inputs {
-		if v == "" {
-			continue
-		}
-		if site.Constant[i] == nil {
+		if v != "" && site.Constant[i] == nil {
 			return false
 		}
-		elements += site.Constant[i].Len()
 	}
-	return elements <= s.foldInputs
+	return true
 }
 
 // fold runs a node now. done is false when its result is larger than folding allows: then it runs with the program.

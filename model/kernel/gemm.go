@@ -47,9 +47,6 @@ func Pack[T Number](b []T, k, n, ld int, trans bool, buf [][lanes]T) Packed[T] {
 	return p
 }
 
-// Buffer returns the memory of p, for Pack to use again.
-func (p *Packed[T]) Buffer() [][lanes]T { return p.panels }
-
 // Gemm adds A·B to C: a (m, k) with rows lda apart, b packed, c (m, n) with rows ldc apart.
 func Gemm[T Number](m int, a []T, lda int, b *Packed[T], c []T, ldc int) {
 	k, n := b.K, b.N
