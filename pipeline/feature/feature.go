@@ -7,7 +7,6 @@ package feature
 
 import (
 	"cmp"
-	"strconv"
 
 	"github.com/jarvis-ml/jarvis/model/card"
 	"github.com/jarvis-ml/jarvis/model/fault"
@@ -20,6 +19,7 @@ import (
 // Scale says what becomes of numbers and of the parts of dates.
 type Scale string
 
+// The scales.
 const (
 	Standard Scale = "standard" // mean 0, deviation 1 on the training data
 	Unscaled Scale = "none"
@@ -228,9 +228,4 @@ func pick(b *graph.Builder, x graph.Value, columns ...int64) graph.Value {
 // toFloat casts to float32.
 func toFloat(b *graph.Builder, x graph.Value) graph.Value {
 	return b.OpWith("Cast", []graph.Attr{graph.IntAttr("to", int64(tensor.Float32))}, x)
-}
-
-// String says how many columns became how many features.
-func (p *Plan) String() string {
-	return strconv.Itoa(len(p.Inputs)) + " columns, " + strconv.Itoa(p.Width()) + " features"
 }

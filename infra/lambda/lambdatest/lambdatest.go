@@ -88,13 +88,6 @@ func Start(ctx context.Context, o Options) (*Function, error) {
 	return f, nil
 }
 
-// Init is the time that the running process took from its start until it asked for work.
-func (f *Function) Init() time.Duration {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.p.init
-}
-
 // Starts is the number of processes that were started.
 func (f *Function) Starts() int {
 	f.mu.Lock()
@@ -118,7 +111,7 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) (Result, error) {
 	}
 	cold := !f.p.used
 	if !f.p.alive() {
-		f.p.server.Close()
+		_ = f.p.server.Close() // its process has ended
 		p, err := boot(ctx, f.o)
 		if err != nil {
 			return Result{}, err
