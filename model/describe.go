@@ -62,8 +62,10 @@ func Inspect(file []byte, opts ...Option) (*Description, error) {
 
 // Describe describes a model that is in memory. It compiles the model, with opts, to find out whether it runs.
 func Describe(m *graph.Model, opts ...Option) *Description {
-	d := &Description{Producer: strings.TrimSpace(m.Producer + " " + m.ProducerVersion), IRVersion: m.IRVersion, Opsets: map[string]int64{},
-		Metadata: slices.Sorted(maps.Keys(m.Metadata)), Inputs: []PortInfo{}, Outputs: []PortInfo{}, Functions: []string{}, Unsupported: []string{}}
+	d := &Description{
+		Producer: strings.TrimSpace(m.Producer + " " + m.ProducerVersion), IRVersion: m.IRVersion, Opsets: map[string]int64{},
+		Metadata: slices.Sorted(maps.Keys(m.Metadata)), Inputs: []PortInfo{}, Outputs: []PortInfo{}, Functions: []string{}, Unsupported: []string{},
+	}
 	for domain, version := range m.Opsets {
 		d.Opsets[longDomain(domain)] = version
 	}

@@ -3,6 +3,7 @@ package model_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -146,8 +147,8 @@ func TestWrongInputs(t *testing.T) {
 			}
 			c.change(in)
 			_, err := p.Run(context.Background(), in)
-			e, ok := err.(*fault.Error)
-			if !ok || e.Code != fault.Invalid || e.Field != c.field || !strings.Contains(e.Message, c.message) || e.Hint == "" {
+			var e *fault.Error
+			if !errors.As(err, &e) || e.Code != fault.Invalid || e.Field != c.field || !strings.Contains(e.Message, c.message) || e.Hint == "" {
 				t.Fatalf("got %#v", err)
 			}
 		})
@@ -164,7 +165,7 @@ func TestRowsMustAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = p.Run(context.Background(), map[string]*tensor.Tensor{"x": tensor.New(tensor.Float32, 3, 1), "y": tensor.New(tensor.Float32, 1, 1)})
-	if e, ok := err.(*fault.Error); !ok || e.Field != "y" || e.Message != "dimension 0 (rows) is 1, in x it is 3" {
+	if e := (*fault.Error)(nil); !errors.As(err, &e) || e.Field != "y" || e.Message != "dimension 0 (rows) is 1, in x it is 3" {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -189,7 +190,7 @@ func TestInputsWithValue(t *testing.T) {
 		t.Fatalf("%v %v", out, err)
 	}
 	_, err = p.Run(context.Background(), map[string]*tensor.Tensor{"x": one, "w": tensor.Floats([]float32{3})})
-	if e, ok := err.(*fault.Error); !ok || e.Field != "w" || !strings.Contains(e.Message, "in the model file") {
+	if e := (*fault.Error)(nil); !errors.As(err, &e) || e.Field != "w" || !strings.Contains(e.Message, "in the model file") {
 		t.Fatalf("got %v", err)
 	}
 }

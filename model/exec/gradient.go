@@ -142,16 +142,16 @@ var broadcasts = map[string]bool{"Add": true, "Sub": true, "Mul": true, "Div": t
 
 // shaped sums a gradient back to the shape of input i of n, where n may have broadcast it.
 func (d *differentiation) shaped(n *graph.Node, i int, dx graph.Value) graph.Value {
-	if !broadcasts[n.Op] && !(n.Op == "Gemm" && i == 2) && !(n.Op == "Clip" && i > 0) {
-		return dx
+	if broadcasts[n.Op] || n.Op == "Gemm" && i == 2 || n.Op == "Clip" && i > 0 {
+		return d.b.Node(op.Private, "ReduceTo", []graph.Value{dx, n.Inputs[i]}, 1)[0]
 	}
-	return d.b.Node(op.Private, "ReduceTo", []graph.Value{dx, n.Inputs[i]}, 1)[0]
+	return dx
 }
 
 // path lists the operators from n to the loss, by the shortest way forward.
 func (d *differentiation) path(n *graph.Node, loss graph.Value) string {
 	text := n.Op
-	for steps := 0; steps < 20; steps++ {
+	for range 20 {
 		next := d.reader(n, loss)
 		if next == nil {
 			break

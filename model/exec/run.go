@@ -29,8 +29,10 @@ func (f *frame) Grow(bytes int64) error {
 }
 
 func (p *Program) newFrame() *frame {
-	f := &frame{values: make([]*tensor.Tensor, len(p.values)), slots: make([]tensor.Tensor, len(p.slots)), limit: p.limit,
-		in: make([]*tensor.Tensor, p.args), out: make([]*tensor.Tensor, p.results)}
+	f := &frame{
+		values: make([]*tensor.Tensor, len(p.values)), slots: make([]tensor.Tensor, len(p.slots)), limit: p.limit,
+		in: make([]*tensor.Tensor, p.args), out: make([]*tensor.Tensor, p.results),
+	}
 	copy(f.values, p.values)
 	for i, s := range p.slots {
 		f.values[s.at] = &f.slots[i]

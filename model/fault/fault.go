@@ -11,29 +11,29 @@ import "errors"
 type Code string
 
 const (
-	// Invalid: the caller gave a value that the caller can correct (a flag, a field, a column, a row).
+	// Invalid means: the caller gave a value that the caller can correct (a flag, a field, a column, a row).
 	Invalid Code = "invalid"
-	// BadData: a data file cannot be read as what it claims to be; Field holds file and line where known.
+	// BadData means: a data file cannot be read as what it claims to be; Field holds file and line where known.
 	BadData Code = "bad_data"
-	// BadModel: a model file is truncated, foreign or inconsistent.
+	// BadModel means: a model file is truncated, foreign or inconsistent.
 	BadModel Code = "bad_model"
-	// Unsupported: well-formed, but an operator, type or option that this build does not run.
+	// Unsupported means: well-formed, but an operator, type or option that this build does not run.
 	Unsupported Code = "unsupported"
-	// NotFound: no such model, version, alias, object or file.
+	// NotFound means: no such model, version, alias, object or file.
 	NotFound Code = "not_found"
-	// Conflict: somebody else created it first; reading again and retrying is safe.
+	// Conflict means: somebody else created it first; reading again and retrying is safe.
 	Conflict Code = "conflict"
-	// TooLarge: a limit on size, count or memory was passed.
+	// TooLarge means: a limit on size, count or memory was passed.
 	TooLarge Code = "too_large"
-	// Denied: the token is missing or does not allow this.
+	// Denied means: the token is missing or does not allow this.
 	Denied Code = "denied"
-	// Unavailable: the bucket or another service cannot be reached now; trying again later may work.
+	// Unavailable means: the bucket or another service cannot be reached now; trying again later may work.
 	Unavailable Code = "unavailable"
-	// Corrupt: stored bytes do not have the hash that they were stored under.
+	// Corrupt means: stored bytes do not have the hash that they were stored under.
 	Corrupt Code = "corrupt"
-	// Canceled: the caller gave up, by Ctrl-C, deadline or a closed connection.
+	// Canceled means: the caller gave up, by Ctrl-C, deadline or a closed connection.
 	Canceled Code = "canceled"
-	// Internal: a defect in Jarvis.
+	// Internal means: a defect in Jarvis.
 	Internal Code = "internal"
 )
 

@@ -11,6 +11,7 @@ import (
 // Task is what is learned.
 type Task string
 
+// The tasks: targets are classes 0, 1, …, or numbers.
 const (
 	Classification Task = "classification"
 	Regression     Task = "regression"

@@ -62,7 +62,8 @@ func TestStandardize(t *testing.T) {
 		1, 5, 1e30, 2007,
 		3, 5, -1e30, 2008,
 		2, 5, 0, 2009,
-		99, 99, 99, 99}}
+		99, 99, 99, 99,
+	}}
 	s := fit.Standardize(d)
 	if s.Mean[0] != 2 || s.Mean[1] != 5 || math.Abs(s.Scale[0]-math.Sqrt2) > 1e-12 {
 		t.Errorf("%+v", s)

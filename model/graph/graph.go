@@ -44,6 +44,7 @@ type Port struct {
 // Kind tells tensors from the containers of ONNX.
 type Kind uint8
 
+// The kinds of value of ONNX.
 const (
 	TensorKind Kind = iota
 	SequenceKind
@@ -135,6 +136,7 @@ type Sparse struct {
 // AttrKind is numbered as AttributeProto.AttributeType.
 type AttrKind uint8
 
+// The kinds of attribute. SPARSE_TENSORS (12) is not among them: no operator has one.
 const (
 	AttrFloat   AttrKind = 1
 	AttrInt     AttrKind = 2

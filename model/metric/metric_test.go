@@ -62,9 +62,15 @@ func TestBetter(t *testing.T) {
 		a, b float64
 		want bool
 	}{
-		{metric.Accuracy, .9, .8, true}, {metric.Accuracy, .8, .8, false}, {metric.LogLoss, .1, .2, true},
-		{metric.RMSE, 2, 1, false}, {metric.RMSE, 1, nan, true}, {metric.R2, nan, 0, false}, {metric.R2, nan, nan, false},
-		{metric.LogLoss, 1, math.Inf(1), true}, {"no_such_metric", 2, 1, false},
+		{metric.Accuracy, .9, .8, true},
+		{metric.Accuracy, .8, .8, false},
+		{metric.LogLoss, .1, .2, true},
+		{metric.RMSE, 2, 1, false},
+		{metric.RMSE, 1, nan, true},
+		{metric.R2, nan, 0, false},
+		{metric.R2, nan, nan, false},
+		{metric.LogLoss, 1, math.Inf(1), true},
+		{"no_such_metric", 2, 1, false},
 	} {
 		if got := metric.Better(c.name, c.a, c.b); got != c.want {
 			t.Errorf("Better(%s, %v, %v) = %v", c.name, c.a, c.b, got)

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
@@ -21,8 +22,8 @@ func Decode(file []byte, o Limits) (*graph.Model, error) {
 	}
 	m := &graph.Model{Opsets: map[string]int64{}, Metadata: map[string]string{}}
 	if err := d.model(file, m); err != nil {
-		if fault.Is(err, fault.BadModel) && fault.HintOf(err) == "" {
-			return nil, err.(*fault.Error).Try("check that the file is an ONNX model and was copied completely")
+		if e := (*fault.Error)(nil); errors.As(err, &e) && e.Code == fault.BadModel && e.Hint == "" {
+			return nil, e.Try("check that the file is an ONNX model and was copied completely")
 		}
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -80,7 +81,7 @@ func (w *writer) model(m *graph.Model) error {
 
 // asInvalid gives errors of the writer their code: it is the caller's model, not a file, that is wrong.
 func asInvalid(err error) error {
-	if e, ok := err.(*fault.Error); ok && e.Code == fault.BadModel {
+	if e := (*fault.Error)(nil); errors.As(err, &e) && e.Code == fault.BadModel {
 		c := *e
 		c.Code = fault.Invalid
 		return &c

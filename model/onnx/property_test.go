@@ -56,14 +56,18 @@ func many[T any](k *maker, one func(i int) T) []T {
 }
 
 func (k *maker) model() *graph.Model {
-	m := &graph.Model{IRVersion: k.Int64N(12) + 3, Opsets: map[string]int64{"": k.Int64N(30), "test": -1}, Producer: k.maybe(), ProducerVersion: k.maybe(),
-		Domain: k.maybe(), Version: int64(k.Uint64()), Doc: k.maybe(), Metadata: map[string]string{}, Graph: k.graph()}
+	m := &graph.Model{
+		IRVersion: k.Int64N(12) + 3, Opsets: map[string]int64{"": k.Int64N(30), "test": -1}, Producer: k.maybe(), ProducerVersion: k.maybe(),
+		Domain: k.maybe(), Version: int64(k.Uint64()), Doc: k.maybe(), Metadata: map[string]string{}, Graph: k.graph(),
+	}
 	for range k.IntN(4) {
 		m.Metadata[k.maybe()] = k.maybe()
 	}
 	m.Functions = many(k, func(i int) *graph.Function {
-		return &graph.Function{Domain: k.maybe(), Name: k.word(), Inputs: k.values(), Outputs: k.values(), Attributes: many(k, func(int) string { return k.word() }),
-			Defaults: many(k, k.attr), Opsets: map[string]int64{"": 17}, Nodes: many(k, k.node)}
+		return &graph.Function{
+			Domain: k.maybe(), Name: k.word(), Inputs: k.values(), Outputs: k.values(), Attributes: many(k, func(int) string { return k.word() }),
+			Defaults: many(k, k.attr), Opsets: map[string]int64{"": 17}, Nodes: many(k, k.node),
+		}
 	})
 	return m
 }
@@ -132,8 +136,10 @@ func (k *maker) node(int) *graph.Node {
 
 func (k *maker) attr(i int) graph.Attr {
 	a := graph.Attr{Name: k.word() + strconv.Itoa(i)}
-	kinds := []graph.AttrKind{graph.AttrFloat, graph.AttrInt, graph.AttrString, graph.AttrTensor, graph.AttrFloats, graph.AttrInts, graph.AttrStrings,
-		graph.AttrTensors, graph.AttrSparse, graph.AttrType, graph.AttrTypes, graph.AttrGraph, graph.AttrGraphs}
+	kinds := []graph.AttrKind{
+		graph.AttrFloat, graph.AttrInt, graph.AttrString, graph.AttrTensor, graph.AttrFloats, graph.AttrInts, graph.AttrStrings,
+		graph.AttrTensors, graph.AttrSparse, graph.AttrType, graph.AttrTypes, graph.AttrGraph, graph.AttrGraphs,
+	}
 	if k.depth > 2 {
 		kinds = kinds[:len(kinds)-2]
 	}

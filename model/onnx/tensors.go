@@ -20,8 +20,10 @@ const (
 	uint64Data = 11
 )
 
-var dataNames = map[uint64]string{floatData: "float_data", int32Data: "int32_data", stringData: "string_data",
-	int64Data: "int64_data", rawData: "raw_data", doubleData: "double_data", uint64Data: "uint64_data"}
+var dataNames = map[uint64]string{
+	floatData: "float_data", int32Data: "int32_data", stringData: "string_data",
+	int64Data: "int64_data", rawData: "raw_data", doubleData: "double_data", uint64Data: "uint64_data",
+}
 
 // tensorProto is a TensorProto before its elements are read.
 type tensorProto struct {

@@ -10,8 +10,10 @@ import (
 // Division of integers truncates; by zero it gives 0, where onnxruntime's answer depends on the processor.
 func init() {
 	binary := func(name string, compile func(*graph.Node, *Site) (Kernel, error), grad func(*graph.Builder, *graph.Node, []graph.Value) ([]graph.Value, error), cases []Case) {
-		register(&Spec{Name: name, Since: 7, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: broadcastInfer(tensor.Undefined, signed...),
-			Compile: compile, Grad: grad, Cases: cases})
+		register(&Spec{
+			Name: name, Since: 7, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: broadcastInfer(tensor.Undefined, signed...),
+			Compile: compile, Grad: grad, Cases: cases,
+		})
 	}
 	binary("Add", arithmetic("Add", add[float32], add[float64], add[int32], add[int64]), gradAdd, []Case{
 		{In: in(f64v(1, 2, 3), f64v(10, 20, 30)), Out: in(f64v(11, 22, 33))},

@@ -14,7 +14,8 @@ import (
 // Floats become integers by truncation, integers wrap, anything but 0 is true. Strings are read and written as
 // onnxruntime does: see parseFloat and formatFloat. saturate and round_mode concern float8 only, which is not built.
 func init() {
-	register(&Spec{Name: "Cast", Since: 6, Attrs: []string{"to", "saturate", "round_mode"}, In: Arity{1, 1}, Out: Arity{1, 1},
+	register(&Spec{
+		Name: "Cast", Since: 6, Attrs: []string{"to", "saturate", "round_mode"}, In: Arity{1, 1}, Out: Arity{1, 1},
 		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) { return inferCast(n, site, castTarget(n)) },
 		Compile: func(n *graph.Node, site *Site) (Kernel, error) {
 			return castKernel(site.Types[0].DType, castTarget(n)), nil
@@ -29,15 +30,19 @@ func init() {
 			{Name: "to bool", Attrs: castTo(tensor.Bool), In: in(f32v(0, .5, float32(math.NaN()))), Out: in(boolv(false, true, true)), NoGrad: true},
 			{Name: "from bool", Attrs: castTo(tensor.Float32), In: in(boolv(true, false)), Out: in(f32v(1, 0))},
 			{Name: "half", Attrs: castTo(tensor.Float16), In: in(f32v(1, 65504, 1e9, 6e-8)), Out: in(tensor.FromSlice(tensor.Float16, []uint16{0x3c00, 0x7bff, 0x7c00, 1})), NoGrad: true},
-			{Name: "read", Attrs: castTo(tensor.Float32), In: in(strv("1.5", " -2e3", "NaN", "inf", "-INFINITY", "7abc", "0x10", ".5", "+1.")),
-				Out: in(f32v(1.5, -2000, float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 7, 16, .5, 1))},
+			{
+				Name: "read", Attrs: castTo(tensor.Float32), In: in(strv("1.5", " -2e3", "NaN", "inf", "-INFINITY", "7abc", "0x10", ".5", "+1.")),
+				Out: in(f32v(1.5, -2000, float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 7, 16, .5, 1)),
+			},
 			{Name: "read integers", Attrs: castTo(tensor.Int64), In: in(strv("12", " -7.9", "9223372036854775807")), Out: in(i64v(12, -7, math.MaxInt64))},
 			{Name: "unreadable", Attrs: castTo(tensor.Float32), In: in(strv("1", "abc")), Err: `"abc"`},
 			{Name: "empty", Attrs: castTo(tensor.Float32), In: in(strv("")), Err: `""`},
 			{Name: "write", Attrs: castTo(tensor.String), In: in(f32v(1, .1, 1e10, float32(math.NaN()), float32(math.Inf(-1)))), Out: in(strv("1", "0.1", "1e+10", "NaN", "-INF")), NoGrad: true},
 			{Name: "write integers", Attrs: castTo(tensor.String), In: in(i64v(-12)), Out: in(strv("-12"))},
-		}})
-	register(&Spec{Name: "CastLike", Since: 15, Attrs: []string{"saturate", "round_mode"}, In: Arity{2, 2}, Out: Arity{1, 1},
+		},
+	})
+	register(&Spec{
+		Name: "CastLike", Since: 15, Attrs: []string{"saturate", "round_mode"}, In: Arity{2, 2}, Out: Arity{1, 1},
 		Simplify: func(n *graph.Node, site *Site) *graph.Node { // the type is known: a Cast, which folds where x is constant
 			return &graph.Node{Name: n.Name, Op: "Cast", Attrs: castTo(site.Types[1].DType), Inputs: n.Inputs[:1], Outputs: n.Outputs}
 		},
@@ -48,7 +53,8 @@ func init() {
 		Grad: func(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
 			return []graph.Value{b.Op("CastLike", dy[0], n.Inputs[0]), ""}, nil
 		},
-		Cases: []Case{{In: in(f64v(1.5), f64v(0)), Out: in(f64v(1.5))}, {Name: "ints", In: in(f32v(1.5), i64v(0)), Out: in(i64v(1)), NoGrad: true}}})
+		Cases: []Case{{In: in(f64v(1.5), f64v(0)), Out: in(f64v(1.5))}, {Name: "ints", In: in(f32v(1.5), i64v(0)), Out: in(i64v(1)), NoGrad: true}},
+	})
 }
 
 func castTo(d tensor.DType) []graph.Attr { return []graph.Attr{graph.IntAttr("to", int64(d))} }

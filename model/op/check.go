@@ -84,8 +84,10 @@ func oneOf(n *graph.Node, t tensor.Type, ok ...tensor.DType) error {
 var (
 	floats   = []tensor.DType{tensor.Float32, tensor.Float64}
 	signed   = []tensor.DType{tensor.Float32, tensor.Float64, tensor.Int32, tensor.Int64}
-	anyDType = []tensor.DType{tensor.Float32, tensor.Uint8, tensor.Int8, tensor.Uint16, tensor.Int16, tensor.Int32, tensor.Int64, tensor.String,
-		tensor.Bool, tensor.Float16, tensor.Float64, tensor.Uint32, tensor.Uint64, tensor.Complex64, tensor.Complex128, tensor.BFloat16}
+	anyDType = []tensor.DType{
+		tensor.Float32, tensor.Uint8, tensor.Int8, tensor.Uint16, tensor.Int16, tensor.Int32, tensor.Int64, tensor.String,
+		tensor.Bool, tensor.Float16, tensor.Float64, tensor.Uint32, tensor.Uint64, tensor.Complex64, tensor.Complex128, tensor.BFloat16,
+	}
 )
 
 // unranked is the type of a value of which only the element type is known.

@@ -11,7 +11,8 @@ import (
 // Clip: y = min(max(x, low), high); the bounds are scalars and optional. high wins where low > high; NaN stays.
 // https://onnx.ai/onnx/operators/onnx__Clip.html
 func init() {
-	register(&Spec{Name: "Clip", Since: 11, In: Arity{1, 3}, Out: Arity{1, 1},
+	register(&Spec{
+		Name: "Clip", Since: 11, In: Arity{1, 3}, Out: Arity{1, 1},
 		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) {
 			if err := sameDType(n, site, 0); err != nil {
 				return nil, err
@@ -38,7 +39,8 @@ func init() {
 			{Name: "only high", In: in(f64v(-2, 0, 2), nil, f64s(nil, 1)), Out: in(f64v(-2, 0, 1))},
 			{Name: "crossed", In: in(f64v(-2, 3, 2), f64s(nil, 2.5), f64s(nil, 1)), Out: in(f64v(1, 1, 1))},
 			{Name: "a vector as bound", In: in(f64v(-2, 0, 2), f64v(-1, 0)), Err: "scalar"},
-		}})
+		},
+	})
 }
 
 func clipKernel[T number](data lane[T], d tensor.DType, lowest, highest T) Kernel {

@@ -45,7 +45,8 @@ func init() {
 		}), nil
 	}, nil, Case{In: in(boolv(true, false)), Out: in(boolv(false, true))})
 
-	register(&Spec{Name: "IsNaN", Since: 9, In: Arity{1, 1}, Out: Arity{1, 1}, Compile: compileIsNaN,
+	register(&Spec{
+		Name: "IsNaN", Since: 9, In: Arity{1, 1}, Out: Arity{1, 1}, Compile: compileIsNaN,
 		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) {
 			t := site.Types[0]
 			if err := oneOf(n, t, floats...); err != nil {
@@ -54,7 +55,8 @@ func init() {
 			t.DType = tensor.Bool
 			return []tensor.Type{t}, nil
 		},
-		Cases: []Case{{In: in(f32v(1, float32(math.NaN()))), Out: in(boolv(false, true))}}})
+		Cases: []Case{{In: in(f32v(1, float32(math.NaN()))), Out: in(boolv(false, true))}},
+	})
 }
 
 // relation compiles a comparison of numbers.
@@ -100,7 +102,11 @@ func isNaN[T float](dst []bool, src []T) {
 }
 
 func equal[T comparable](dst []bool, a, b []T) { zip(func(x, y T) bool { return x == y })(dst, a, b) }
-func less[T number](dst []bool, a, b []T)      { zip(func(x, y T) bool { return x < y })(dst, a, b) }
-func atMost[T number](dst []bool, a, b []T)    { zip(func(x, y T) bool { return x <= y })(dst, a, b) }
-func more[T number](dst []bool, a, b []T)      { zip(func(x, y T) bool { return x > y })(dst, a, b) }
-func atLeast[T number](dst []bool, a, b []T)   { zip(func(x, y T) bool { return x >= y })(dst, a, b) }
+
+func less[T number](dst []bool, a, b []T) { zip(func(x, y T) bool { return x < y })(dst, a, b) }
+
+func atMost[T number](dst []bool, a, b []T) { zip(func(x, y T) bool { return x <= y })(dst, a, b) }
+
+func more[T number](dst []bool, a, b []T) { zip(func(x, y T) bool { return x > y })(dst, a, b) }
+
+func atLeast[T number](dst []bool, a, b []T) { zip(func(x, y T) bool { return x >= y })(dst, a, b) }

@@ -12,10 +12,14 @@ import (
 // https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsembleClassifier.html; where the standard is silent, onnxruntime 1.32 decides.
 func init() {
 	attrs := func(more ...string) []string { return append(append([]string{}, treeAttrs...), more...) }
-	register(&Spec{Domain: graph.ML, Name: "TreeEnsembleRegressor", Since: 1, In: Arity{1, 1}, Out: Arity{1, 1}, Cases: regressorCases(),
-		Attrs: attrs("n_targets", "target_ids", "target_nodeids", "target_treeids", "target_weights", "target_weights_as_tensor"), Infer: inferTreeRegressor, Compile: compileTrees})
-	register(&Spec{Domain: graph.ML, Name: "TreeEnsembleClassifier", Since: 1, In: Arity{1, 1}, Out: Arity{1, 2}, Cases: classifierCases(),
-		Attrs: attrs("class_ids", "class_nodeids", "class_treeids", "class_weights", "class_weights_as_tensor", "classlabels_int64s", "classlabels_strings"), Infer: inferTreeClassifier, Compile: compileTrees})
+	register(&Spec{
+		Domain: graph.ML, Name: "TreeEnsembleRegressor", Since: 1, In: Arity{1, 1}, Out: Arity{1, 1}, Cases: regressorCases(),
+		Attrs: attrs("n_targets", "target_ids", "target_nodeids", "target_treeids", "target_weights", "target_weights_as_tensor"), Infer: inferTreeRegressor, Compile: compileTrees,
+	})
+	register(&Spec{
+		Domain: graph.ML, Name: "TreeEnsembleClassifier", Since: 1, In: Arity{1, 1}, Out: Arity{1, 2}, Cases: classifierCases(),
+		Attrs: attrs("class_ids", "class_nodeids", "class_treeids", "class_weights", "class_weights_as_tensor", "classlabels_int64s", "classlabels_strings"), Infer: inferTreeClassifier, Compile: compileTrees,
+	})
 }
 
 func inferTreeRegressor(n *graph.Node, site *Site) ([]tensor.Type, error) {
@@ -113,7 +117,8 @@ func ensembleKernel[T float](n *graph.Node, site *Site, rows func(*tensor.Tensor
 	for i := range base {
 		base[i] = T(values.at(i))
 	}
-	if len(base) != 0 && len(base) != targets && !(len(base) == 1 && targets == 2 && e.labels != nil) {
+	oneOfTwo := len(base) == 1 && targets == 2 && e.labels != nil
+	if len(base) != 0 && len(base) != targets && !oneOfTwo {
 		return nil, bad(n, "base_values do not fit the number of targets")
 	}
 	e.base = base
@@ -356,9 +361,9 @@ func (e *ensemble[T]) decideTwo(row []score[T], z []float32) int {
 }
 
 // voted is the score as onnxruntime reads it.
-func (s score[T]) voted() float32 {
-	if s.has {
-		return float32(s.sum)
+func (r score[T]) voted() float32 {
+	if r.has {
+		return float32(r.sum)
 	}
 	return 0
 }

@@ -60,8 +60,10 @@ func regressorCases() []Case {
 	return []Case{
 		one("SUM", nil, .6, -.9, 0, 1, .1), one("SUM", []float32{.25}, .85, -.65, .25, 1.25, .35),
 		one("AVERAGE", []float32{.25}, .4, .025, .25, .5, .275), one("MIN", nil, -.3, -.6, -.6, -.6, -.6), one("MAX", []float32{.25}, .75, .45, .75, .95, .95),
-		{Name: "two targets", Attrs: smallForest("target", false, inTurn, graph.IntAttr("n_targets", 2), graph.StringAttr("post_transform", "SOFTMAX"), graph.FloatsAttr("base_values", []float32{.5, -.5})),
-			In: in(forestInput()), Out: in(f32s([]int{5, 2}, .64565629, .35434368, .66818774, .3318122, .45016599, .54983395, .54983395, .45016599, .64565629, .35434371))},
+		{
+			Name: "two targets", Attrs: smallForest("target", false, inTurn, graph.IntAttr("n_targets", 2), graph.StringAttr("post_transform", "SOFTMAX"), graph.FloatsAttr("base_values", []float32{.5, -.5})),
+			In: in(forestInput()), Out: in(f32s([]int{5, 2}, .64565629, .35434368, .66818774, .3318122, .45016599, .54983395, .54983395, .45016599, .64565629, .35434371)),
+		},
 		{Name: "float64", Attrs: smallForest("target", false, allFirst), In: in(f64s([]int{1, 2}, -1, 1)), Out: in(f32s([]int{1, 1}, .6))},
 		{Name: "missing child", Attrs: wrongChild, In: in(forestInput()), Err: "child"},
 		{Name: "cycle", Attrs: cycle, In: in(forestInput()), Err: "cycle"},

@@ -9,8 +9,10 @@ import (
 )
 
 // treeAttrs are the attributes that TreeEnsembleClassifier and TreeEnsembleRegressor share.
-var treeAttrs = []string{"aggregate_function", "base_values", "base_values_as_tensor", "nodes_falsenodeids", "nodes_featureids", "nodes_hitrates", "nodes_hitrates_as_tensor",
-	"nodes_missing_value_tracks_true", "nodes_modes", "nodes_nodeids", "nodes_treeids", "nodes_truenodeids", "nodes_values", "nodes_values_as_tensor", "post_transform"}
+var treeAttrs = []string{
+	"aggregate_function", "base_values", "base_values_as_tensor", "nodes_falsenodeids", "nodes_featureids", "nodes_hitrates", "nodes_hitrates_as_tensor",
+	"nodes_missing_value_tracks_true", "nodes_modes", "nodes_nodeids", "nodes_treeids", "nodes_truenodeids", "nodes_values", "nodes_values_as_tensor", "post_transform",
+}
 
 // forest is an ensemble of trees, flat. The modes of the standard become one, x <= value, with a place for NaN:
 // x < v is x <= the number before v; > and >= are <= and < with the branches exchanged, where NaN must go the other way.

@@ -25,22 +25,30 @@ func init() {
 		{Name: "scalar", In: in(f64v(1, 2), f64s(nil, 0)), Out: in(f64s(nil, 3))},
 		{Name: "same", In: in(f64v(1, 2), f64v(0, 0)), Out: in(f64v(1, 2))},
 	}})
-	private(Spec{Name: "Restore", Attrs: []string{"noop_with_empty_axes"}, In: Arity{3, 3}, Out: Arity{1, 1}, View: true, Compile: compileRestore,
+	private(Spec{
+		Name: "Restore", Attrs: []string{"noop_with_empty_axes"}, In: Arity{3, 3}, Out: Arity{1, 1}, View: true, Compile: compileRestore,
 		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) {
 			return []tensor.Type{unranked(site.Types[0].DType)}, nil
 		},
-		Cases: []Case{{In: in(f64v(1, 2), f64s([]int{2, 3}, 0, 0, 0, 0, 0, 0), i64v(-1)), Out: in(f64s([]int{2, 1}, 1, 2))}}})
-	private(Spec{Name: "Length", Attrs: []string{"axes"}, In: Arity{1, 1}, Out: Arity{1, 1}, Compile: compileLength,
+		Cases: []Case{{In: in(f64v(1, 2), f64s([]int{2, 3}, 0, 0, 0, 0, 0, 0), i64v(-1)), Out: in(f64s([]int{2, 1}, 1, 2))}},
+	})
+	private(Spec{
+		Name: "Length", Attrs: []string{"axes"}, In: Arity{1, 1}, Out: Arity{1, 1}, Compile: compileLength,
 		Infer: func(*graph.Node, *Site) ([]tensor.Type, error) {
 			return []tensor.Type{tensor.TypeOf(tensor.Int64, 1)}, nil
 		},
-		Cases: []Case{{Attrs: []graph.Attr{graph.IntsAttr("axes", -1)}, In: in(f64s([]int{1, 2}, 0, 0)), Out: in(i64v(2))}}})
+		Cases: []Case{{Attrs: []graph.Attr{graph.IntsAttr("axes", -1)}, In: in(f64s([]int{1, 2}, 0, 0)), Out: in(i64v(2))}},
+	})
 	private(Spec{Name: "GatherGrad", Attrs: []string{"axis"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferAs(1), Compile: compileGatherGrad, Cases: []Case{
-		{In: in(f64v(1, 2, 3), f64v(0, 0, 0, 0), i64v(1, 3, 1)), Out: in(f64v(0, 4, 0, 2))}}})
+		{In: in(f64v(1, 2, 3), f64v(0, 0, 0, 0), i64v(1, 3, 1)), Out: in(f64v(0, 4, 0, 2))},
+	}})
 	private(Spec{Name: "SliceGrad", In: Arity{4, 6}, Out: Arity{1, 1}, Infer: inferAs(1), Compile: compileSliceGrad, Cases: []Case{
-		{In: in(f64v(1, 2), f64v(0, 0, 0, 0), i64v(3), i64v(-9), i64v(0), i64v(-2)), Out: in(f64v(0, 2, 0, 1))}}})
-	private(Spec{Name: "MatMulGrad", In: Arity{3, 3}, Out: Arity{1, 2}, Compile: compileMatMulGrad,
-		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) { return site.Types[1:][:len(n.Outputs)], nil }})
+		{In: in(f64v(1, 2), f64v(0, 0, 0, 0), i64v(3), i64v(-9), i64v(0), i64v(-2)), Out: in(f64v(0, 2, 0, 1))},
+	}})
+	private(Spec{
+		Name: "MatMulGrad", In: Arity{3, 3}, Out: Arity{1, 2}, Compile: compileMatMulGrad,
+		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) { return site.Types[1:][:len(n.Outputs)], nil },
+	})
 }
 
 // inferAs gives the output the type of input i, with the element type of input 0.

@@ -16,10 +16,14 @@ func init() {
 	keep := graph.IntAttr("keepdims", 0)
 	axes := func(v ...int64) graph.Attr { return graph.IntsAttr("axes", v...) }
 	family := func(name string, inputFrom int64, types []tensor.DType, compile compileFunc, grad gradFunc, newer, older []Case) {
-		register(&Spec{Name: name, Since: inputFrom, Attrs: []string{"keepdims", "noop_with_empty_axes"}, In: Arity{1, 2}, Out: Arity{1, 1},
-			Infer: inferReduce(types), Compile: compile, Grad: grad, Cases: newer})
-		register(&Spec{Name: name, Since: 1, Attrs: []string{"keepdims", "axes"}, In: Arity{1, 1}, Out: Arity{1, 1},
-			Infer: inferReduce(types), Compile: compile, Grad: grad, Cases: older})
+		register(&Spec{
+			Name: name, Since: inputFrom, Attrs: []string{"keepdims", "noop_with_empty_axes"}, In: Arity{1, 2}, Out: Arity{1, 1},
+			Infer: inferReduce(types), Compile: compile, Grad: grad, Cases: newer,
+		})
+		register(&Spec{
+			Name: name, Since: 1, Attrs: []string{"keepdims", "axes"}, In: Arity{1, 1}, Out: Arity{1, 1},
+			Infer: inferReduce(types), Compile: compile, Grad: grad, Cases: older,
+		})
 	}
 	family("ReduceSum", 13, signed, reducing(sumOf[float32], sumOf[float64], sumOf[int32], sumOf[int64]), gradReduceSum, []Case{
 		{In: in(six, i64v(1)), Out: in(f64s([]int{2, 1}, 6, 16))},

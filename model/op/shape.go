@@ -20,7 +20,8 @@ func init() {
 		{Name: "part", Attrs: []graph.Attr{graph.IntAttr("start", -2), graph.IntAttr("end", 99)}, In: in(x), Out: in(i64v(1, 3))},
 		{Name: "nothing", Attrs: []graph.Attr{graph.IntAttr("start", 2), graph.IntAttr("end", 1)}, In: in(x), Out: in(i64s([]int{0}))},
 	}})
-	register(&Spec{Name: "Size", Since: 1, In: Arity{1, 1}, Out: Arity{1, 1},
+	register(&Spec{
+		Name: "Size", Since: 1, In: Arity{1, 1}, Out: Arity{1, 1},
 		Infer: func(*graph.Node, *Site) ([]tensor.Type, error) {
 			return []tensor.Type{tensor.TypeOf(tensor.Int64)}, nil
 		},
@@ -33,8 +34,10 @@ func init() {
 				return nil
 			}, nil
 		},
-		Cases: []Case{{In: in(x), Out: in(i64s(nil, 6))}}})
-	register(&Spec{Name: "Expand", Since: 8, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferExpand, Compile: compileExpand,
+		Cases: []Case{{In: in(x), Out: in(i64s(nil, 6))}},
+	})
+	register(&Spec{
+		Name: "Expand", Since: 8, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferExpand, Compile: compileExpand,
 		Grad: func(_ *graph.Builder, _ *graph.Node, dy []graph.Value) ([]graph.Value, error) { // dx = dy, summed back
 			return []graph.Value{dy[0], ""}, nil
 		},
@@ -44,21 +47,24 @@ func init() {
 			{Name: "strings", In: in(strs([]int{1}, "a"), i64v(2)), Out: in(strv("a", "a"))},
 			{Name: "absurd", In: in(f64v(1), i64v(1<<50, 1<<50)), Err: "2^40"},
 			{Name: "negative", In: in(f64v(1), i64v(-3)), Err: "negative"},
-		}})
+		},
+	})
 	register(&Spec{Name: "ConstantOfShape", Since: 9, Attrs: []string{"value"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferConstantOfShape, Compile: compileConstantOfShape, Cases: []Case{
 		{In: in(i64v(2, 1)), Out: in(f32s([]int{2, 1}, 0, 0))},
 		{Name: "value", Attrs: []graph.Attr{graph.TensorAttr("value", i64v(7))}, In: in(i64v(2)), Out: in(i64v(7, 7))},
 		{Name: "scalar", In: in(i64s([]int{0})), Out: in(f32s(nil, 0))},
 		{Name: "absurd", In: in(i64v(1 << 39)), Err: "memory limit"},
 	}})
-	register(&Spec{Name: "Constant", Since: 1, Attrs: []string{"value", "value_float", "value_floats", "value_int", "value_ints", "value_string", "value_strings"},
+	register(&Spec{
+		Name: "Constant", Since: 1, Attrs: []string{"value", "value_float", "value_floats", "value_int", "value_ints", "value_string", "value_strings"},
 		In: Arity{0, 0}, Out: Arity{1, 1}, Infer: inferConstant, Compile: compileConstant, Cases: []Case{
 			{Attrs: []graph.Attr{graph.TensorAttr("value", f32v(1, 2))}, Out: in(f32v(1, 2))},
 			{Name: "float", Attrs: []graph.Attr{graph.FloatAttr("value_float", 2)}, Out: in(f32s(nil, 2))},
 			{Name: "ints", Attrs: []graph.Attr{graph.IntsAttr("value_ints", 2, 3)}, Out: in(i64v(2, 3))},
 			{Name: "strings", Attrs: []graph.Attr{graph.StringsAttr("value_strings", []string{"a"})}, Out: in(strv("a"))},
 			{Name: "none", Err: "one value"},
-		}})
+		},
+	})
 }
 
 // span clamps start and end of Shape into the rank.
@@ -208,8 +214,10 @@ func constantValue(n *graph.Node) (*tensor.Tensor, error) {
 		return nil, bad(n, "wants exactly one value")
 	}
 	a := &n.Attrs[0]
-	kinds := map[string]graph.AttrKind{"value": graph.AttrTensor, "value_float": graph.AttrFloat, "value_floats": graph.AttrFloats, "value_int": graph.AttrInt,
-		"value_ints": graph.AttrInts, "value_string": graph.AttrString, "value_strings": graph.AttrStrings}
+	kinds := map[string]graph.AttrKind{
+		"value": graph.AttrTensor, "value_float": graph.AttrFloat, "value_floats": graph.AttrFloats, "value_int": graph.AttrInt,
+		"value_ints": graph.AttrInts, "value_string": graph.AttrString, "value_strings": graph.AttrStrings,
+	}
 	if kinds[a.Name] != a.Kind {
 		return nil, bad(n, "attribute "+a.Name+" has the wrong kind")
 	}

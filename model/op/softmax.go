@@ -29,8 +29,10 @@ func init() {
 		{In: in(x), Out: in(f64s([]int{2, 2, 2}, half, most, 1/(1+e2), e2/(1+e2), half, most, 0, 1))},
 		{Name: "middle", Attrs: axis(1), In: in(f64s([]int{1, 2, 2}, 0, 2, 1, 3)), Out: in(f64s([]int{1, 2, 2}, half, half, most, most))},
 		{Name: "float32", In: in(f32v(0, 1)), Out: in(f32v(float32(half), float32(most)))},
-	}, []Case{{Opset: 11, In: in(f64s([]int{1, 1, 2}, 0, 1)), Out: in(f64s([]int{1, 1, 2}, half, most))},
-		{Name: "flattens", Opset: 11, Attrs: axis(0), In: in(f64s([]int{2, 1}, 0, 1)), Out: in(f64s([]int{2, 1}, half, most))}})
+	}, []Case{
+		{Opset: 11, In: in(f64s([]int{1, 1, 2}, 0, 1)), Out: in(f64s([]int{1, 1, 2}, half, most))},
+		{Name: "flattens", Opset: 11, Attrs: axis(0), In: in(f64s([]int{2, 1}, 0, 1)), Out: in(f64s([]int{2, 1}, half, most))},
+	})
 	soft("LogSoftmax", true, gradLogSoftmax, []Case{
 		{In: in(f64v(0, 1)), Out: in(f64v(math.Log(half), math.Log(most)))},
 		{Name: "rows", Attrs: axis(0), In: in(f64s([]int{2, 2}, 0, 800, 1, 0)), Out: in(f64s([]int{2, 2}, math.Log(half), 0, math.Log(most), -800))},

@@ -9,7 +9,8 @@ import (
 
 // Where: y = x where the condition holds, else z, with broadcasting. https://onnx.ai/onnx/operators/onnx__Where.html
 func init() {
-	register(&Spec{Name: "Where", Since: 9, In: Arity{3, 3}, Out: Arity{1, 1},
+	register(&Spec{
+		Name: "Where", Since: 9, In: Arity{3, 3}, Out: Arity{1, 1},
 		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) {
 			if site.Types[0].DType != tensor.Bool {
 				return nil, bad(n, "a condition that is not bool")
@@ -42,7 +43,8 @@ func init() {
 			{Name: "broadcast", In: in(tensor.FromSlice(tensor.Bool, []bool{true, false}, 2, 1), f64v(1, 2), f64s(nil, 9)), Out: in(f64s([]int{2, 2}, 1, 2, 9, 9))},
 			{Name: "strings", In: in(boolv(true, false), strv("a"), strv("b", "c")), Out: in(strv("a", "c"))},
 			{Name: "misfit", In: in(boolv(true, false), f64v(1, 2, 3), f64v(1)), Err: "broadcast"},
-		}})
+		},
+	})
 }
 
 func whereKernel[T any](data lane[T]) Kernel {

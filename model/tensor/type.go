@@ -5,6 +5,7 @@ import "strconv"
 // DType is an element type, numbered as ONNX TensorProto.DataType numbers it.
 type DType uint8
 
+// The element types of ONNX.
 const (
 	Undefined  DType = 0
 	Float32    DType = 1
@@ -70,7 +71,7 @@ type Type struct {
 	Unranked bool
 }
 
-// Of makes a Type from sizes, Free for those not known.
+// TypeOf makes a Type from sizes, Free for those not known.
 func TypeOf(d DType, sizes ...int) Type {
 	dims := make([]Dim, len(sizes))
 	for i, n := range sizes {

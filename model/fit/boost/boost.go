@@ -58,14 +58,14 @@ func (p Boost) Fit(ctx context.Context, d fit.Data, b *graph.Builder, x graph.Va
 
 func (p Boost) defaults() (Boost, error) {
 	whole(&p.NEstimators, 100)
-	real(&p.LearningRate, .3)
+	number(&p.LearningRate, .3)
 	whole(&p.MaxDepth, 6)
-	real(&p.MinChildWeight, 1)
-	real(&p.RegLambda, 1)
-	real(&p.Subsample, 1)
-	real(&p.ColsampleBytree, 1)
+	number(&p.MinChildWeight, 1)
+	number(&p.RegLambda, 1)
+	number(&p.Subsample, 1)
+	number(&p.ColsampleBytree, 1)
 	whole(&p.MaxBin, 256)
-	real(&p.ValidationFraction, .1)
+	number(&p.ValidationFraction, .1)
 	if p.GrowPolicy == "" {
 		p.GrowPolicy = "depthwise"
 	}
@@ -104,7 +104,7 @@ func whole(field *int, def int) {
 	}
 }
 
-func real(field *float64, def float64) {
+func number(field *float64, def float64) {
 	if *field == 0 {
 		*field = def
 	}
