@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"hash"
 	"io"
 	"os"
@@ -47,7 +48,7 @@ func (s *Blobs) PutBytes(ctx context.Context, data []byte) (Blob, error) {
 func (s *Blobs) Put(ctx context.Context, r io.Reader) (Blob, error) {
 	in := NewInput(ctx, r)
 	var head bytes.Buffer
-	if _, err := io.CopyN(&head, in, spoolAt); err == io.EOF {
+	if _, err := io.CopyN(&head, in, spoolAt); errors.Is(err, io.EOF) {
 		return s.PutBytes(ctx, head.Bytes())
 	} else if err != nil {
 		return Blob{}, err
@@ -56,8 +57,8 @@ func (s *Blobs) Put(ctx context.Context, r io.Reader) (Blob, error) {
 	if err != nil {
 		return Blob{}, fault.Wrap(err, fault.Unavailable, "no temporary file for a large upload")
 	}
-	defer os.Remove(file.Name())
-	defer file.Close()
+	defer os.Remove(file.Name()) //nolint:errcheck // the system empties its temporary folder
+	defer file.Close()           //nolint:errcheck // it is thrown away
 	sum := sha256.New()
 	size, err := io.Copy(io.MultiWriter(file, sum), io.MultiReader(&head, in))
 	if in.Err() != nil {
@@ -133,7 +134,7 @@ func (s *Blobs) Check(ctx context.Context, sha string) error {
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	defer r.Close() //nolint:errcheck // only read
 	_, err = io.Copy(io.Discard, r)
 	return err
 }
@@ -147,7 +148,7 @@ type checked struct {
 func (c *checked) Read(p []byte) (int, error) {
 	n, err := c.ReadCloser.Read(p)
 	c.sum.Write(p[:n])
-	if err == io.EOF && hex.EncodeToString(c.sum.Sum(nil)) != c.sha {
+	if errors.Is(err, io.EOF) && hex.EncodeToString(c.sum.Sum(nil)) != c.sha {
 		return n, corrupt(c.sha)
 	}
 	return n, err

@@ -178,7 +178,7 @@ func applyClaim(s claim, e Entry) (claim, error) {
 	switch entry.Kind {
 	case "take":
 		s = claim{Holder: entry.Owner, Nonce: entry.Nonce, Token: e.Number, Beat: e.Number, Held: true}
-		s.TTL = max(MinTTL, min(time.Duration(entry.Millis), 1<<40)*time.Millisecond)
+		s.TTL = max(MinTTL, time.Duration(min(entry.Millis, 1<<40))*time.Millisecond)
 	case "renew":
 		s.Beat = e.Number
 	case "release":

@@ -15,7 +15,7 @@ func ReadAll(ctx context.Context, b Bucket, key string, limit int64) ([]byte, Ob
 	if err != nil {
 		return nil, Object{}, err
 	}
-	defer r.Close()
+	defer r.Close() //nolint:errcheck // only read
 	tooLarge := fault.New(fault.TooLarge, "the object has more than "+strconv.FormatInt(limit, 10)+" bytes").At(key)
 	if object.Size > limit {
 		return nil, object, tooLarge

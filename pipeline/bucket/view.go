@@ -46,7 +46,7 @@ func (v *View[S]) Append(ctx context.Context, decide func(S) (any, error)) (Entr
 		return Entry{}, none, err
 	}
 	defer v.release()
-	for try := 0; try < maxTries; try++ {
+	for try := range maxTries {
 		if err := v.refresh(ctx); err != nil {
 			return Entry{}, v.state, err
 		}

@@ -65,12 +65,16 @@ func load(t testing.TB, name string) *table.Table {
 
 func TestKindsOfPenguins(t *testing.T) {
 	want := map[string]map[string]Kind{
-		"penguins.csv": {"species": Category, "island": Category, "bill_length_mm": Number, "bill_depth_mm": Number,
-			"flipper_length_mm": Number, "body_mass_g": Number, "sex": Category, "year": Number},
-		"penguins-raw.csv": {"studyName": Category, "Sample Number": Number, "Species": Category, "Region": Constant, "Island": Category,
+		"penguins.csv": {
+			"species": Category, "island": Category, "bill_length_mm": Number, "bill_depth_mm": Number,
+			"flipper_length_mm": Number, "body_mass_g": Number, "sex": Category, "year": Number,
+		},
+		"penguins-raw.csv": {
+			"studyName": Category, "Sample Number": Number, "Species": Category, "Region": Constant, "Island": Category,
 			"Stage": Constant, "Individual ID": ID, "Clutch Completion": Boolean, "Date Egg": Date, "Culmen Length (mm)": Number,
 			"Culmen Depth (mm)": Number, "Flipper Length (mm)": Number, "Body Mass (g)": Number, "Sex": Category,
-			"Delta 15 N (o/oo)": Number, "Delta 13 C (o/oo)": Number, "Comments": Category},
+			"Delta 15 N (o/oo)": Number, "Delta 13 C (o/oo)": Number, "Comments": Category,
+		},
 	}
 	for file, kinds := range want {
 		r := Profile(load(t, file), Options{})
@@ -95,16 +99,16 @@ func TestStatistics(t *testing.T) {
 	if c.Count != 342 || c.Missing != 2 || c.Unique != 164 || *c.Min != 32.1 || *c.Max != 59.6 {
 		t.Errorf("%+v", c)
 	}
-	close := func(got, want float64) {
+	near := func(got, want float64) {
 		t.Helper()
 		if math.Abs(got-want) > 1e-9 {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	}
-	close(*c.Mean, 43.92192982456140)
-	close(*c.Std, 5.451596023161820)
+	near(*c.Mean, 43.92192982456140)
+	near(*c.Std, 5.451596023161820)
 	for i, want := range []float64{35.7, 39.225, 44.45, 48.5, 51.995} {
-		close(c.Quantiles[i], want)
+		near(c.Quantiles[i], want)
 	}
 	if s := r.Column("sex"); s.Missing != 11 || s.Unique != 2 || s.Top[0] != (Value{"male", 168}) {
 		t.Errorf("%+v", s)
@@ -258,8 +262,13 @@ func TestParseDate(t *testing.T) {
 }
 
 func TestConform(t *testing.T) {
-	inputs := []card.Input{{Name: "n", Kind: card.Number}, {Name: "b", Kind: card.Boolean}, {Name: "d", Kind: card.Date},
-		{Name: "c", Kind: card.Category, Values: []string{"x"}}, {Name: "gone", Kind: card.Number}}
+	inputs := []card.Input{
+		{Name: "n", Kind: card.Number},
+		{Name: "b", Kind: card.Boolean},
+		{Name: "d", Kind: card.Date},
+		{Name: "c", Kind: card.Category, Values: []string{"x"}},
+		{Name: "gone", Kind: card.Number},
+	}
 	data := parse(t, "n,b,d,c,more,y\n1,yes,2020-01-01,x,1,a\nfoo,maybe,1.2.2020,z,1,\n,,,,1,b\n")
 	c := Conform(data, inputs, "y")
 	if c.OK() || c.BadRows != 1 || !slices.Equal(c.Good(), []int{0, 2}) || len(c.Failures) != 4 {

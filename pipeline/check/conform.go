@@ -79,8 +79,10 @@ func Conform(t *table.Table, inputs []card.Input, target string) *Conformity {
 		known[in.Name] = true
 		col := t.Column(in.Name)
 		if col == nil {
-			c.Problems = append(c.Problems, Problem{MissingColumn, Error, in.Name, "the model was trained on this column, and the data has none of it",
-				"the columns are " + names(t)})
+			c.Problems = append(c.Problems, Problem{
+				MissingColumn, Error, in.Name, "the model was trained on this column, and the data has none of it",
+				"the columns are " + names(t),
+			})
 			continue
 		}
 		c.column(col, in)

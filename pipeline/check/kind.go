@@ -10,6 +10,7 @@ import (
 // Kind is what a column is understood to be.
 type Kind string
 
+// The kinds of column.
 const (
 	Number   Kind = card.Number
 	Category Kind = card.Category

@@ -53,8 +53,10 @@ func leaks(t *table.Table, r *Report) []Problem {
 	var out []Problem
 	for i, message := range found {
 		if message != "" {
-			out = append(out, Problem{Leakage, Warning, t.Columns[i].Name, message,
-				"if it is known only after the target is, leave it out"})
+			out = append(out, Problem{
+				Leakage, Warning, t.Columns[i].Name, message,
+				"if it is known only after the target is, leave it out",
+			})
 		}
 	}
 	return out

@@ -11,6 +11,7 @@ import (
 // Severity says what a problem stops.
 type Severity string
 
+// The severities, worst first.
 const (
 	Error   Severity = "error"   // training cannot go on
 	Warning Severity = "warning" // it can, but somebody should look

@@ -279,7 +279,7 @@ func (d *Datasets) OpenVersion(ctx context.Context, v Version) iter.Seq2[*Reader
 				return
 			}
 			more := yield(&Reader{Reader: r, File: f}, nil)
-			r.Close()
+			_ = r.Close() // only read
 			if !more {
 				return
 			}

@@ -106,8 +106,11 @@ func TestRefused(t *testing.T) {
 		name string
 		o    dataset.AppendOptions
 	}{
-		{"../../etc/passwd", dataset.AppendOptions{Who: "ann", Name: "f.csv"}}, {"d", dataset.AppendOptions{Name: "f.csv"}}, {"d", dataset.AppendOptions{Who: "ann"}},
-		{"d", dataset.AppendOptions{Who: "ann", Name: "a/.."}}, {"d", dataset.AppendOptions{Who: "ann", Name: "f.csv", Rows: -1}},
+		{"../../etc/passwd", dataset.AppendOptions{Who: "ann", Name: "f.csv"}},
+		{"d", dataset.AppendOptions{Name: "f.csv"}},
+		{"d", dataset.AppendOptions{Who: "ann"}},
+		{"d", dataset.AppendOptions{Who: "ann", Name: "a/.."}},
+		{"d", dataset.AppendOptions{Who: "ann", Name: "f.csv", Rows: -1}},
 	} {
 		if _, err := d.Append(t.Context(), c.name, c.o, strings.NewReader("x")); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%q %+v: %v", c.name, c.o, err)

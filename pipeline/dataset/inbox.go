@@ -81,7 +81,7 @@ func (d *Datasets) Open(ctx context.Context, u Upload) (io.ReadCloser, error) {
 		return nil, err
 	}
 	if o.ETag != u.Object.ETag {
-		r.Close()
+		_ = r.Close() // nothing of it was read
 		return nil, fault.New(fault.Conflict, "another file was uploaded under this name").At(u.Object.Key).Try("look again")
 	}
 	return r, nil
@@ -147,7 +147,7 @@ func (d *Datasets) copyTo(ctx context.Context, u Upload, key, sum string) (taken
 	if err != nil {
 		return false, err
 	}
-	defer r.Close()
+	defer r.Close() //nolint:errcheck // only read
 	_, err = d.b.Put(ctx, key, r, bucket.PutOptions{IfAbsent: true})
 	if !fault.Is(err, fault.Conflict) {
 		return false, err
@@ -161,7 +161,7 @@ func (d *Datasets) sum(ctx context.Context, key string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer r.Close()
+	defer r.Close() //nolint:errcheck // only read
 	sum := sha256.New()
 	if _, err := io.Copy(sum, r); err != nil {
 		return "", fault.Wrap(err, fault.Unavailable, "reading "+key+" broke off")

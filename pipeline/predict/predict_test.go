@@ -183,8 +183,10 @@ func TestWrongRows(t *testing.T) {
 			t.Errorf("Rows %s:\n\t%v", c.row, err)
 		}
 	}
-	for _, body := range []string{``, `{}`, `[]`, `{"rows":[]}`, `{"rows":{}}`, `null`, `[` + good, `[` + good + `,]`, `[` + good + `] x`,
-		`{"instances":[]}`, `{"rows":[` + good + `],"rows":[]}`, `{"rows":[` + good + `],}`, `[{"color":"\ud800"}`, "[{\"color\":\"\xff\"}]", `[{"petals":01}]`, `[{"petals":1.}]`, `[{"petals":-}]`, `[{"petals"`, `[{"petals":"`, `[{"color":"\`} {
+	for _, body := range []string{
+		``, `{}`, `[]`, `{"rows":[]}`, `{"rows":{}}`, `null`, `[` + good, `[` + good + `,]`, `[` + good + `] x`,
+		`{"instances":[]}`, `{"rows":[` + good + `],"rows":[]}`, `{"rows":[` + good + `],}`, `[{"color":"\ud800"}`, "[{\"color\":\"\xff\"}]", `[{"petals":01}]`, `[{"petals":1.}]`, `[{"petals":-}]`, `[{"petals"`, `[{"petals":"`, `[{"color":"\`,
+	} {
 		if _, err := m.RowsJSON(t.Context(), []byte(body)); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: %v", body, err)
 		}
@@ -200,8 +202,10 @@ func TestWrongRows(t *testing.T) {
 func TestMissing(t *testing.T) {
 	m := open(t, artifact(t, "regression"))
 	var want []float32
-	for _, row := range []string{`{"petals":null,"color":"red","wild":"no"}`, `{"when":"","size":null,"petals":null,"color":"red","wild":"NO"}`,
-		"{ \"when\" : null,\n\"petals\":null,\t\"color\":\"r\\u0065d\",\"wild\":false}"} {
+	for _, row := range []string{
+		`{"petals":null,"color":"red","wild":"no"}`, `{"when":"","size":null,"petals":null,"color":"red","wild":"NO"}`,
+		"{ \"when\" : null,\n\"petals\":null,\t\"color\":\"r\\u0065d\",\"wild\":false}",
+	} {
 		r, err := m.RowsJSON(t.Context(), []byte(`[`+row+`]`))
 		if err != nil {
 			t.Fatal(err)

@@ -103,7 +103,8 @@ func (m *Model) cell(f *frame, fd *field, c *table.Column, first, i int) error {
 		f.truth(m, fd, i, v)
 		return nil
 	}
-	x, ok := 0.0, true
+	var x float64
+	ok := true
 	if c.Kind == table.Number {
 		x = c.Numbers[at]
 	} else {

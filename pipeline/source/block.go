@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"runtime/debug"
 	"strconv"
@@ -165,7 +166,7 @@ func inParallel(ctx context.Context, s *splitter, workers int, parse func(worker
 		for {
 			text, whole, err := s.next()
 			if err != nil {
-				if err != io.EOF {
+				if !errors.Is(err, io.EOF) {
 					readErr = err
 				}
 				return

@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"strconv"
 
@@ -52,7 +53,7 @@ func openText(ctx context.Context, in *input, o *Options, enc encoding, mark int
 	}
 	if mark > 0 {
 		if _, err := io.CopyN(io.Discard, c, int64(mark)); err != nil {
-			c.Close()
+			_ = c.Close() // only read
 			return nil, nil, changed(in.name)
 		}
 	}
@@ -72,10 +73,10 @@ func sampleText(ctx context.Context, in *input, o *Options, enc encoding, mark, 
 	if err != nil {
 		return nil, false, err
 	}
-	defer c.Close()
+	defer c.Close() //nolint:errcheck // only read
 	b := make([]byte, size+pad+1)
 	n, err := io.ReadFull(r, b[:size])
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return b[:n], true, nil
 	}
 	return b[:n], false, err
@@ -250,8 +251,10 @@ func (f *csvFile) pass(ctx context.Context, modes []mode, strict []bool, visit f
 	for i := range parsers {
 		parsers[i] = f.parser(modes, strict)
 	}
-	t := textPass{in: f.in, o: f.o, enc: f.enc, mark: f.mark, skip: f.skip, lines: f.lines, shows: f.shows, quotes: true, crOnly: f.crOnly,
-		max: f.maxRecord()}
+	t := textPass{
+		in: f.in, o: f.o, enc: f.enc, mark: f.mark, skip: f.skip, lines: f.lines, shows: f.shows, quotes: true, crOnly: f.crOnly,
+		max: f.maxRecord(),
+	}
 	return t.run(ctx, func(w int, b []byte, n int, whole bool) *batch {
 		if !whole {
 			return &batch{bad: parsers[w].unfinished(b[:n])}

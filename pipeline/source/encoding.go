@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -88,7 +89,6 @@ type wideReader struct {
 	in   [1 << 14]byte
 	n    int // bytes in `in` that are not yet decoded
 	out  []byte
-	at   int64
 	err  error
 }
 
@@ -133,7 +133,7 @@ func (w *wideReader) decode() {
 		w.out = utf8.AppendRune(w.out, r)
 	}
 	w.n = copy(w.in[:], w.in[i:w.n])
-	if w.err == io.EOF && w.n > 0 {
+	if errors.Is(w.err, io.EOF) && w.n > 0 {
 		w.err = fault.New(fault.BadData, "not UTF-16, or cut off: it ends within a character").At(w.name).Try("say the encoding, or copy the file again")
 	}
 }
@@ -214,8 +214,10 @@ func isASCII(b []byte) bool {
 // prepare turns a block into UTF-8: the text and what it shows. spare is room that may be used for it.
 func prepare(b []byte, e encoding, spare []byte) (text []byte, s script, bad *badLine) {
 	if i := bytes.IndexByte(b, 0); i >= 0 {
-		return nil, 0, &badLine{line: bytes.Count(b[:i], newline), code: fault.BadData, message: "a NUL byte: this is not text",
-			hint: "the file is binary, damaged, or UTF-16: then say the encoding"}
+		return nil, 0, &badLine{
+			line: bytes.Count(b[:i], newline), code: fault.BadData, message: "a NUL byte: this is not text",
+			hint: "the file is binary, damaged, or UTF-16: then say the encoding",
+		}
 	}
 	if e.wide() {
 		return b, plainASCII, nil
@@ -242,8 +244,10 @@ func mixedScripts(line int, e encoding) *badLine {
 	if e == utf8Text {
 		message = "not UTF-8"
 	}
-	return &badLine{line: line, code: fault.BadData, message: message,
-		hint: "say the encoding (windows-1252 reads any byte), or convert the file to UTF-8"}
+	return &badLine{
+		line: line, code: fault.BadData, message: message,
+		hint: "say the encoding (windows-1252 reads any byte), or convert the file to UTF-8",
+	}
 }
 
 var newline = []byte{'\n'}

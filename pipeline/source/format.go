@@ -11,6 +11,7 @@ import (
 // Format is a file format.
 type Format uint8
 
+// The formats.
 const (
 	Auto    Format = iota // found out from content and name
 	CSV                   // delimited text, RFC 4180 quoting

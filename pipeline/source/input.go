@@ -48,7 +48,7 @@ func sectionInput(name string, r io.ReaderAt, size int64) *input {
 }
 
 // streamInput copies a stream that can be read once into a spool, when it is first opened.
-func streamInput(name string, r io.Reader, max int64) *input {
+func streamInput(name string, r io.Reader, limit int64) *input {
 	in := &input{name: name}
 	var (
 		mu   sync.Mutex
@@ -59,7 +59,7 @@ func streamInput(name string, r io.Reader, max int64) *input {
 		mu.Lock()
 		defer mu.Unlock()
 		if kept == nil && err == nil {
-			if kept, err = newSpool(ctx, name, r, max); err == nil {
+			if kept, err = newSpool(ctx, name, r, limit); err == nil {
 				in.size = kept.size
 			}
 		}
@@ -91,14 +91,14 @@ func (in *input) content(ctx context.Context, o *Options) (io.ReadCloser, error)
 	c := &content{name: in.name, file: f, r: f, max: o.MaxBytes, left: o.MaxBytes}
 	b := bufio.NewReaderSize(f, 1<<16)
 	head, err := b.Peek(2)
-	if err != nil && err != io.EOF {
-		f.Close()
+	if err != nil && !errors.Is(err, io.EOF) {
+		_ = f.Close() // only read
 		return nil, readFault(in.name, err)
 	}
 	if len(head) == 2 && head[0] == 0x1f && head[1] == 0x8b {
 		c.zipped = true
 		if c.r, err = gzip.NewReader(b); err != nil {
-			f.Close()
+			_ = f.Close() // only read
 			return nil, readFault(in.name, err)
 		}
 		return c, nil
@@ -128,7 +128,7 @@ func (c *content) Read(p []byte) (int, error) {
 		return 0, fault.New(fault.TooLarge, "more than "+strconv.FormatInt(c.max, 10)+" bytes of data").At(c.name).
 			Try("split the file, or raise the limit on bytes")
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = readFault(c.name, err)
 	}
 	return n, err
@@ -140,10 +140,10 @@ func (in *input) head(ctx context.Context, n int, o *Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer c.Close()
+	defer c.Close() //nolint:errcheck // only read
 	b := make([]byte, n)
 	k, err := io.ReadFull(c, b)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, err
 	}
 	return b[:k], nil
@@ -161,15 +161,15 @@ func (in *input) random(ctx context.Context, o *Options) (at io.ReaderAt, size i
 		var magic [2]byte
 		if at, ok := f.(io.ReaderAt); ok && in.size > 0 {
 			if _, err := at.ReadAt(magic[:], 0); err == nil && magic != [2]byte{0x1f, 0x8b} {
-				return at, in.size, func() { f.Close() }, nil
+				return at, in.size, func() { _ = f.Close() }, nil // only read
 			}
 		}
-		f.Close()
+		_ = f.Close() // only read
 		c, err := in.content(ctx, o)
 		if err != nil {
 			return nil, 0, nil, err
 		}
-		defer c.Close()
+		defer c.Close() //nolint:errcheck // only read
 		if in.plain, err = newSpool(ctx, in.name, c, o.MaxBytes); err != nil {
 			return nil, 0, nil, err
 		}
@@ -213,21 +213,21 @@ func readFault(name string, err error) error {
 func canceled(err error) error { return fault.Wrap(err, fault.Canceled, "reading was given up") }
 
 // copyTo copies r until its end, the limit, or the end of ctx.
-func copyTo(ctx context.Context, name string, w io.Writer, r io.Reader, max int64) (int64, error) {
+func copyTo(ctx context.Context, name string, w io.Writer, r io.Reader, limit int64) (int64, error) {
 	buf, total := make([]byte, 1<<18), int64(0)
 	for {
 		if err := ctx.Err(); err != nil {
 			return 0, canceled(err)
 		}
 		n, err := r.Read(buf)
-		if total += int64(n); total > max {
-			return 0, fault.New(fault.TooLarge, "more than "+strconv.FormatInt(max, 10)+" bytes of data").At(name).
+		if total += int64(n); total > limit {
+			return 0, fault.New(fault.TooLarge, "more than "+strconv.FormatInt(limit, 10)+" bytes of data").At(name).
 				Try("split the file, or raise the limit on bytes")
 		}
 		if _, err := w.Write(buf[:n]); err != nil {
 			return 0, fault.Wrap(err, fault.Unavailable, "no room for a temporary copy of "+name)
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return total, nil
 		}
 		if err != nil {

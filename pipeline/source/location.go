@@ -71,11 +71,11 @@ func fileInput(path string, seen fs.FileInfo) *input {
 		}
 		now, err := f.Stat()
 		if err != nil {
-			f.Close()
+			_ = f.Close() // only read
 			return nil, err
 		}
 		if now.Size() != seen.Size() || !now.ModTime().Equal(seen.ModTime()) {
-			f.Close()
+			_ = f.Close() // only read
 			return nil, changed(path)
 		}
 		return f, nil
@@ -208,7 +208,7 @@ func objectInput(b bucket.Bucket, name string, seen bucket.Object) *input {
 			return nil, err
 		}
 		if now.ETag != seen.ETag {
-			r.Close()
+			_ = r.Close() // nothing of it was read
 			return nil, changed(name)
 		}
 		return r, nil

@@ -252,7 +252,7 @@ func (g *groupReader) close() {
 	for i := range g.pages {
 		if p := &g.pages[i]; p.pages != nil {
 			parquet.Release(p.page)
-			p.pages.Close()
+			_ = p.pages.Close() // only read
 		}
 	}
 }
@@ -295,7 +295,7 @@ func (g *groupReader) column(c, rows int, to *vector) error {
 	for done := 0; done < rows; {
 		if p.values == nil {
 			page, err := p.pages.ReadPage()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return g.f.damaged(errors.New("column " + strconv.Quote(l.name) + " has fewer rows than the file"))
 			}
 			if err != nil {
@@ -310,7 +310,7 @@ func (g *groupReader) column(c, rows int, to *vector) error {
 			}
 		}
 		done += n
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			parquet.Release(p.page)
 			p.page, p.values = nil, nil
 		} else if err != nil {
@@ -326,9 +326,10 @@ func (g *groupReader) column(c, rows int, to *vector) error {
 func (g *groupReader) value(c int, l *leaf, v parquet.Value, i int, to *vector) error {
 	m := g.modes[c]
 	if v.IsNull() {
-		if m == number {
+		switch m {
+		case number:
 			to.numbers[i] = nan
-		} else if m == text {
+		case text:
 			to.codes[i] = -1
 		}
 		return nil
@@ -347,11 +348,12 @@ func (g *groupReader) value(c int, l *leaf, v parquet.Value, i int, to *vector) 
 		}
 		return nil
 	}
-	x, ok := nan, false
+	var x float64
+	var ok bool
 	if l.number != nil {
 		x, ok = l.number(v)
 	} else if g.buf = l.text(v, g.buf[:0]); len(g.buf) == 0 {
-		ok = true
+		x, ok = nan, true
 	} else {
 		x, ok = parseNumber(g.buf)
 	}

@@ -71,8 +71,10 @@ func (p *recordParser) parse(b []byte, n int) *batch {
 			line++
 			pos = q + 1
 			if c != last {
-				out.bad = &badLine{line: first, code: fault.BadData, message: strconv.Itoa(c+1) + " fields where the header has " + strconv.Itoa(last+1),
-					hint: "fill in the missing fields or their delimiters; a wrong delimiter looks like this too"}
+				out.bad = &badLine{
+					line: first, code: fault.BadData, message: strconv.Itoa(c+1) + " fields where the header has " + strconv.Itoa(last+1),
+					hint: "fill in the missing fields or their delimiters; a wrong delimiter looks like this too",
+				}
 				return out
 			}
 			break
@@ -98,8 +100,10 @@ func (p *recordParser) slowNumber(b []byte, pos int, line *int, c int, modes []m
 	if v, ok := parseNumber(f); ok {
 		return v, q
 	}
-	bad := &badLine{line: at, code: fault.Invalid, message: strconv.Quote(p.names[c]) + " is " + strconv.Quote(string(f[:min(len(f), 40)])) + ", which is not a number",
-		hint: "correct the value, or read the column as text"}
+	bad := &badLine{
+		line: at, code: fault.Invalid, message: strconv.Quote(p.names[c]) + " is " + strconv.Quote(string(f[:min(len(f), 40)])) + ", which is not a number",
+		hint: "correct the value, or read the column as text",
+	}
 	if p.strict[c] {
 		out.bad = bad
 		return 0, -1
@@ -164,8 +168,10 @@ func (p *recordParser) field(b []byte, pos int, line *int, out *batch) ([]byte, 
 		}
 		q += bits.TrailingZeros64(stop) >> 3
 		if b[q] == '"' {
-			out.bad = &badLine{line: *line, code: fault.BadData, message: "a quote inside an unquoted field",
-				hint: `put the whole field into quotes and double those inside, as in "5"" nail"`}
+			out.bad = &badLine{
+				line: *line, code: fault.BadData, message: "a quote inside an unquoted field",
+				hint: `put the whole field into quotes and double those inside, as in "5"" nail"`,
+			}
 			return nil, -1
 		}
 		if b[q] == '\n' && q > pos && b[q-1] == '\r' {
@@ -197,8 +203,10 @@ func (p *recordParser) quoted(b []byte, pos int, line *int, out *batch) ([]byte,
 			continue
 		}
 		if !p.ends(b, q) {
-			out.bad = &badLine{line: *line, code: fault.BadData, message: "text after a closing quote",
-				hint: `quotes inside a quoted field are doubled, as in "5"" nail"`}
+			out.bad = &badLine{
+				line: *line, code: fault.BadData, message: "text after a closing quote",
+				hint: `quotes inside a quoted field are doubled, as in "5"" nail"`,
+			}
 			return nil, -1
 		}
 		f := b[start : q-1]
@@ -215,8 +223,10 @@ func (p *recordParser) quoted(b []byte, pos int, line *int, out *batch) ([]byte,
 }
 
 func (p *recordParser) tooLong(line int) *badLine {
-	return &badLine{line: line, code: fault.TooLarge, message: "a field of more than " + strconv.Itoa(p.max) + " bytes",
-		hint: "look for a quote that is not closed, or raise the limit on fields"}
+	return &badLine{
+		line: line, code: fault.TooLarge, message: "a field of more than " + strconv.Itoa(p.max) + " bytes",
+		hint: "look for a quote that is not closed, or raise the limit on fields",
+	}
 }
 
 // ragged says how many fields the record at line `first` has that goes on past the header's columns; pos is in its
@@ -231,8 +241,10 @@ func (p *recordParser) ragged(b []byte, first, pos int) *badLine {
 		}
 		pos = q + 1
 	}
-	return &badLine{line: first, code: fault.BadData, message: strconv.Itoa(fields) + " fields where the header has " + strconv.Itoa(len(p.modes)),
-		hint: "put a text that holds the delimiter into quotes; a wrong delimiter looks like this too"}
+	return &badLine{
+		line: first, code: fault.BadData, message: strconv.Itoa(fields) + " fields where the header has " + strconv.Itoa(len(p.modes)),
+		hint: "put a text that holds the delimiter into quotes; a wrong delimiter looks like this too",
+	}
 }
 
 // unfinished explains a block that no record end was found in.

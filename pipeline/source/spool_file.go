@@ -17,14 +17,14 @@ type spool struct {
 }
 
 // newSpool copies r. The file's name is gone at once where the system allows it, so that nothing is left after a crash.
-func newSpool(ctx context.Context, name string, r io.Reader, max int64) (*spool, error) {
+func newSpool(ctx context.Context, name string, r io.Reader, limit int64) (*spool, error) {
 	f, err := os.CreateTemp("", "jarvis-*")
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "no temporary file for "+name)
 	}
 	s := &spool{f: f}
-	os.Remove(f.Name()) //nolint:errcheck // Windows refuses here; close tries again
-	if s.size, err = copyTo(ctx, name, f, r, max); err != nil {
+	_ = os.Remove(f.Name()) // Windows refuses here; close tries again
+	if s.size, err = copyTo(ctx, name, f, r, limit); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -34,6 +34,6 @@ func newSpool(ctx context.Context, name string, r io.Reader, max int64) (*spool,
 func (s *spool) ReadAt(p []byte, off int64) (int, error) { return s.f.ReadAt(p, off) }
 
 func (s *spool) close() {
-	s.f.Close()
-	os.Remove(s.f.Name()) //nolint:errcheck // already gone, except on Windows
+	_ = s.f.Close() // it is thrown away
+	_ = os.Remove(s.f.Name()) // already gone, except on Windows
 }

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"io"
 )
 
@@ -25,8 +26,8 @@ func (t *textPass) run(ctx context.Context, parse func(worker int, b []byte, n i
 	if err != nil {
 		return err
 	}
-	defer c.Close()
-	if n, err := io.CopyN(io.Discard, r, int64(t.skip)); err == io.EOF {
+	defer c.Close() //nolint:errcheck // only read
+	if n, err := io.CopyN(io.Discard, r, int64(t.skip)); errors.Is(err, io.EOF) {
 		if n < int64(t.skip)-1 { // the last line may lack the newline that skip counts
 			return changed(t.in.name)
 		}

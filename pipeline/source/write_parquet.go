@@ -20,7 +20,7 @@ func (g orderedGroup) Fields() []parquet.Field { return g.fields }
 
 // parquetWriter writes row groups of about parquetGroup rows.
 type parquetWriter struct {
-	w      *parquet.Writer
+	w      *parquet.GenericWriter[any]
 	schema table.Schema
 	single bool
 	rows   []parquet.Row
@@ -50,8 +50,10 @@ func newParquetWriter(w io.Writer, schema table.Schema, o WriteOptions) (Writer,
 	for _, f := range schema {
 		ordered.fields = append(ordered.fields, byName[f.Name])
 	}
-	return &parquetWriter{schema: schema, single: o.Single,
-		w: parquet.NewWriter(w, parquet.NewSchema("table", ordered), parquet.Compression(&parquet.Snappy))}, nil
+	return &parquetWriter{
+		schema: schema, single: o.Single,
+		w: parquet.NewGenericWriter[any](w, parquet.NewSchema("table", ordered), parquet.Compression(&parquet.Snappy)),
+	}, nil
 }
 
 func (p *parquetWriter) Write(t *table.Table) error {

@@ -10,6 +10,7 @@ import "math"
 // Kind is the physical kind of a column.
 type Kind uint8
 
+// The kinds: numbers and text.
 const (
 	Number Kind = iota // float64, NaN is missing
 	Text               // codes into a dictionary, -1 is missing

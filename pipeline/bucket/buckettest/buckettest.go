@@ -136,7 +136,7 @@ func (s *suite) ranges(t *testing.T) {
 			continue
 		}
 		data, err := io.ReadAll(r)
-		r.Close()
+		_ = r.Close() // only read
 		if err != nil || string(data) != c.want || o.Size != 10 {
 			t.Errorf("Open(%d, %d) gives %q of %d bytes, %v; want %q of 10", c.offset, c.n, data, o.Size, err, c.want)
 		}
@@ -180,7 +180,7 @@ func (s *suite) largeStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
+	defer r.Close() //nolint:errcheck // only read
 	sum := sha256.New()
 	if n, err := io.Copy(sum, r); err != nil || n != size || o.Size != size {
 		t.Errorf("read %d of %d bytes, %v", n, size, err)
@@ -220,7 +220,10 @@ func (s *suite) list(t *testing.T) {
 			t.Errorf("List(%q) gives %q, want %q", prefix, got, want)
 		}
 	}
-	for range s.b.List(t.Context(), "list/") { // stopping early must not panic or hang
+	for _, err := range s.b.List(t.Context(), "list/") { // stopping early must not panic or hang
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 }
@@ -449,7 +452,7 @@ func do(t *testing.T, method, address string, body io.Reader) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer response.Body.Close() //nolint:errcheck // only read
 	data, _ := io.ReadAll(io.LimitReader(response.Body, 1<<16))
 	return response.StatusCode, string(data)
 }
