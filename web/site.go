@@ -153,7 +153,7 @@ func (s *site) tag(file string, content []byte) string {
 
 // accepts reads Accept-Encoding (RFC 9110, 12.5.3): a coding that is listed, or covered by *, with a weight above 0.
 func accepts(header, coding string) bool {
-	any := false
+	star := false
 	for part := range strings.SplitSeq(header, ",") {
 		name, parameters, _ := strings.Cut(part, ";")
 		weight, found := strings.CutPrefix(strings.ReplaceAll(parameters, " ", ""), "q=")
@@ -162,8 +162,8 @@ func accepts(header, coding string) bool {
 		case coding:
 			return wanted
 		case "*":
-			any = wanted
+			star = wanted
 		}
 	}
-	return any
+	return star
 }

@@ -106,7 +106,7 @@ func TestRevalidation(t *testing.T) {
 	if r := get(t, h, "GET", "/jarvis-predict.wasm", "If-None-Match", plain); r.StatusCode != http.StatusNotModified {
 		t.Errorf("status %d for a known ETag, want 304", r.StatusCode)
 	}
-	if r := get(t, h, "HEAD", "/"); r.StatusCode != 200 || text(t, r) != "" {
+	if r := get(t, h, "HEAD", "/"); r.StatusCode != http.StatusOK || text(t, r) != "" {
 		t.Errorf("HEAD: status %d, or a body", r.StatusCode)
 	}
 }
@@ -149,7 +149,7 @@ func TestNotBuilt(t *testing.T) {
 // The embedded files are the folder's, whether built or not.
 func TestEmbedded(t *testing.T) {
 	r := get(t, Handler(), "GET", "/")
-	if body := text(t, r); r.StatusCode != 200 || Built() == strings.Contains(body, "built without the web page") {
+	if body := text(t, r); r.StatusCode != http.StatusOK || Built() == strings.Contains(body, "built without the web page") {
 		t.Errorf("Built() is %v, and / gave %d %q", Built(), r.StatusCode, body)
 	}
 }

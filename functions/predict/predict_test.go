@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -228,7 +229,7 @@ func TestOpenRefuses(t *testing.T) {
 		{[]string{"JARVIS_BUCKET", "nothing://x", "JARVIS_AUTHORIZATION", "gateway"}, "bucket"},
 	} {
 		_, err := open(context.Background(), getenv(c.env...))
-		if known, ok := err.(*fault.Error); !ok || known.Field != c.field {
+		if known := (*fault.Error)(nil); !errors.As(err, &known) || known.Field != c.field {
 			t.Errorf("%v: %v", c.env, err)
 		}
 	}

@@ -69,7 +69,7 @@ func TestPredictUnderAWSEmulator(t *testing.T) {
 			Body       string
 		}
 		answered := post(t, fmt.Sprintf("http://127.0.0.1:%d/2015-03-31/functions/function/invocations", front), request("POST", "/models/penguins/predict", adelie))
-		if err := json.Unmarshal(answered, &a); err != nil || a.StatusCode != 200 || !strings.Contains(a.Body, `"label":"Adelie"`) {
+		if err := json.Unmarshal(answered, &a); err != nil || a.StatusCode != http.StatusOK || !strings.Contains(a.Body, `"label":"Adelie"`) {
 			t.Fatalf("%s\n%s", answered, output.String())
 		}
 	}

@@ -121,7 +121,7 @@ func (s *Store) Open(ctx context.Context, key string, offset, n int64) (io.ReadC
 	object := bucket.Object{Key: key, Size: value(out.ContentLength), ETag: etag(out.ETag), Modified: value(out.LastModified)}
 	if total := value(out.ContentRange); total != "" {
 		if _, err := fmt.Sscan(total[strings.LastIndexByte(total, '/')+1:], &object.Size); err != nil {
-			out.Body.Close()
+			_ = out.Body.Close() // nothing of it was read
 			return nil, bucket.Object{}, fault.New(fault.Unavailable, "the store gave a broken Content-Range").At(key)
 		}
 	}
@@ -143,21 +143,21 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, opt bucket.Put
 	}
 	in := bucket.NewInput(ctx, r)
 	data, err := next(in)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return bucket.Object{}, err
 	}
 	target := s.client.NewBlockBlobClient(key)
 	conditions := &blob.AccessConditions{}
 	if opt.IfAbsent {
-		any := azcore.ETagAny
-		conditions.ModifiedAccessConditions = &blob.ModifiedAccessConditions{IfNoneMatch: &any}
+		whatever := azcore.ETagAny
+		conditions.ModifiedAccessConditions = &blob.ModifiedAccessConditions{IfNoneMatch: &whatever}
 	}
 	headers := &blob.HTTPHeaders{}
 	if opt.ContentType != "" {
 		headers.BlobContentType = &opt.ContentType
 	}
 	object := bucket.Object{Key: key, Modified: time.Now()}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		out, err := target.Upload(ctx, body(data), &blockblob.UploadOptions{AccessConditions: conditions, HTTPHeaders: headers})
 		object.Size, object.ETag = in.Size(), etag(out.ETag)
 		return object, s.fault(ctx, err, key)
@@ -189,7 +189,7 @@ func (s *Store) stage(ctx context.Context, target *blockblob.Client, key string,
 		ids = append(ids, id)
 		var err error
 		data, err = next(in)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
 		if len(data) == 0 {

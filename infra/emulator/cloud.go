@@ -21,14 +21,19 @@ func GCS(t testing.TB) *GCSServer {
 	s := &GCSServer{Bucket: "jarvis"}
 	s.Server = launch(t, port, "/_internal/healthcheck", func() *exec.Cmd {
 		host := "127.0.0.1:" + strconv.Itoa(port)
-		return exec.Command(binary, "-scheme", "http", "-host", "127.0.0.1", "-port", strconv.Itoa(port), "-backend", "memory",
+		return exec.Command(binary, "-scheme", "http", "-host", "127.0.0.1", "-port", strconv.Itoa(port), "-backend", "memory", //nolint:noctx // Stop kills it: t.Context ends before the cleanups that still need it
 			"-public-host", host, "-external-url", "http://"+host, "-log-level", "error")
 	})
-	response, err := http.Post(s.Endpoint+"/storage/v1/b?project=test", "application/json", strings.NewReader(`{"name":"jarvis"}`))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.Endpoint+"/storage/v1/b?project=test", strings.NewReader(`{"name":"jarvis"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	response.Body.Close()
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close() // the status is all
 	if response.StatusCode != http.StatusOK {
 		t.Fatalf("the bucket cannot be made: %s", response.Status)
 	}
@@ -58,7 +63,7 @@ func Azure(t testing.TB) *AzureServer {
 	binary, port, dir := find(t, "azurite-blob"), FreePort(t), t.TempDir()
 	s := &AzureServer{}
 	s.Server = launch(t, port, "/", func() *exec.Cmd {
-		return exec.Command(binary, "--blobHost", "127.0.0.1", "--blobPort", strconv.Itoa(port), "--location", dir,
+		return exec.Command(binary, "--blobHost", "127.0.0.1", "--blobPort", strconv.Itoa(port), "--location", dir, //nolint:noctx // Stop kills it: t.Context ends before the cleanups that still need it
 			"--silent", "--skipApiVersionCheck", "--disableTelemetry")
 	})
 	s.Connection = "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;" +

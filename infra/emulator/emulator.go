@@ -49,12 +49,15 @@ func find(t testing.TB, name string) string {
 // FreePort returns a TCP port of 127.0.0.1 that nobody listens on now.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	port := listener.Addr().(*net.TCPAddr).Port
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return port
 }
 
 // Server is a process that a test started.
@@ -98,14 +101,14 @@ func (s *Server) Start() error {
 			return err
 		}
 		if response, err := http.DefaultClient.Do(request); err == nil {
-			response.Body.Close()
+			_ = response.Body.Close() // that it answers is all
 			return nil
 		}
 		select {
 		case <-s.exited:
 			return fmt.Errorf("%s ended at once: %s", s.cmd.Path, s.output.String())
 		case <-ctx.Done():
-			s.cmd.Process.Kill()
+			_ = s.cmd.Process.Kill() // one that has ended is what is wanted
 			<-s.exited
 			return fmt.Errorf("%s does not answer: %s", s.cmd.Path, s.output.String())
 		case <-time.After(20 * time.Millisecond):

@@ -36,7 +36,7 @@ func S3(t testing.TB, o S3Options) *S3Server {
 		if o.Webhook != "" {
 			args = append(args, "--event-webhook-url", o.Webhook)
 		}
-		cmd := exec.Command(binary, append(args, "posix", filepath.Join(dir, "data"))...)
+		cmd := exec.Command(binary, append(args, "posix", filepath.Join(dir, "data"))...) //nolint:noctx // Stop kills it: t.Context ends before the cleanups that still need it
 		cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+s.AccessKey, "ROOT_SECRET_KEY="+s.SecretKey)
 		return cmd
 	})

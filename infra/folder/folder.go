@@ -92,7 +92,7 @@ func (f *Folder) current() (*os.Root, error) {
 		if err != nil {
 			return nil, gone(f.dir, err)
 		}
-		f.root.Close()
+		_ = f.root.Close() // of a folder that is gone
 		f.root = root
 	}
 	if f.marked {
@@ -128,7 +128,7 @@ func (f *Folder) sweep(now time.Time) {
 	if err != nil {
 		return
 	}
-	defer dir.Close()
+	defer dir.Close() //nolint:errcheck // only read
 	entries, _ := dir.ReadDir(-1)
 	for _, entry := range entries {
 		info, err := entry.Info()
@@ -166,7 +166,7 @@ func (f *Folder) Open(ctx context.Context, key string, offset, n int64) (io.Read
 		_, err = file.Seek(offset, io.SeekStart)
 	}
 	if err != nil {
-		file.Close()
+		_ = file.Close() // err says more
 		return nil, bucket.Object{}, translate(err, key)
 	}
 	var r io.Reader = bucket.NewInput(ctx, file)
@@ -217,7 +217,7 @@ func write(ctx context.Context, root *os.Root, name string, r io.Reader) (fs.Fil
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // Sync gives the error
 	in := bucket.NewInput(ctx, r)
 	_, err = io.Copy(file, in)
 	if in.Err() != nil {

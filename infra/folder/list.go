@@ -59,7 +59,7 @@ func (w *walk) folder(folder string) bool {
 		return w.fail(err, folder)
 	}
 	entries, err := dir.ReadDir(-1)
-	dir.Close()
+	_ = dir.Close() // only read
 	if err != nil {
 		return w.fail(err, folder)
 	}

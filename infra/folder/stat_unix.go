@@ -14,9 +14,9 @@ import (
 // object describes a file. The inode is in the ETag because an overwrite is always a new file, while sizes and the
 // clock's ticks can be the same.
 func object(key string, info fs.FileInfo) bucket.Object {
-	inode := uint64(0)
+	var inode uint64
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
-		inode = uint64(stat.Ino)
+		inode = stat.Ino
 	}
 	etag := strconv.FormatUint(inode, 36) + "-" + strconv.FormatInt(info.ModTime().UnixNano(), 36) + "-" + strconv.FormatInt(info.Size(), 36)
 	return bucket.Object{Key: key, Size: info.Size(), ETag: etag, Modified: info.ModTime()}
@@ -28,6 +28,6 @@ func syncDir(root *os.Root, folder string) error {
 	if err != nil {
 		return err
 	}
-	defer dir.Close()
+	defer dir.Close() //nolint:errcheck // Sync gives the error
 	return dir.Sync()
 }

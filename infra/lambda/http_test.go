@@ -109,7 +109,7 @@ func TestEncodedSlashIsNoSeparator(t *testing.T) {
 	var got string
 	mux.HandleFunc("GET /models/{name}", func(_ http.ResponseWriter, r *http.Request) { got = r.PathValue("name") })
 	payload := `{"rawPath":"/models/a%2Fb","requestContext":{"http":{"method":"GET"}}}`
-	if a := invoke(t, []byte(payload), mux.ServeHTTP); a.StatusCode != 200 || got != "a/b" {
+	if a := invoke(t, []byte(payload), mux.ServeHTTP); a.StatusCode != http.StatusOK || got != "a/b" {
 		t.Errorf("status %d, name %q", a.StatusCode, got)
 	}
 }
@@ -117,7 +117,7 @@ func TestEncodedSlashIsNoSeparator(t *testing.T) {
 func TestResponses(t *testing.T) {
 	get := []byte(`{"rawPath":"/","requestContext":{"http":{"method":"GET"}}}`)
 	t.Run("nothing written", func(t *testing.T) {
-		if a := invoke(t, get, func(http.ResponseWriter, *http.Request) {}); a.StatusCode != 200 || a.Body != "" {
+		if a := invoke(t, get, func(http.ResponseWriter, *http.Request) {}); a.StatusCode != http.StatusOK || a.Body != "" {
 			t.Errorf("%+v", a)
 		}
 	})
@@ -132,7 +132,7 @@ func TestResponses(t *testing.T) {
 			w.Header().Set("X-Late", "lost") // too late
 			_, _ = io.WriteString(w, "čau")
 		})
-		if a.StatusCode != 201 || a.Body != "čau" || a.IsBase64Encoded || a.Headers["Vary"] != "Accept, Origin" ||
+		if a.StatusCode != http.StatusCreated || a.Body != "čau" || a.IsBase64Encoded || a.Headers["Vary"] != "Accept, Origin" ||
 			a.Headers["X-Late"] != "" || strings.Join(a.Cookies, " ") != "a=1 b=2" || a.Headers["Set-Cookie"] != "" {
 			t.Errorf("%+v", a)
 		}
@@ -169,7 +169,7 @@ func TestResponses(t *testing.T) {
 			_, _ = io.WriteString(w, "half of an answer")
 			panic("defect")
 		})
-		if a.StatusCode != 500 || a.Headers["Content-Type"] != "application/problem+json" || strings.Contains(a.Body, "half") || strings.Contains(a.Body, "defect") {
+		if a.StatusCode != http.StatusInternalServerError || a.Headers["Content-Type"] != "application/problem+json" || strings.Contains(a.Body, "half") || strings.Contains(a.Body, "defect") {
 			t.Errorf("%+v", a)
 		}
 	})
@@ -218,7 +218,7 @@ func FuzzHTTP(f *testing.F) {
 		if err := json.Unmarshal(out, &a); err != nil || a.StatusCode < 200 {
 			t.Fatalf("%s: %v", out, err)
 		}
-		if a.StatusCode == 500 {
+		if a.StatusCode == http.StatusInternalServerError {
 			t.Fatalf("the handler panicked on %q", payload)
 		}
 	})

@@ -139,7 +139,7 @@ func (c secretRequest) once(ctx context.Context, cfg aws.Config) ([]byte, error)
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "the secret store cannot be reached").At(c.reference).Because(err)
 	}
-	defer answer.Body.Close()
+	defer answer.Body.Close() //nolint:errcheck // only read
 	body, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "the secret store hung up").At(c.reference).Because(err)

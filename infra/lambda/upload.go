@@ -111,8 +111,10 @@ func record(raw []byte, depth int) ([]Upload, error) {
 		return nil, fault.New(fault.Invalid, "is not URL-encoded").At("s3.object.key").Because(err)
 	}
 	o := r.S3.Object
-	return checked(Upload{Bucket: r.S3.Bucket.Name, Key: key, VersionID: o.VersionID, ETag: o.ETag,
-		Sequencer: o.Sequencer, Size: o.Size, Time: r.EventTime})
+	return checked(Upload{
+		Bucket: r.S3.Bucket.Name, Key: key, VersionID: o.VersionID, ETag: o.ETag,
+		Sequencer: o.Sequencer, Size: o.Size, Time: r.EventTime,
+	})
 }
 
 // bridged reads an event of EventBridge, whose keys are not encoded.
@@ -135,8 +137,10 @@ func bridged(e envelope) ([]Upload, error) {
 	if err := json.Unmarshal(e.Detail, &d); err != nil {
 		return nil, fault.New(fault.Invalid, "is not that of an S3 event").At("detail").Because(err)
 	}
-	return checked(Upload{Bucket: d.Bucket.Name, Key: d.Object.Key, VersionID: d.Object.VersionID, ETag: d.Object.ETag,
-		Sequencer: d.Object.Sequencer, Size: d.Object.Size, Time: e.Time})
+	return checked(Upload{
+		Bucket: d.Bucket.Name, Key: d.Object.Key, VersionID: d.Object.VersionID, ETag: d.Object.ETag,
+		Sequencer: d.Object.Sequencer, Size: d.Object.Size, Time: e.Time,
+	})
 }
 
 func checked(u Upload) ([]Upload, error) {

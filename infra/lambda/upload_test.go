@@ -2,6 +2,7 @@ package lambda
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -80,8 +81,8 @@ func TestUploadsRefuses(t *testing.T) {
 			t.Errorf("%.80s: %v, %v", c.payload, got, err)
 			continue
 		}
-		if f := err.(*fault.Error).Field; f != c.field {
-			t.Errorf("%.80s: field %q, want %q", c.payload, f, c.field)
+		if e := (*fault.Error)(nil); !errors.As(err, &e) || e.Field != c.field {
+			t.Errorf("%.80s: %v, want field %q", c.payload, err, c.field)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package s3
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"sync"
@@ -97,7 +98,7 @@ func (s *Store) upload(ctx context.Context, key string, id *string, head []byte,
 		part := data
 		wait.Go(func() { send(number, part) })
 		var next bytes.Buffer
-		if _, err := io.CopyN(&next, in, partSize); err != nil && err != io.EOF {
+		if _, err := io.CopyN(&next, in, partSize); err != nil && !errors.Is(err, io.EOF) {
 			readErr = err
 			break
 		}

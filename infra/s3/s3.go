@@ -8,6 +8,7 @@ package s3
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -134,7 +135,7 @@ func (s *Store) Open(ctx context.Context, key string, offset, n int64) (io.ReadC
 	size := aws.ToInt64(out.ContentLength)
 	if total := aws.ToString(out.ContentRange); total != "" {
 		if _, err := fmt.Sscan(total[strings.LastIndexByte(total, '/')+1:], &size); err != nil {
-			out.Body.Close()
+			_ = out.Body.Close() // nothing of it was read
 			return nil, bucket.Object{}, fault.New(fault.Unavailable, "the store gave a broken Content-Range").At(key)
 		}
 	}
@@ -166,7 +167,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, opt bucket.Put
 	in := bucket.NewInput(ctx, r)
 	var head bytes.Buffer
 	_, err := io.CopyN(&head, in, partSize)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return s.putWhole(ctx, key, head.Bytes(), opt)
 	}
 	if err != nil {

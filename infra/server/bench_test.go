@@ -28,13 +28,13 @@ func BenchmarkOneRow(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				body.Reset(c.body)
-				r := &http.Request{Method: "POST", URL: target, Host: "127.0.0.1:8080", Header: header, Body: io.NopCloser(body), ContentLength: int64(len(c.body))}
+				r := &http.Request{Method: http.MethodPost, URL: target, Host: "127.0.0.1:8080", Header: header, Body: io.NopCloser(body), ContentLength: int64(len(c.body))}
 				f.ServeHTTP(w, r)
 			}
 		})
 	}
 	if w := httptest.NewRecorder(); true {
-		f.ServeHTTP(w, httptest.NewRequest("POST", "http://localhost"+flowersPath, strings.NewReader(oneRow)))
+		f.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "http://localhost"+flowersPath, strings.NewReader(oneRow)))
 		if w.Code != 200 {
 			b.Fatal(w.Body)
 		}

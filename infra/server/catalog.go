@@ -84,10 +84,12 @@ func (s *Server) addCatalog(mux *http.ServeMux, api huma.API) {
 			out, err := s.detail(ctx, p.Name)
 			return out, s.problem(err)
 		})
-	artifact := &huma.Operation{OperationID: "artifact", Method: http.MethodGet, Path: "/api/models/{name}/versions/{version}/model.onnx", Summary: "The ONNX file", Tags: tags,
+	artifact := &huma.Operation{
+		OperationID: "artifact", Method: http.MethodGet, Path: "/api/models/{name}/versions/{version}/model.onnx", Summary: "The ONNX file", Tags: tags,
 		Description: "The ETag is the SHA-256 of the file. A file that a number names never changes.",
 		Parameters:  []*huma.Param{pathParameter("name", "Name of the model"), pathParameter("version", "Number of a version, or an alias")},
-		Responses:   answers(api.OpenAPI().Components.Schemas, "200", map[string]*huma.MediaType{"application/octet-stream": {}})}
+		Responses:   answers(api.OpenAPI().Components.Schemas, "200", map[string]*huma.MediaType{"application/octet-stream": {}}),
+	}
 	api.OpenAPI().AddOperation(artifact)
 	mux.HandleFunc("GET "+artifact.Path, s.artifact)
 }
@@ -152,8 +154,10 @@ func (s *Server) detail(ctx context.Context, name string) (*modelDetail, error) 
 	out.Body.Name, out.Body.Aliases = m.Name, m.Aliases
 	out.Body.Versions, out.Body.History = []versionItem{}, []historyItem{}
 	for _, v := range m.Versions {
-		out.Body.Versions = append(out.Body.Versions, versionItem{Number: v.Number, SHA256: v.SHA256, Size: v.Size, Created: v.Created, Who: v.Who,
-			Why: v.Why, Estimator: v.Summary.Estimator, Aliases: v.Aliases, Metrics: v.Summary.Metrics, Baseline: v.Summary.Baseline})
+		out.Body.Versions = append(out.Body.Versions, versionItem{
+			Number: v.Number, SHA256: v.SHA256, Size: v.Size, Created: v.Created, Who: v.Who,
+			Why: v.Why, Estimator: v.Summary.Estimator, Aliases: v.Aliases, Metrics: v.Summary.Metrics, Baseline: v.Summary.Baseline,
+		})
 	}
 	for _, e := range history {
 		out.Body.History = append(out.Body.History, historyItem{Seq: e.Number, Time: e.Time, Who: e.Who, Why: e.Why, Action: e.Kind, Alias: strings.Join(e.Aliases, ","), Version: e.Version})

@@ -163,7 +163,7 @@ func (r *elementReader) float(i, bits int) (float64, error) {
 	if r.word("null") {
 		return math.NaN(), nil
 	}
-	text, err := r.cursor.number()
+	text, err := r.number()
 	if err != nil {
 		return 0, r.mistyped(i, "a number")
 	}
@@ -175,7 +175,7 @@ func (r *elementReader) float(i, bits int) (float64, error) {
 }
 
 func (r *elementReader) integer(i int) error {
-	text, err := r.cursor.number()
+	text, err := r.number()
 	if err != nil {
 		return r.mistyped(i, "an integer")
 	}

@@ -62,8 +62,9 @@ func writes(r *http.Request) bool {
 		return false
 	}
 	p := r.URL.Path
-	return !(strings.HasSuffix(p, "/predict") && strings.HasPrefix(p, "/models/") ||
-		strings.HasSuffix(p, "/infer") && strings.HasPrefix(p, "/v2/models/") || p == eventsPath)
+	reads := strings.HasSuffix(p, "/predict") && strings.HasPrefix(p, "/models/") ||
+		strings.HasSuffix(p, "/infer") && strings.HasPrefix(p, "/v2/models/") || p == eventsPath
+	return !reads
 }
 
 func (s *Server) denied(r *http.Request) *Problem {

@@ -46,8 +46,10 @@ func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "jarvis_http_requests_total", Help: "Requests answered."}, []string{"route", "status"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "jarvis_http_request_duration_seconds", Help: "Time to answer.",
-			Buckets: prometheus.ExponentialBuckets(0.00005, 2.5, 14)}, []string{"route"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "jarvis_http_request_duration_seconds", Help: "Time to answer.",
+			Buckets: prometheus.ExponentialBuckets(0.00005, 2.5, 14),
+		}, []string{"route"}),
 		rows:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "jarvis_predicted_rows_total", Help: "Rows predicted."}, []string{"model", "version"}),
 		version:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "jarvis_model_version", Help: "Version that is served as champion."}, []string{"model"}),
 		bucketUp: prometheus.NewGauge(prometheus.GaugeOpts{Name: "jarvis_bucket_up", Help: "1 when the bucket could be read at the last look."}),
@@ -136,8 +138,10 @@ const (
 	metricsRoute
 )
 
-var routeNames = [...]string{pageRoute: "page", predictRoute: "predict", inferRoute: "infer", metadataRoute: "metadata",
-	healthRoute: "health", apiRoute: "api", metricsRoute: "metrics"}
+var routeNames = [...]string{
+	pageRoute: "page", predictRoute: "predict", inferRoute: "infer", metadataRoute: "metadata",
+	healthRoute: "health", apiRoute: "api", metricsRoute: "metrics",
+}
 
 func routeOf(path string) route {
 	switch {

@@ -55,8 +55,10 @@ var errNotRead = fault.New(fault.Unavailable, "the bucket has not been read yet"
 
 func newModels(reg *registry.Registry, opt Options, m *metrics) *models {
 	ms := &models{registry: reg, opt: opt, metrics: m, log: opt.Log, look: make(chan struct{}, 1), loading: map[string]bool{}, bad: map[string]string{}}
-	ms.now.Store(&snapshot{champions: map[string]*served{}, listed: map[string]registry.Model{}, problems: map[string]string{},
-		err: errNotRead, since: time.Now()})
+	ms.now.Store(&snapshot{
+		champions: map[string]*served{}, listed: map[string]registry.Model{}, problems: map[string]string{},
+		err: errNotRead, since: time.Now(),
+	})
 	return ms
 }
 

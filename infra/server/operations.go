@@ -68,8 +68,10 @@ func (s *Server) call(mux *http.ServeMux, api huma.API, op huma.Operation, reque
 	op.Responses = answers(schemas, "200", jsonOf(schemaOf(schemas, answer)))
 	byVersion := versioned(op)
 	byVersion.Parameters = append(slices.Clone(op.Parameters), pathParameter("version", "Number of a version, or an alias"))
-	for _, q := range [][3]string{{"version", huma.TypeInteger, "Number of the version to predict with, instead of the champion"},
-		{"alias", huma.TypeString, "Alias of the version to predict with"}} {
+	for _, q := range [][3]string{
+		{"version", huma.TypeInteger, "Number of the version to predict with, instead of the champion"},
+		{"alias", huma.TypeString, "Alias of the version to predict with"},
+	} {
 		op.Parameters = append(op.Parameters, &huma.Param{Name: q[0], In: "query", Schema: &huma.Schema{Type: q[1]}, Description: q[2]})
 	}
 	for _, o := range []huma.Operation{op, byVersion} {

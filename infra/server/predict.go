@@ -27,8 +27,10 @@ type prediction struct {
 }
 
 func (s *Server) addPredict(mux *http.ServeMux, api huma.API) {
-	op := huma.Operation{OperationID: "predict", Path: "/models/{name}/predict", Summary: "Predict rows",
-		Description: "Rows are checked strictly: a field that is missing, unknown or of another type is an error that names it."}
+	op := huma.Operation{
+		OperationID: "predict", Path: "/models/{name}/predict", Summary: "Predict rows",
+		Description: "Rows are checked strictly: a field that is missing, unknown or of another type is an error that names it.",
+	}
 	schemas := api.OpenAPI().Components.Schemas
 	rows := schemaOf(schemas, reflect.TypeFor[predictRequest]())
 	body := &huma.Schema{OneOf: []*huma.Schema{rows, schemas.SchemaFromRef(rows.Ref).Properties["rows"]}}

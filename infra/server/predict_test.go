@@ -246,9 +246,9 @@ func TestContentTypesAndEncodings(t *testing.T) {
 		a.problem(t)
 	}
 	// A length that nobody told in advance counts all the same.
-	r, _ := http.NewRequestWithContext(context.Background(), "POST", f.url+path, io.MultiReader(strings.NewReader(strings.Repeat(" ", 2<<20))))
+	r, _ := http.NewRequestWithContext(context.Background(), http.MethodPost, f.url+path, io.MultiReader(strings.NewReader(strings.Repeat(" ", 2<<20))))
 	r.Header.Set("Content-Type", "application/json")
-	if a := f.send(r); a.StatusCode != 413 {
+	if a := f.send(r); a.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("chunked: %d %s", a.StatusCode, a.body)
 	}
 }
@@ -282,20 +282,38 @@ func TestNames(t *testing.T) {
 		method, path string
 		status       int
 	}{
-		{"POST", "/models/nothing/predict", 404}, {"POST", "/v2/models/nothing/infer", 404}, {"GET", "/v2/models/nothing", 404},
-		{"GET", "/v2/models/nothing/ready", 404}, {"GET", "/api/models/nothing", 404}, {"GET", "/api/models/nothing/versions/1/model.onnx", 404},
-		{"POST", "/models/flowers/predict?version=9", 404}, {"POST", "/models/flowers/predict?alias=nobody", 404},
-		{"POST", "/models/flowers/predict?version=x", 422}, {"POST", "/models/flowers/predict?version=1&alias=champion", 422},
-		{"POST", "/models/flowers/predict?version=%zz", 422}, {"POST", "/models/flowers/predict?version=01", 422},
-		{"POST", "/models/flowers/versions/9/predict", 404}, {"POST", "/v2/models/flowers/versions/9/infer", 404}, {"GET", "/v2/models/flowers/versions/0", 422},
-		{"POST", "/models/..%2f..%2fetc%2fpasswd/predict", 404}, {"POST", "/models/%2e%2e%2fetc%2fpasswd/predict", 404},
-		{"GET", "/v2/models/..%2F..%2Fetc%2Fpasswd", 404}, {"GET", "/api/models/..%2f..%2fetc%2fpasswd", 422},
-		{"GET", "/api/models/flowers/versions/..%2f..%2fx/model.onnx", 422}, {"POST", "/models/%00/predict", 404},
+		{"POST", "/models/nothing/predict", 404},
+		{"POST", "/v2/models/nothing/infer", 404},
+		{"GET", "/v2/models/nothing", 404},
+		{"GET", "/v2/models/nothing/ready", 404},
+		{"GET", "/api/models/nothing", 404},
+		{"GET", "/api/models/nothing/versions/1/model.onnx", 404},
+		{"POST", "/models/flowers/predict?version=9", 404},
+		{"POST", "/models/flowers/predict?alias=nobody", 404},
+		{"POST", "/models/flowers/predict?version=x", 422},
+		{"POST", "/models/flowers/predict?version=1&alias=champion", 422},
+		{"POST", "/models/flowers/predict?version=%zz", 422},
+		{"POST", "/models/flowers/predict?version=01", 422},
+		{"POST", "/models/flowers/versions/9/predict", 404},
+		{"POST", "/v2/models/flowers/versions/9/infer", 404},
+		{"GET", "/v2/models/flowers/versions/0", 422},
+		{"POST", "/models/..%2f..%2fetc%2fpasswd/predict", 404},
+		{"POST", "/models/%2e%2e%2fetc%2fpasswd/predict", 404},
+		{"GET", "/v2/models/..%2F..%2Fetc%2Fpasswd", 404},
+		{"GET", "/api/models/..%2f..%2fetc%2fpasswd", 422},
+		{"GET", "/api/models/flowers/versions/..%2f..%2fx/model.onnx", 422},
+		{"POST", "/models/%00/predict", 404},
 		{"POST", "/models/" + strings.Repeat("x", 5000) + "/predict", 404},
 		{"POST", "/models/flowers/versions/99999999999999999999/predict", 404},
-		{"GET", "/models/flowers", 404}, {"GET", "/api/", 404}, {"GET", "/v2/nothing", 404}, {"GET", "/nothing", 404},
-		{"GET", "/models/flowers/predict", 405}, {"DELETE", "/models/flowers/predict", 405}, {"PUT", "/v2/models/flowers/infer", 405},
-		{"POST", "/v2/health/live", 405}, {"HEAD", "/models/flowers/predict", 405},
+		{"GET", "/models/flowers", 404},
+		{"GET", "/api/", 404},
+		{"GET", "/v2/nothing", 404},
+		{"GET", "/nothing", 404},
+		{"GET", "/models/flowers/predict", 405},
+		{"DELETE", "/models/flowers/predict", 405},
+		{"PUT", "/v2/models/flowers/infer", 405},
+		{"POST", "/v2/health/live", 405},
+		{"HEAD", "/models/flowers/predict", 405},
 	} {
 		a := f.do(c.method, c.path, "", "Authorization", "Bearer "+token)
 		if a.StatusCode != c.status {
@@ -311,7 +329,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	// Paths that are not clean are sent to where they lead, and there the same rules hold.
-	if a := f.do("GET", "/models/../../etc/passwd", ""); a.StatusCode/100 != 3 && a.StatusCode != 404 {
+	if a := f.do("GET", "/models/../../etc/passwd", ""); a.StatusCode/100 != 3 && a.StatusCode != http.StatusNotFound {
 		t.Errorf("%d %s", a.StatusCode, a.body)
 	}
 }

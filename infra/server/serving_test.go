@@ -37,7 +37,7 @@ func TestPromotionUnderLoad(t *testing.T) {
 		running.Go(func() {
 			for ctx.Err() == nil {
 				a := f.do("POST", flowersPath, oneRow)
-				if a.StatusCode != 200 {
+				if a.StatusCode != http.StatusOK {
 					t.Errorf("%d %s", a.StatusCode, a.body)
 					return
 				}
@@ -233,7 +233,7 @@ func TestBucketGoneAndBack(t *testing.T) {
 	if err := f.Refresh(context.Background()); !fault.Is(err, fault.Unavailable) {
 		t.Fatal(err)
 	}
-	if a := f.do("GET", "/v2/health/ready", ""); a.StatusCode != 503 || !strings.Contains(a.body, "unreachable since") {
+	if a := f.do("GET", "/v2/health/ready", ""); a.StatusCode != http.StatusServiceUnavailable || !strings.Contains(a.body, "unreachable since") {
 		t.Errorf("at start: %d %s", a.StatusCode, a.body)
 	}
 	if p := f.do("POST", flowersPath, oneRow).problem(t); p.Status != 404 || !strings.Contains(p.Hint, "bucket") {
@@ -322,7 +322,7 @@ func TestJoinedRequestsGetTheirOwnAnswers(t *testing.T) {
 			wait.Go(func() {
 				if i%5 == 4 { // one that fails must not reach the others
 					bad := strings.Replace(ask(i, 1), `"x"`, `"z"`, 1)
-					if a := f.do("POST", "/v2/models/bulky/infer", bad); a.StatusCode != 422 {
+					if a := f.do("POST", "/v2/models/bulky/infer", bad); a.StatusCode != http.StatusUnprocessableEntity {
 						t.Errorf("%d %s", a.StatusCode, a.body)
 					}
 					return
@@ -407,7 +407,7 @@ func TestDefectsAreAnswered(t *testing.T) {
 	if p := a.problem(t); p.Status != 500 || strings.Contains(a.body, "defect") || a.Header.Get("ETag") != "" {
 		t.Errorf("%d %v %s", a.StatusCode, a.Header, a.body)
 	}
-	r, _ := http.NewRequestWithContext(context.Background(), "GET", f.url+"/half", nil)
+	r, _ := http.NewRequestWithContext(context.Background(), http.MethodGet, f.url+"/half", nil)
 	if resp, err := transport.RoundTrip(r); err == nil {
 		if _, err := io.ReadAll(resp.Body); err == nil {
 			t.Error("half an answer looks whole")

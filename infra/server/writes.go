@@ -70,15 +70,19 @@ func (s *Server) addWrites(mux *http.ServeMux, api huma.API) {
 			return s.moved(ctx, p.Name, or(p.Body.Alias, registry.Champion), err)
 		})
 	schemas := api.OpenAPI().Components.Schemas
-	upload := &huma.Operation{OperationID: "upload", Method: http.MethodPost, Path: inboxPath + "{name}/{file}", Summary: "Upload data for retraining", Tags: []string{"data"}, Security: token,
+	upload := &huma.Operation{
+		OperationID: "upload", Method: http.MethodPost, Path: inboxPath + "{name}/{file}", Summary: "Upload data for retraining", Tags: []string{"data"}, Security: token,
 		Description: "The body is the file. It is streamed to the bucket and appears there whole or not at all.",
 		Parameters:  []*huma.Param{pathParameter("name", "Name of the model"), pathParameter("file", "Name of the file, as in new-penguins.csv")},
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/octet-stream": {}}},
-		Responses:   answers(schemas, "202", jsonOf(schemaOf(schemas, reflect.TypeFor[uploaded]())))}
+		Responses:   answers(schemas, "202", jsonOf(schemaOf(schemas, reflect.TypeFor[uploaded]()))),
+	}
 	api.OpenAPI().AddOperation(upload)
 	mux.HandleFunc("POST "+upload.Path, s.upload)
-	huma.Register(api, huma.Operation{OperationID: "event", Method: http.MethodPost, Path: eventsPath, Summary: "Tell that the bucket has changed (S3 event notification)", Tags: []string{"data"},
-		Description: "The content is not looked at: the server looks into its own inbox, as it does by itself every few seconds.", DefaultStatus: http.StatusAccepted},
+	huma.Register(api, huma.Operation{
+		OperationID: "event", Method: http.MethodPost, Path: eventsPath, Summary: "Tell that the bucket has changed (S3 event notification)", Tags: []string{"data"},
+		Description: "The content is not looked at: the server looks into its own inbox, as it does by itself every few seconds.", DefaultStatus: http.StatusAccepted,
+	},
 		func(context.Context, *struct{ RawBody []byte }) (*struct{}, error) {
 			s.wake()
 			return nil, nil

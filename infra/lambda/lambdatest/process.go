@@ -40,7 +40,7 @@ type process struct {
 
 // boot starts the binary and waits until it asks for work, says that it cannot, ends, or takes too long.
 func boot(ctx context.Context, o Options) (*process, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
@@ -54,13 +54,13 @@ func boot(ctx context.Context, o Options) (*process, error) {
 	}
 	p.server = &http.Server{Handler: p.routes(), ReadHeaderTimeout: 10 * time.Second}
 	go p.server.Serve(listener) //nolint:errcheck // ends with Close
-	p.cmd = exec.Command(o.Binary)
+	p.cmd = exec.Command(o.Binary) //nolint:noctx // ctx is that of one invocation; the process lives until stop
 	p.cmd.Dir = filepath.Dir(o.Binary)
 	p.cmd.Env = environment(o, listener.Addr().String())
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	start := time.Now()
 	if err := p.cmd.Start(); err != nil {
-		p.server.Close()
+		_ = p.server.Close() // err says more
 		return nil, err
 	}
 	go func() {
@@ -127,7 +127,7 @@ func (p *process) alive() bool {
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill() // one that has ended is what is wanted
 	<-p.exited
-	p.server.Close()
+	_ = p.server.Close() // nobody asks it any more
 }
 
 // stop asks the process to end, and kills it when it does not within half a second.
@@ -136,7 +136,7 @@ func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.exited:
-		p.server.Close()
+		_ = p.server.Close() // nobody asks it any more
 	case <-time.After(500 * time.Millisecond):
 		p.kill()
 	}

@@ -73,7 +73,7 @@ func pack(ctx context.Context, pkg, arch, version string) (packed []byte, size i
 	if err != nil {
 		return nil, 0, err
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // the system empties its temporary folder
 	path := filepath.Join(dir, "bootstrap")
 	// lambda.norpc leaves out the protocol of the retired go1.x runtime. Neither paths nor the state of the work tree
 	// get into the binary.

@@ -41,8 +41,10 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	out, _ := json.Marshal(map[string]any{"reader": "jarvis", "rows": rows, "columns": columns, "seconds": seconds,
-		"cpu_seconds": seconds64(use.Utime) + seconds64(use.Stime), "peak_mb": float64(use.Maxrss) / 1024})
+	out, _ := json.Marshal(map[string]any{
+		"reader": "jarvis", "rows": rows, "columns": columns, "seconds": seconds,
+		"cpu_seconds": seconds64(use.Utime) + seconds64(use.Stime), "peak_mb": float64(use.Maxrss) / 1024,
+	})
 	fmt.Println(string(out))
 }
 
