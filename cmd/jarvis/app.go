@@ -158,7 +158,7 @@ func (a *app) parser(args []string) (*kong.Kong, *commands, error) {
 func (a *app) fail(err error) int {
 	code := fault.CodeOf(err)
 	if a.flags.JSON {
-		a.print(map[string]any{"error": map[string]string{"code": string(code), "message": err.Error(), "hint": fault.HintOf(err)}})
+		_ = a.print(map[string]any{"error": map[string]string{"code": string(code), "message": err.Error(), "hint": fault.HintOf(err)}}) // the exit code still tells
 	}
 	fmt.Fprintln(a.stderr, "jarvis: "+err.Error())
 	if hint := fault.HintOf(err); hint != "" {

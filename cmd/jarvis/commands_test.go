@@ -371,8 +371,10 @@ func TestStopped(t *testing.T) {
 // --help of every command teaches it and ends well.
 func TestHelp(t *testing.T) {
 	s := newShell(t)
-	for _, c := range []string{"", "train", "predict", "serve", "retrain", "models", "models list", "models show", "models publish", "models promote", "models rollback",
-		"models delete", "data check", "onnx inspect", "config", "config show", "config schema", "version"} {
+	for _, c := range []string{
+		"", "train", "predict", "serve", "retrain", "models", "models list", "models show", "models publish", "models promote", "models rollback",
+		"models delete", "data check", "onnx inspect", "config", "config show", "config schema", "version",
+	} {
 		r := s.try("", append(strings.Fields(c), "--help")...)
 		if r.code != 0 || !strings.Contains(r.stdout, "Usage: jarvis "+c) || r.stderr != "" || strings.Contains(r.stdout, "${") {
 			t.Errorf("jarvis %s --help: exit %d\n%s%s", c, r.code, r.stdout, r.stderr)

@@ -241,7 +241,7 @@ func TestServe(t *testing.T) {
 		}
 		defer r.Body.Close()
 		body, err := io.ReadAll(r.Body)
-		if err != nil || r.StatusCode != 200 {
+		if err != nil || r.StatusCode != http.StatusOK {
 			t.Fatalf("%s: %s (%v)", r.Status, body, err)
 		}
 		return string(body)
@@ -251,12 +251,14 @@ func TestServe(t *testing.T) {
 	}
 	upload("a.csv")
 	s.finished("an upload")
-	if !strings.Contains(stderr.String(), "promoted") {
-		t.Errorf("the log is\n%s", stderr.String())
-	}
 	for end := time.Now().Add(5 * time.Second); !strings.Contains(ask(), `"version":2`); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("after 5 s it still answers %s", ask())
+		}
+	}
+	for end := time.Now().Add(5 * time.Second); !strings.Contains(stderr.String(), "promoted"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) { // the line comes after the file has gone
+			t.Fatalf("the log is\n%s", stderr.String())
 		}
 	}
 	stop()

@@ -113,7 +113,7 @@ func (c serveCommand) token(a *app) (string, error) {
 	}
 	dir, err := os.UserConfigDir()
 	if err != nil {
-		return "", nil // no home: without a token nothing can be written, and the answer to a write says so
+		return "", nil //nolint:nilerr // no home: without a token nothing can be written, and the answer to a write says so
 	}
 	return ownToken(a, filepath.Join(dir, "jarvis", "token"))
 }

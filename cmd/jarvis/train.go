@@ -231,9 +231,9 @@ func replaceFile(name string, write func(io.Writer) error) error {
 	if err != nil {
 		return fault.New(fault.Invalid, "cannot write there").At(name).Because(err)
 	}
-	defer os.Remove(f.Name()) // after the renaming there is none
+	defer os.Remove(f.Name()) //nolint:errcheck // after the renaming there is none
 	if err := write(f); err != nil {
-		f.Close()
+		_ = f.Close() // err says more
 		return err
 	}
 	err = f.Chmod(0o644)
