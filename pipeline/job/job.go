@@ -39,6 +39,7 @@ const DefaultHoldout = 0.2
 // Stage names a part of the work.
 type Stage string
 
+// The stages, in the order of the work.
 const (
 	Understand Stage = "understand" // the columns have been looked at: Event.Report is set
 	Prepare    Stage = "prepare"    // features are learned and computed

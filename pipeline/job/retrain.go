@@ -262,7 +262,7 @@ func (u *upload) readUpload(ctx context.Context) (*table.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer body.Close()
+	defer body.Close() //nolint:errcheck // only read
 	return u.readTable(ctx, u.file.File, body)
 }
 
@@ -339,7 +339,7 @@ func (u *upload) store(ctx context.Context, t *table.Table) (dataset.Version, er
 	if err != nil {
 		return dataset.Version{}, err
 	}
-	defer body.Close()
+	defer body.Close() //nolint:errcheck // only read
 	return u.data.Append(ctx, u.file.Dataset, dataset.AppendOptions{Name: u.file.File, Rows: int64(t.Rows), Schema: columns(t), Who: u.Owner, Why: "upload", Event: u.file.Event()}, body)
 }
 
@@ -374,7 +374,8 @@ func (u *upload) contest(ctx context.Context, out *Outcome, result *Retrained) e
 		}
 		if result.Version == 0 {
 			version, err := Publish(ctx, u.registry, u.file.Dataset, out, PublishOptions{
-				Who: u.Owner, Why: shorten("retrained on " + u.file.File + ": " + result.Reason), Key: u.file.Event()})
+				Who: u.Owner, Why: shorten("retrained on " + u.file.File + ": " + result.Reason), Key: u.file.Event(),
+			})
 			if err != nil {
 				return err
 			}

@@ -34,6 +34,6 @@ func newSpool(ctx context.Context, name string, r io.Reader, limit int64) (*spoo
 func (s *spool) ReadAt(p []byte, off int64) (int, error) { return s.f.ReadAt(p, off) }
 
 func (s *spool) close() {
-	_ = s.f.Close() // it is thrown away
+	_ = s.f.Close()           // it is thrown away
 	_ = os.Remove(s.f.Name()) // already gone, except on Windows
 }

@@ -53,7 +53,7 @@ func boot(ctx context.Context, o Options) (*process, error) {
 		log:    &tail{also: o.Log},
 	}
 	p.server = &http.Server{Handler: p.routes(), ReadHeaderTimeout: 10 * time.Second}
-	go p.server.Serve(listener) //nolint:errcheck // ends with Close
+	go p.server.Serve(listener)    //nolint:errcheck // ends with Close
 	p.cmd = exec.Command(o.Binary) //nolint:noctx // ctx is that of one invocation; the process lives until stop
 	p.cmd.Dir = filepath.Dir(o.Binary)
 	p.cmd.Env = environment(o, listener.Addr().String())
