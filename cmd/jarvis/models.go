@@ -34,7 +34,7 @@ func (modelsList) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	if a.flags.JSON {
-		return a.print(map[string]any{"models": models})
+		return a.print(map[string]any{"models": append([]registry.Model{}, models...)}) // a list, also when it is empty
 	}
 	if len(models) == 0 {
 		a.notice("no models in %s yet; 'jarvis train DATA --target COL' makes one", a.flags.Bucket)
