@@ -18,21 +18,15 @@ import (
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/onnx"
 	"github.com/jarvis-ml/jarvis/model/tensor"
+	"github.com/jarvis-ml/jarvis/pipeline/predict"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
-)
-
-// Names of the artifact's outputs.
-const (
-	LabelOutput       = "label"
-	ProbabilityOutput = "probabilities"
-	PredictionOutput  = "prediction"
 )
 
 // checkNames refuses a column that has the name of one of the model's outputs: a graph can hold a name once.
 func (w *work) checkNames() error {
-	outputs := []string{PredictionOutput}
+	outputs := []string{predict.PredictionOutput}
 	if w.target.task == fit.Classification {
-		outputs = []string{LabelOutput, ProbabilityOutput}
+		outputs = []string{predict.LabelOutput, predict.ProbabilityOutput}
 	}
 	for _, in := range w.plan.Inputs {
 		if slices.Contains(outputs, in.Name) {
@@ -46,9 +40,9 @@ func (w *work) checkNames() error {
 func (w *work) assemble(ctx context.Context, e fit.Estimator, report func(fit.Progress)) (*graph.Model, error) {
 	b := graph.NewBuilder("jarvis")
 	if w.target.task == fit.Regression {
-		b.Reserve(PredictionOutput)
+		b.Reserve(predict.PredictionOutput)
 	} else {
-		b.Reserve(LabelOutput, ProbabilityOutput)
+		b.Reserve(predict.LabelOutput, predict.ProbabilityOutput)
 	}
 	x, err := w.plan.Append(b)
 	if err != nil {
@@ -59,13 +53,13 @@ func (w *work) assemble(ctx context.Context, e fit.Estimator, report func(fit.Pr
 		return nil, err
 	}
 	if w.target.task == fit.Regression {
-		b.Output(PredictionOutput, y, tensor.Rows(tensor.Float32, 1))
+		b.Output(predict.PredictionOutput, y, tensor.Rows(tensor.Float32, 1))
 		return b.Model(), nil
 	}
 	best := b.OpWith("ArgMax", []graph.Attr{graph.IntAttr("axis", 1), graph.IntAttr("keepdims", 0)}, y) // (rows)
 	label := b.OpWith("Gather", []graph.Attr{graph.IntAttr("axis", 0)}, b.Strings("classes", w.target.classes), best)
-	b.Output(LabelOutput, label, tensor.Rows(tensor.String))
-	b.Output(ProbabilityOutput, y, tensor.Rows(tensor.Float32, len(w.target.classes)))
+	b.Output(predict.LabelOutput, label, tensor.Rows(tensor.String))
+	b.Output(predict.ProbabilityOutput, y, tensor.Rows(tensor.Float32, len(w.target.classes)))
 	return b.Model(), nil
 }
 
@@ -97,7 +91,7 @@ func (w *work) card(name string, e fit.Estimator) card.Card {
 			Estimator: name, Config: config(w.spec, e), Created: created.UTC().Truncate(time.Second), Dropped: w.plan.Dropped,
 			Versions: map[string]string{"jarvis": w.spec.Version, "go": runtime.Version()},
 		},
-		Baseline: card.Baseline{Columns: w.plan.Baseline(w.table.Take(w.train))},
+		Baseline: card.Baseline{Columns: w.spread},
 	}
 }
 

@@ -77,7 +77,7 @@ func outputDistribution(r *predict.Result) card.Distribution {
 	if r.Classes == nil {
 		return deciles(r.Prediction)
 	}
-	d := card.Distribution{Name: LabelOutput, Values: r.Classes, Shares: make([]float64, len(r.Classes))}
+	d := card.Distribution{Name: predict.LabelOutput, Values: r.Classes, Shares: make([]float64, len(r.Classes))}
 	at := map[string]int{}
 	for i, c := range r.Classes {
 		at[c] = i
@@ -92,7 +92,7 @@ func outputDistribution(r *predict.Result) card.Distribution {
 func deciles(values []float32) card.Distribution {
 	sorted := slices.Clone(values)
 	slices.Sort(sorted)
-	d := card.Distribution{Name: PredictionOutput}
+	d := card.Distribution{Name: predict.PredictionOutput}
 	for i := range 11 {
 		edge := float64(sorted[i*(len(sorted)-1)/10])
 		if n := len(d.Edges); n == 0 || edge > d.Edges[n-1] {

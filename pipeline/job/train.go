@@ -62,7 +62,8 @@ type work struct {
 	target      *target
 	train, test []int // rows
 	plan        *feature.Plan
-	data        fit.Data // of the train rows
+	data        fit.Data            // of the train rows
+	spread      []card.Distribution // of the inputs on the train rows
 }
 
 func understand(t *table.Table, s Spec, report func(Event)) (*work, error) {
@@ -195,6 +196,7 @@ func (w *work) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	w.spread = plan.Baseline(train)
 	y := w.target.take(w.train)
 	w.data = fit.Data{
 		Task: y.task, Rows: len(w.train), Cols: len(plan.Names), X: x, Y: y.y, Class: y.class, Classes: len(y.classes),

@@ -16,9 +16,9 @@ import (
 
 // Names of an artifact's outputs.
 const (
-	labelOutput       = "label"
-	probabilityOutput = "probabilities"
-	predictionOutput  = "prediction"
+	LabelOutput       = "label"
+	ProbabilityOutput = "probabilities"
+	PredictionOutput  = "prediction"
 )
 
 // Result is the answers, row by row: Labels and Probabilities of a classifier, Prediction of a regressor.
@@ -47,16 +47,16 @@ func (o *outputs) bind(ports []graph.Port, sig card.Signature) error {
 	}
 	switch sig.Task {
 	case "classification":
-		if !has[labelOutput].Accepts(tensor.String, []int{1}) || !has[probabilityOutput].Accepts(tensor.Float32, []int{1, len(sig.Classes)}) {
+		if !has[LabelOutput].Accepts(tensor.String, []int{1}) || !has[ProbabilityOutput].Accepts(tensor.Float32, []int{1, len(sig.Classes)}) {
 			return fault.New(fault.BadModel, "a classifier needs the outputs label (rows) and probabilities (rows, classes)").At(card.SignatureKey)
 		}
-		o.label, o.probability = labelOutput, probabilityOutput
+		o.label, o.probability = LabelOutput, ProbabilityOutput
 		o.name(sig.Classes)
 	case "regression":
-		if !has[predictionOutput].Accepts(tensor.Float32, []int{1, 1}) {
+		if !has[PredictionOutput].Accepts(tensor.Float32, []int{1, 1}) {
 			return fault.New(fault.BadModel, "a regressor needs the output prediction (rows, 1)").At(card.SignatureKey)
 		}
-		o.prediction = predictionOutput
+		o.prediction = PredictionOutput
 	default:
 		return fault.New(fault.BadModel, "the task is neither classification nor regression").At(card.SignatureKey)
 	}
