@@ -261,7 +261,8 @@ func TestRefusals(t *testing.T) {
 		{"no strings", tensorAttr(func(w *writer) { w.int(1, 1<<30); w.int(2, 8) }), fault.BadModel, "graph.node[0].attribute[0].t.string_data"},
 		{"wrong field", tensorAttr(func(w *writer) { w.int(1, 1); w.int(2, 1); w.int(7, 1) }), fault.BadModel, "graph.node[0].attribute[0].t.int64_data"},
 		{"out of range", tensorAttr(func(w *writer) { w.int(1, 1); w.int(2, 2); w.int(5, 256) }), fault.BadModel, "graph.node[0].attribute[0].t.int32_data"},
-		{"int4", tensorAttr(func(w *writer) { w.int(1, 1); w.int(2, 22); w.text(9, "a") }), fault.Unsupported, "graph.node[0].attribute[0].t.data_type"},
+		{"int4", tensorAttr(func(w *writer) { w.int(1, 3); w.int(2, 22); w.text(9, "a") }), fault.BadModel, "graph.node[0].attribute[0].t.raw_data"},
+		{"type of the future", tensorAttr(func(w *writer) { w.int(1, 1); w.int(2, 99); w.text(9, "a") }), fault.Unsupported, "graph.node[0].attribute[0].t.data_type"},
 		{"external data", tensorAttr(func(w *writer) { w.int(1, 1); w.int(2, 1); w.text(8, "w"); w.int(14, 1) }), fault.Unsupported, "graph.node[0].attribute[0].t.external_data"},
 	}
 	for _, c := range cases {

@@ -341,8 +341,11 @@ func (w *writer) tensor(name string, t *tensor.Tensor) error {
 		}
 	}
 	w.textIf(8, name)
-	if t.DType() != tensor.String {
+	switch bits := t.DType().Bits(); {
+	case bits >= 8:
 		w.bytes(rawData, t.Bytes())
+	case bits > 0:
+		w.bytes(rawData, pack(t.Bytes(), t.DType()))
 	}
 	return nil
 }

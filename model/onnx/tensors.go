@@ -154,6 +154,9 @@ func (p *tensorProto) see(f field) error {
 
 // elements makes the tensor of n elements from message b, whose head is p.
 func (d *decoder) elements(b []byte, p *tensorProto, n int) (*tensor.Tensor, error) {
+	if bits := p.dtype.Bits(); bits > 0 && bits < 8 {
+		return d.packed(b, p, n)
+	}
 	if p.data == rawData || p.data == 0 && p.dtype != tensor.String {
 		if n*p.dtype.Size() != len(p.raw) {
 			return nil, broken("has " + strconv.Itoa(len(p.raw)) + " bytes, " + tensor.TypeOf(p.dtype, p.shape...).String() + " needs " +
@@ -246,7 +249,7 @@ func (w *elementWriter) integer(v uint64) {
 		fits = x == int64(int16(x))
 	case tensor.Int32:
 		fits = x == int64(int32(x)) || v>>32 == 0 // some writers do not extend the sign
-	case tensor.Uint8:
+	case tensor.Uint8, tensor.Float8E4M3FN, tensor.Float8E4M3FNUZ, tensor.Float8E5M2, tensor.Float8E5M2FNUZ, tensor.Float8E8M0:
 		fits = v == uint64(uint8(v))
 	case tensor.Uint16, tensor.Float16, tensor.BFloat16:
 		fits = v == uint64(uint16(v))

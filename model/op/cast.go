@@ -68,7 +68,7 @@ func castTarget(n *graph.Node) tensor.DType {
 
 func inferCast(n *graph.Node, site *Site, to tensor.DType) ([]tensor.Type, error) {
 	for _, d := range []tensor.DType{site.Types[0].DType, to} {
-		if !d.Known() || d == tensor.Complex64 || d == tensor.Complex128 {
+		if !d.Known() || d == tensor.Complex64 || d == tensor.Complex128 || d > tensor.BFloat16 {
 			return nil, refuse(n, d)
 		}
 	}

@@ -12,6 +12,14 @@ func Compare(got, want *tensor.Tensor, rtol, atol float64) string {
 	if got.DType() != want.DType() || shapeText(got.Shape()) != shapeText(want.Shape()) {
 		return "got " + got.Type().String() + ", want " + want.Type().String()
 	}
+	for i, e := range want.List() {
+		if why := Compare(got.List()[i], e, rtol, atol); why != "" {
+			return "element " + itoa(int64(i)) + ": " + why
+		}
+	}
+	if want.DType().Container() {
+		return ""
+	}
 	for i, s := range want.Str() {
 		if got.Str()[i] != s {
 			return "element " + itoa(int64(i)) + ": got " + got.Str()[i] + ", want " + s

@@ -31,6 +31,11 @@ type Spec struct {
 	In    Arity    // inputs; those below Min must be present
 	Out   Arity    // outputs
 
+	// Half: the executor computes nodes of float16 and bfloat16 in float32 (see Build), so that Infer and Compile never see those types.
+	// Float32Out is a mask of the outputs that stay float32 then.
+	Half       bool
+	Float32Out uint
+
 	// View: output 0 is always made by Alias of input 0. The executor keeps the input's memory alive as long as it.
 	View bool
 
@@ -66,6 +71,18 @@ type Site struct {
 	Types    []tensor.Type    // inferred types of the inputs; zero where absent, Unranked where the shape is not known
 	Constant []*tensor.Tensor // the inputs that never change, nil elsewhere
 	Threads  int              // goroutines that one kernel call may use; 0 and 1 both mean the caller's alone
+
+	// Body compiles the subgraph in an attribute for formal inputs of the given types, once for equal types. What the subgraphs of a
+	// node take from outside stands behind the node's own inputs: their number is Own.
+	Body func(attr string, formals []tensor.Type) (Body, error)
+	Own  int
+}
+
+// Body is a compiled subgraph.
+type Body interface {
+	Outputs() []tensor.Type
+	// Run computes the outputs from the formal inputs and from captured, the tail of the node's inputs.
+	Run(ctx context.Context, formals, captured, out []*tensor.Tensor) error
 }
 
 // constant returns constant input i, nil when it is absent or varies.

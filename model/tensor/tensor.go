@@ -20,8 +20,9 @@ type Element interface {
 type Tensor struct {
 	dtype DType
 	shape []int
-	raw   []byte   // elements of a numeric tensor, aligned to 8 bytes
-	str   []string // elements of a String tensor
+	raw   []byte    // elements of a numeric tensor, aligned to 8 bytes
+	str   []string  // elements of a String tensor
+	list  []*Tensor // elements of a container
 }
 
 // New returns a zeroed tensor. It panics on a negative length or a size beyond the address space: shapes from outside
@@ -29,9 +30,7 @@ type Tensor struct {
 func New(d DType, shape ...int) *Tensor {
 	t := new(Tensor)
 	t.Reset(d, shape...)
-	if d != String {
-		clear(t.raw)
-	}
+	clear(t.raw)
 	return t
 }
 
@@ -130,7 +129,7 @@ func (t *Tensor) Type() Type { return TypeOf(t.dtype, t.shape...) }
 // the same size in every run allocates once. The elements are not cleared (strings are).
 func (t *Tensor) Reset(d DType, shape ...int) {
 	n := count(shape)
-	t.dtype = d
+	t.dtype, t.list = d, nil
 	t.shape = append(t.shape[:0], shape...)
 	if d == String {
 		t.raw = nil
@@ -155,13 +154,19 @@ func (t *Tensor) Alias(other *Tensor, shape ...int) {
 	if count(shape) != other.Len() {
 		panic("tensor: alias of another length")
 	}
-	t.dtype, t.raw, t.str = other.dtype, other.raw, other.str
+	t.dtype, t.raw, t.str, t.list = other.dtype, other.raw, other.str, other.list
 	t.shape = append(t.shape[:0], shape...)
 }
 
 // Clone returns a copy with memory of its own.
 func (t *Tensor) Clone() *Tensor {
 	c := new(Tensor)
+	if t.dtype.Container() {
+		for i, e := range c.ResetList(t.dtype, len(t.list)) {
+			*e = *t.list[i].Clone()
+		}
+		return c
+	}
 	c.Reset(t.dtype, t.shape...)
 	copy(c.raw, t.raw)
 	copy(c.str, t.str)

@@ -24,6 +24,25 @@ const (
 	Complex64  DType = 14
 	Complex128 DType = 15
 	BFloat16   DType = 16
+
+	// Numbers of 8 bits and less; those of 4 and 2 bits are packed in files only, in memory each takes a byte.
+	Float8E4M3FN   DType = 17
+	Float8E4M3FNUZ DType = 18
+	Float8E5M2     DType = 19
+	Float8E5M2FNUZ DType = 20
+	Uint4          DType = 21 // 0 to 15
+	Int4           DType = 22 // -8 to 7, as an int8
+	Float4E2M1     DType = 23 // the low 4 bits
+	Float8E8M0     DType = 24
+	Uint2          DType = 25 // 0 to 3
+	Int2           DType = 26 // -2 to 1, as an int8
+)
+
+// The containers of ONNX, as element types of a Tensor that holds other tensors; no file knows these numbers.
+const (
+	Sequence DType = 64 // List holds the elements
+	Optional DType = 65 // List holds nothing or one value
+	Map      DType = 66 // List holds the keys, a vector, and the values: a vector, or a Sequence of them
 )
 
 var dtypes = [...]struct {
@@ -34,12 +53,29 @@ var dtypes = [...]struct {
 	Int16: {"int16", 2}, Int32: {"int32", 4}, Int64: {"int64", 8}, String: {"string", 0}, Bool: {"bool", 1},
 	Float16: {"float16", 2}, Float64: {"float64", 8}, Uint32: {"uint32", 4}, Uint64: {"uint64", 8},
 	Complex64: {"complex64", 8}, Complex128: {"complex128", 16}, BFloat16: {"bfloat16", 2},
+	Float8E4M3FN: {"float8e4m3fn", 1}, Float8E4M3FNUZ: {"float8e4m3fnuz", 1}, Float8E5M2: {"float8e5m2", 1}, Float8E5M2FNUZ: {"float8e5m2fnuz", 1},
+	Uint4: {"uint4", 1}, Int4: {"int4", 1}, Float4E2M1: {"float4e2m1", 1}, Float8E8M0: {"float8e8m0", 1}, Uint2: {"uint2", 1}, Int2: {"int2", 1},
+	Sequence: {"sequence", 0}, Optional: {"optional", 0}, Map: {"map", 0},
 }
 
-// Known reports whether d is one of the types above, Undefined excepted.
-func (d DType) Known() bool { return d != Undefined && int(d) < len(dtypes) }
+// Known reports whether d is an element type of ONNX: one of the types above, Undefined and the containers excepted.
+func (d DType) Known() bool { return d != Undefined && d <= Int2 }
 
-// Size is the number of bytes of one element; 0 for String.
+// Container reports whether d is Sequence, Optional or Map.
+func (d DType) Container() bool { return d >= Sequence && d <= Map }
+
+// Bits is the size of an element in a file: less than a byte for some, 0 for String and the containers.
+func (d DType) Bits() int {
+	switch d {
+	case Uint4, Int4, Float4E2M1:
+		return 4
+	case Uint2, Int2:
+		return 2
+	}
+	return 8 * d.Size()
+}
+
+// Size is the number of bytes of one element in memory; 0 for String and the containers.
 func (d DType) Size() int {
 	if int(d) >= len(dtypes) {
 		return 0
@@ -69,6 +105,9 @@ type Type struct {
 	DType    DType
 	Dims     []Dim
 	Unranked bool
+
+	Key  DType // of a Map
+	Elem *Type // of a container: its elements, or a map's values; nil where not known
 }
 
 // TypeOf makes a Type from sizes, Free for those not known.
@@ -87,8 +126,18 @@ func Rows(d DType, sizes ...int) Type {
 	return t
 }
 
-// String gives "float32(rows, 3)".
+// String gives "float32(rows, 3)", or "sequence(float32(rows, 3))".
 func (t Type) String() string {
+	if t.DType.Container() {
+		s := t.DType.String() + "("
+		if t.DType == Map {
+			s += t.Key.String() + ", "
+		}
+		if t.Elem == nil {
+			return s + "…)"
+		}
+		return s + t.Elem.String() + ")"
+	}
 	if t.Unranked {
 		return t.DType.String() + "(…)"
 	}
@@ -114,7 +163,7 @@ func (t Type) Accepts(d DType, shape []int) bool {
 	if t.DType != d {
 		return false
 	}
-	if t.Unranked {
+	if t.Unranked || d.Container() {
 		return true
 	}
 	if len(t.Dims) != len(shape) {

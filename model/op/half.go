@@ -1,0 +1,154 @@
+package op
+
+import (
+	"context"
+	"sync"
+
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// Build infers the types of a node's outputs and compiles its kernel. Where the Spec asks for it (Half), float16 and bfloat16 are
+// computed in float32 and rounded once at the end, to nearest even: the sums inside are more exact than in half precision.
+func (s *Spec) Build(n *graph.Node, site *Site) ([]tensor.Type, Kernel, error) {
+	half := halfOf(s, site)
+	if half == tensor.Undefined {
+		types, err := s.Infer(n, site)
+		if err != nil {
+			return nil, nil, err
+		}
+		kernel, err := s.Compile(n, site)
+		return types, kernel, err
+	}
+	wide, constants := widenSite(site)
+	types, err := s.Infer(n, wide)
+	if err != nil {
+		return nil, nil, err
+	}
+	kernel, err := s.Compile(n, wide)
+	if err != nil {
+		return nil, nil, err
+	}
+	narrow := make([]bool, len(types))
+	for i := range types {
+		if types[i].DType == tensor.Float32 && s.Float32Out&(1<<i) == 0 {
+			types[i].DType, narrow[i] = half, true
+		}
+	}
+	h := &halves{kernel: kernel, half: half, constants: constants, narrow: narrow}
+	return types, h.run, nil
+}
+
+func isHalf(d tensor.DType) bool { return d == tensor.Float16 || d == tensor.BFloat16 }
+
+// halfOf is the half type of the first input that has one.
+func halfOf(s *Spec, site *Site) tensor.DType {
+	if s.Half {
+		for _, t := range site.Types {
+			if isHalf(t.DType) {
+				return t.DType
+			}
+		}
+	}
+	return tensor.Undefined
+}
+
+// widenSite is site with float32 in place of half types; constants holds what has become of the constant inputs.
+func widenSite(site *Site) (wide *Site, constants []*tensor.Tensor) {
+	w := *site
+	w.Types = append([]tensor.Type(nil), site.Types...)
+	w.Constant = append([]*tensor.Tensor(nil), site.Constant...)
+	for i := range w.Types {
+		if !isHalf(w.Types[i].DType) {
+			continue
+		}
+		w.Types[i].DType = tensor.Float32
+		if c := site.constant(i); c != nil {
+			t := tensor.New(tensor.Float32, c.Shape()...)
+			widenInto(t.F32(), c)
+			w.Constant[i] = t
+		}
+	}
+	return &w, w.Constant
+}
+
+// halves runs a float32 kernel on half tensors.
+type halves struct {
+	kernel    Kernel
+	half      tensor.DType
+	constants []*tensor.Tensor
+	narrow    []bool // outputs that are to be rounded to half
+	pool      sync.Pool
+}
+
+// halfCall is the memory of one call.
+type halfCall struct {
+	in, out []*tensor.Tensor
+	wide    []tensor.Tensor
+}
+
+func (h *halves) run(ctx context.Context, in, out []*tensor.Tensor) error {
+	c, _ := h.pool.Get().(*halfCall)
+	if c == nil || len(c.wide) < len(in)+len(out) {
+		c = &halfCall{in: make([]*tensor.Tensor, len(in)), out: make([]*tensor.Tensor, len(out)), wide: make([]tensor.Tensor, len(in)+len(out))}
+	}
+	defer func() { clear(c.in); clear(c.out); h.pool.Put(c) }()
+	c.in, c.out = c.in[:len(in)], c.out[:len(out)]
+	for i, t := range in {
+		c.in[i] = t
+		switch {
+		case t == nil || !isHalf(t.DType()):
+		case h.constants[i] != nil:
+			c.in[i] = h.constants[i]
+		default:
+			c.in[i] = &c.wide[i]
+			if err := Reset(ctx, c.in[i], tensor.Float32, t.Shape()...); err != nil {
+				return err
+			}
+			widenInto(c.in[i].F32(), t)
+		}
+	}
+	for i, t := range out {
+		if c.out[i] = t; t != nil && h.narrow[i] {
+			c.out[i] = &c.wide[len(in)+i]
+		}
+	}
+	if err := h.kernel(ctx, c.in, c.out); err != nil {
+		return err
+	}
+	for i, t := range out {
+		if t == nil || !h.narrow[i] {
+			continue
+		}
+		if err := Reset(ctx, t, h.half, c.out[i].Shape()...); err != nil {
+			return err
+		}
+		narrowInto(t, c.out[i].F32())
+	}
+	return nil
+}
+
+func widenInto(dst []float32, src *tensor.Tensor) {
+	if src.DType() == tensor.Float16 {
+		for i, h := range tensor.Data[uint16](src) {
+			dst[i] = halfToFloat(h)
+		}
+		return
+	}
+	for i, h := range tensor.Data[uint16](src) {
+		dst[i] = brainToFloat(h)
+	}
+}
+
+func narrowInto(dst *tensor.Tensor, src []float32) {
+	to := tensor.Data[uint16](dst)
+	if dst.DType() == tensor.Float16 {
+		for i, x := range src {
+			to[i] = floatToHalf(x)
+		}
+		return
+	}
+	for i, x := range src {
+		to[i] = floatToBrain(x)
+	}
+}
