@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
@@ -79,28 +80,47 @@ func (p *Program) unknown(in map[string]*tensor.Tensor) error {
 	return fault.New(fault.Invalid, message).At(first).Try(p.signature())
 }
 
-// agree checks that dimensions of one symbolic name have one length: a kernel would broadcast (1) against (rows).
-func (p *Program) agree(args []*tensor.Tensor) error {
-	type origin struct {
-		input graph.Value
-		size  int
-	}
-	var first map[string]origin
-	for i, port := range p.Inputs() {
-		shape := args[i].Shape()
-		for axis, dim := range port.Type.Tensor.Dims {
-			if anonymous(dim.Name) || axis >= len(shape) {
+// axis is one dimension of one input.
+type axis struct{ input, at int }
+
+// alike finds the dimensions of inputs that bear one symbolic name.
+func alike(ports []graph.Port) (groups [][]axis) {
+	known := map[string]int{} // name → index into groups
+	for i, port := range ports {
+		for at, dim := range port.Type.Tensor.Dims {
+			if anonymous(dim.Name) {
 				continue
 			}
-			if first == nil {
-				first = make(map[string]origin, 2)
-			}
-			o, ok := first[dim.Name]
+			g, ok := known[dim.Name]
 			if !ok {
-				first[dim.Name] = origin{port.Name, shape[axis]}
-			} else if o.size != shape[axis] {
-				return fault.New(fault.Invalid, "dimension "+strconv.Itoa(axis)+" ("+dim.Name+") is "+strconv.Itoa(shape[axis])+", in "+
-					string(o.input)+" it is "+strconv.Itoa(o.size)).At(string(port.Name)).Try("give all inputs the same number of " + dim.Name)
+				g = len(groups)
+				known[dim.Name] = g
+				groups = append(groups, nil)
+			}
+			groups[g] = append(groups[g], axis{i, at})
+		}
+	}
+	return slices.DeleteFunc(groups, func(g []axis) bool { return len(g) < 2 })
+}
+
+// agree checks that dimensions of one symbolic name have one length: a kernel would broadcast (1) against (rows).
+func (p *Program) agree(args []*tensor.Tensor) error {
+	for _, group := range p.equal {
+		first := -1
+		var origin axis
+		for _, a := range group {
+			t := args[a.input]
+			if t == nil || a.at >= t.Rank() {
+				continue
+			}
+			size := t.Shape()[a.at]
+			if first < 0 {
+				first, origin = size, a
+			} else if size != first {
+				ports := p.Inputs()
+				name := ports[a.input].Type.Tensor.Dims[a.at].Name
+				return fault.New(fault.Invalid, "dimension "+strconv.Itoa(a.at)+" ("+name+") is "+strconv.Itoa(size)+", in "+
+					string(ports[origin.input].Name)+" it is "+strconv.Itoa(first)).At(string(ports[a.input].Name)).Try("give all inputs the same number of " + name)
 			}
 		}
 	}

@@ -15,6 +15,7 @@ import (
 type Program struct {
 	model *graph.Model
 	exec  *exec.Program
+	equal [][]axis // dimensions of the inputs that must have one length
 }
 
 // Option changes how Load and FromGraph make a Program.
@@ -75,7 +76,7 @@ func compile(m *graph.Model, o options) (*Program, error) {
 			return nil, fault.New(fault.BadModel, "the input has no element type").At(string(port.Name))
 		}
 	}
-	return &Program{model: m, exec: p}, nil
+	return &Program{model: m, exec: p, equal: alike(p.Inputs())}, nil
 }
 
 // Inputs returns the inputs that Run needs, in the order of the file. Inputs that have a value in the file are not
@@ -113,4 +114,16 @@ func (p *Program) Run(ctx context.Context, in map[string]*tensor.Tensor) (map[st
 		out[string(port.Name)] = results[i]
 	}
 	return out, nil
+}
+
+// RunInto is Run without its maps, for callers that keep their memory from run to run: in is in the order of Inputs, out
+// in that of Outputs, and the memory of out is used where it is large enough. Calls of one shape then allocate nothing.
+// out must not share memory with in; after an error its content is not defined.
+func (p *Program) RunInto(ctx context.Context, in, out []*tensor.Tensor) error {
+	if len(in) == len(p.Inputs()) { // else the executor says what is wrong
+		if err := p.agree(in); err != nil {
+			return err
+		}
+	}
+	return p.exec.RunInto(ctx, in, out)
 }

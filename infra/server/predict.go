@@ -38,16 +38,15 @@ func (s *Server) addPredict(mux *http.ServeMux, api huma.API) {
 }
 
 func (s *Server) predict(ctx context.Context, m *served, body, b []byte) ([]byte, error) {
-	result, err := m.RowsJSON(ctx, body)
-	if err != nil {
-		return b, err
-	}
-	m.predicted.Add(float64(result.Rows))
 	b = append(b, `{"model":"`...)
 	b = append(b, m.version.Model...) // names have no character that JSON escapes
 	b = append(b, `","version":`...)
 	b = strconv.AppendInt(b, int64(m.version.Number), 10)
 	b = append(b, `,"predictions":`...)
-	b = result.AppendJSON(b)
+	b, rows, err := m.AnswerJSON(ctx, body, b)
+	if err != nil {
+		return b, err
+	}
+	m.predicted.Add(float64(rows))
 	return append(b, '}'), nil
 }

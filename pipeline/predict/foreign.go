@@ -17,7 +17,7 @@ const maxWidth = 10_000
 func (m *Model) derive() error {
 	for i, p := range m.Program.Inputs() {
 		t := p.Type.Tensor
-		pt := port{name: string(p.Name), dtype: t.DType, width: 1}
+		pt := port{name: string(p.Name), at: i, dtype: t.DType, width: 1}
 		switch {
 		case t.Unranked || len(t.Dims) == 0 || len(t.Dims) > 2 || t.Dims[0].Size != tensor.Free:
 			return notColumns(pt.name, "has the shape "+t.String()+", not (rows, columns)")

@@ -11,6 +11,7 @@ import (
 type frame struct {
 	rows  int
 	ports []cells
+	moved bool // cells have other memory than before
 }
 
 // cells is the memory of one port; the slice of its type is used.
@@ -54,24 +55,40 @@ func (m *Model) newFrame(rows, room int) *frame {
 // grow adds a row in which everything is missing.
 func (f *frame) grow(m *Model) {
 	f.rows++
-	for i, p := range m.ports {
-		c := &f.ports[i]
+	for i := range m.ports {
+		p, c := &m.ports[i], &f.ports[i]
 		for range p.width {
 			switch p.dtype {
 			case tensor.Float32:
-				c.f32 = append(c.f32, float32(math.NaN()))
+				c.f32 = push(f, c.f32, float32(math.NaN()))
 			case tensor.Float64:
-				c.f64 = append(c.f64, math.NaN())
+				c.f64 = push(f, c.f64, math.NaN())
 			case tensor.Int64:
-				c.i64 = append(c.i64, 0)
+				c.i64 = push(f, c.i64, 0)
 			case tensor.Int32:
-				c.i32 = append(c.i32, 0)
+				c.i32 = push(f, c.i32, 0)
 			case tensor.Bool:
-				c.flag = append(c.flag, false)
+				c.flag = push(f, c.flag, false)
 			case tensor.String:
-				c.str = append(c.str, "")
+				c.str = push(f, c.str, "")
 			}
 		}
+	}
+}
+
+// push appends to cells of f and notes when they move.
+func push[T any](f *frame, s []T, v T) []T {
+	f.moved = f.moved || len(s) == cap(s)
+	return append(s, v)
+}
+
+// empty takes all rows out and keeps the memory, without the texts that it shows.
+func (f *frame) empty() {
+	f.rows = 0
+	for i := range f.ports {
+		c := &f.ports[i]
+		clear(c.str)
+		*c = cells{c.f32[:0], c.f64[:0], c.i64[:0], c.i32[:0], c.flag[:0], c.str[:0]}
 	}
 }
 
@@ -127,29 +144,42 @@ func (f *frame) truth(m *Model, fd *field, row int, v bool) {
 	f.text(m, fd, row, s)
 }
 
-// tensors shows the frame as the inputs of the graph.
+// tensor shows the cells of port i as an input of the graph.
+func (f *frame) tensor(m *Model, i int) *tensor.Tensor {
+	p, c := &m.ports[i], &f.ports[i]
+	shape := []int{f.rows, p.width}
+	if p.flat {
+		shape = shape[:1]
+	}
+	switch p.dtype {
+	case tensor.Float32:
+		return tensor.Floats(c.f32, shape...)
+	case tensor.Float64:
+		return tensor.FromSlice(tensor.Float64, c.f64, shape...)
+	case tensor.Int64:
+		return tensor.Ints(c.i64, shape...)
+	case tensor.Int32:
+		return tensor.FromSlice(tensor.Int32, c.i32, shape...)
+	case tensor.Bool:
+		return tensor.FromSlice(tensor.Bool, c.flag, shape...)
+	}
+	return tensor.Strings(c.str, shape...)
+}
+
+// tensors shows the frame as the inputs of the graph, by name.
 func (f *frame) tensors(m *Model) map[string]*tensor.Tensor {
 	in := make(map[string]*tensor.Tensor, len(m.ports))
 	for i, p := range m.ports {
-		shape := []int{f.rows, p.width}
-		if p.flat {
-			shape = shape[:1]
-		}
-		c := &f.ports[i]
-		switch p.dtype {
-		case tensor.Float32:
-			in[p.name] = tensor.Floats(c.f32, shape...)
-		case tensor.Float64:
-			in[p.name] = tensor.FromSlice(tensor.Float64, c.f64, shape...)
-		case tensor.Int64:
-			in[p.name] = tensor.Ints(c.i64, shape...)
-		case tensor.Int32:
-			in[p.name] = tensor.FromSlice(tensor.Int32, c.i32, shape...)
-		case tensor.Bool:
-			in[p.name] = tensor.FromSlice(tensor.Bool, c.flag, shape...)
-		case tensor.String:
-			in[p.name] = tensor.Strings(c.str, shape...)
-		}
+		in[p.name] = f.tensor(m, i)
+	}
+	return in
+}
+
+// list shows the frame as the inputs of the graph, in the program's order.
+func (f *frame) list(m *Model) []*tensor.Tensor {
+	in := make([]*tensor.Tensor, len(m.ports))
+	for i, p := range m.ports {
+		in[p.at] = f.tensor(m, i)
 	}
 	return in
 }

@@ -24,9 +24,6 @@ func (m *Model) RowsJSON(ctx context.Context, body []byte) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.rows == 0 {
-		return nil, noRows()
-	}
 	r := m.outputs.result(f.rows)
 	return r, m.run(ctx, f, r, 0)
 }
@@ -43,14 +40,21 @@ type decoder struct {
 func (m *Model) decode(body []byte) (*frame, error) {
 	// A row takes at least as many bytes as its braces; the room is a guess that spares small requests from growing.
 	d := &decoder{m: m, b: body, f: m.newFrame(0, 1+len(body)/(40+30*len(m.fields))), seen: make([]int, len(m.fields))}
-	c := d.next()
-	if c == '{' {
-		return d.f, d.object()
+	return d.f, d.body()
+}
+
+// body reads {"rows": […]} or […] and checks that there are rows.
+func (d *decoder) body() error {
+	var err error
+	if d.next() == '{' {
+		err = d.object()
+	} else if err = d.rows(); err == nil {
+		err = d.end()
 	}
-	if err := d.rows(); err != nil {
-		return nil, err
+	if err == nil && d.f.rows == 0 {
+		err = noRows()
 	}
-	return d.f, d.end()
+	return err
 }
 
 // object reads {"rows": […]}.

@@ -7,11 +7,11 @@ package predict
 
 import (
 	"context"
+	"sync"
 
 	"github.com/jarvis-ml/jarvis/model"
 	"github.com/jarvis-ml/jarvis/model/card"
 	"github.com/jarvis-ml/jarvis/model/fault"
-	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -25,8 +25,9 @@ type Model struct {
 	index   map[string]int // of fields, by name
 	ports   []port
 	outputs outputs
-	via     Run
-	columns error // why rows cannot be answered, nil when they can: such a model takes tensors only
+	via     Run       // nil: the program itself
+	works   sync.Pool // of *work
+	columns error     // why rows cannot be answered, nil when they can: such a model takes tensors only
 }
 
 // Open reads a model file. Foreign models are opened whatever their inputs are; Columns tells whether they take rows.
@@ -42,7 +43,7 @@ func Open(file []byte, opts ...model.Option) (*Model, error) {
 // New makes a Model of a program.
 // Errors: fault.BadModel when the metadata is broken or does not fit the graph.
 func New(p *model.Program) (*Model, error) {
-	m := &Model{Program: p, via: p.Run, index: map[string]int{}}
+	m := &Model{Program: p, index: map[string]int{}, outputs: noOutputs}
 	var err error
 	if m.Card, m.HasCard, err = card.Decode(p.Metadata()); err != nil {
 		return nil, err
@@ -85,6 +86,7 @@ type field struct {
 // port is an input of the graph: (rows, width), or (rows) when flat.
 type port struct {
 	name  string
+	at    int // among the inputs of the program
 	dtype tensor.DType
 	width int
 	flat  bool
@@ -92,21 +94,22 @@ type port struct {
 
 // bind joins the signature of an artifact with the inputs of its graph.
 func (m *Model) bind() error {
-	ports := map[string]graph.Port{}
-	for _, p := range m.Program.Inputs() {
-		ports[string(p.Name)] = p
+	inputs := m.Program.Inputs()
+	ports := map[string]int{}
+	for i, p := range inputs {
+		ports[string(p.Name)] = i
 	}
 	sig := m.Card.Signature
 	if len(sig.Inputs) != len(ports) {
 		return fault.New(fault.BadModel, "the signature names other inputs than the graph has").At(card.SignatureKey)
 	}
 	for i, in := range sig.Inputs {
-		p, ok := ports[in.Name]
+		at, ok := ports[in.Name]
 		want := tensor.String
 		if in.Type == "float32" {
 			want = tensor.Float32
 		}
-		if !ok || !p.Type.Tensor.Accepts(want, []int{1, 1}) {
+		if !ok || !inputs[at].Type.Tensor.Accepts(want, []int{1, 1}) {
 			return fault.New(fault.BadModel, "the signature has this input as "+in.Type+" (rows, 1), the graph has not").At(in.Name)
 		}
 		delete(ports, in.Name)
@@ -121,7 +124,7 @@ func (m *Model) bind() error {
 			}
 		}
 		m.fields = append(m.fields, f)
-		m.ports = append(m.ports, port{name: in.Name, dtype: want, width: 1})
+		m.ports = append(m.ports, port{name: in.Name, at: at, dtype: want, width: 1})
 	}
 	return m.outputs.bind(m.Program.Outputs(), sig)
 }
@@ -131,9 +134,23 @@ func (m *Model) run(ctx context.Context, f *frame, r *Result, first int) error {
 	if f.rows == 0 {
 		return nil
 	}
-	out, err := m.via(ctx, f.tensors(m))
-	if err != nil {
-		return err
+	ports := m.Program.Outputs()
+	out := make([]*tensor.Tensor, len(ports))
+	if m.via == nil {
+		for i := range out {
+			out[i] = new(tensor.Tensor)
+		}
+		if err := m.Program.RunInto(ctx, f.list(m), out); err != nil {
+			return err
+		}
+	} else {
+		named, err := m.via(ctx, f.tensors(m))
+		if err != nil {
+			return err
+		}
+		for i, p := range ports {
+			out[i] = named[string(p.Name)]
+		}
 	}
 	return m.outputs.read(out, r, first, f.rows)
 }

@@ -34,29 +34,31 @@ type Result struct {
 
 // outputs says which outputs of the graph are read, and as what.
 type outputs struct {
-	label, probability, prediction string // names, "" for none
+	label, probability, prediction int // places among the outputs of the program, -1 for none
 	classes                        []string
 	quoted                         [][]byte // `"class":` for each class
 }
 
+var noOutputs = outputs{label: -1, probability: -1, prediction: -1}
+
 // bind finds the outputs that a signature promises.
 func (o *outputs) bind(ports []graph.Port, sig card.Signature) error {
-	has := map[string]tensor.Type{}
-	for _, p := range ports {
-		has[string(p.Name)] = p.Type.Tensor
+	has, at := map[string]tensor.Type{}, map[string]int{}
+	for i, p := range ports {
+		has[string(p.Name)], at[string(p.Name)] = p.Type.Tensor, i
 	}
 	switch sig.Task {
 	case "classification":
 		if !has[LabelOutput].Accepts(tensor.String, []int{1}) || !has[ProbabilityOutput].Accepts(tensor.Float32, []int{1, len(sig.Classes)}) {
 			return fault.New(fault.BadModel, "a classifier needs the outputs label (rows) and probabilities (rows, classes)").At(card.SignatureKey)
 		}
-		o.label, o.probability = LabelOutput, ProbabilityOutput
+		o.label, o.probability = at[LabelOutput], at[ProbabilityOutput]
 		o.name(sig.Classes)
 	case "regression":
 		if !has[PredictionOutput].Accepts(tensor.Float32, []int{1, 1}) {
 			return fault.New(fault.BadModel, "a regressor needs the output prediction (rows, 1)").At(card.SignatureKey)
 		}
-		o.prediction = PredictionOutput
+		o.prediction = at[PredictionOutput]
 	default:
 		return fault.New(fault.BadModel, "the task is neither classification nor regression").At(card.SignatureKey)
 	}
@@ -75,28 +77,28 @@ func (o *outputs) name(classes []string) {
 // beside it are probabilities, a lone float (rows) or (rows, 1) is a prediction.
 func (o *outputs) derive(p *model.Program, sig *card.Signature) error {
 	width := 0
-	for _, out := range p.Outputs() {
-		t, name := out.Type.Tensor, string(out.Name)
+	for i, out := range p.Outputs() {
+		t := out.Type.Tensor
 		column := len(t.Dims) == 1 || len(t.Dims) == 2 && t.Dims[1].Size == 1
 		float := t.DType == tensor.Float32 || t.DType == tensor.Float64
 		switch {
-		case o.label == "" && column && (t.DType == tensor.String || t.DType == tensor.Int64):
-			o.label = name
-		case o.probability == "" && float && len(t.Dims) == 2 && t.Dims[1].Size != 1:
-			o.probability, width = name, max(t.Dims[1].Size, 0)
-		case o.prediction == "" && float && column:
-			o.prediction = name
+		case o.label < 0 && column && (t.DType == tensor.String || t.DType == tensor.Int64):
+			o.label = i
+		case o.probability < 0 && float && len(t.Dims) == 2 && t.Dims[1].Size != 1:
+			o.probability, width = i, max(t.Dims[1].Size, 0)
+		case o.prediction < 0 && float && column:
+			o.prediction = i
 		}
 	}
 	switch {
-	case o.label != "":
-		sig.Task, o.prediction = "classification", ""
+	case o.label >= 0:
+		sig.Task, o.prediction = "classification", -1
 		o.name(labels(p.Model().Graph, width))
 		sig.Classes = o.classes
 		if len(o.classes) == 0 {
-			o.probability = ""
+			o.probability = -1
 		}
-	case o.prediction != "" && o.probability == "":
+	case o.prediction >= 0 && o.probability < 0:
 		sig.Task = "regression"
 	default:
 		return fault.New(fault.Unsupported, "the outputs are neither a label with probabilities nor one number a row").
@@ -128,30 +130,38 @@ func labels(g *graph.Graph, width int) []string {
 // result returns memory for the answers to rows.
 func (o *outputs) result(rows int) *Result {
 	r := &Result{Rows: rows, Classes: o.classes, quoted: o.quoted}
-	if o.label != "" {
+	if o.label >= 0 {
 		r.Labels = make([]string, rows)
 	}
-	if o.probability != "" {
+	if o.probability >= 0 {
 		r.Probabilities = make([]float32, rows*len(o.classes))
 	}
-	if o.prediction != "" {
+	if o.prediction >= 0 {
 		r.Prediction = make([]float32, rows)
 	}
 	return r
 }
 
-// read copies the outputs of one run, of so many rows, into r from row first on.
-func (o *outputs) read(out map[string]*tensor.Tensor, r *Result, first, rows int) error {
-	for _, name := range []string{o.label, o.probability, o.prediction} {
+// check compares the shapes of a run's outputs with the number of rows.
+func (o *outputs) check(out []*tensor.Tensor, rows int) error {
+	for _, at := range [...]int{o.label, o.probability, o.prediction} {
 		width := 1
-		if name == o.probability {
+		if at == o.probability {
 			width = len(o.classes)
 		}
-		if name != "" && out[name].Len() != rows*width {
-			return fault.New(fault.BadModel, "the model gave "+out[name].Type().String()+" for "+strconv.Itoa(rows)+" rows").At(name)
+		if at >= 0 && out[at].Len() != rows*width {
+			return fault.New(fault.BadModel, "the model gave "+out[at].Type().String()+" for "+strconv.Itoa(rows)+" rows")
 		}
 	}
-	if o.label != "" {
+	return nil
+}
+
+// read copies the outputs of one run, of so many rows, into r from row first on.
+func (o *outputs) read(out []*tensor.Tensor, r *Result, first, rows int) error {
+	if err := o.check(out, rows); err != nil {
+		return err
+	}
+	if o.label >= 0 {
 		t := out[o.label]
 		if t.DType() == tensor.String {
 			copy(r.Labels[first:], t.Str())
@@ -161,13 +171,36 @@ func (o *outputs) read(out map[string]*tensor.Tensor, r *Result, first, rows int
 			}
 		}
 	}
-	if o.probability != "" {
+	if o.probability >= 0 {
 		floats(r.Probabilities[first*len(o.classes):], out[o.probability])
 	}
-	if o.prediction != "" {
+	if o.prediction >= 0 {
 		floats(r.Prediction[first:], out[o.prediction])
 	}
 	return nil
+}
+
+// shown returns a Result that shows the outputs of one run where they lie; ok is false where they have other types.
+func (o *outputs) shown(out []*tensor.Tensor, rows int) (r Result, ok bool) {
+	r = Result{Rows: rows, Classes: o.classes, quoted: o.quoted}
+	if o.label >= 0 {
+		if out[o.label].DType() != tensor.String {
+			return r, false
+		}
+		r.Labels = out[o.label].Str()
+	}
+	for _, of := range [...]struct {
+		at int
+		to *[]float32
+	}{{o.probability, &r.Probabilities}, {o.prediction, &r.Prediction}} {
+		if of.at >= 0 {
+			if out[of.at].DType() != tensor.Float32 {
+				return r, false
+			}
+			*of.to = out[of.at].F32()
+		}
+	}
+	return r, true
 }
 
 func floats(to []float32, t *tensor.Tensor) {
