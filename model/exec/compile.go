@@ -3,6 +3,7 @@
 package exec
 
 import (
+	"maps"
 	"runtime"
 	"sync"
 
@@ -21,6 +22,7 @@ type Options struct {
 // Program is a compiled model. It is safe for concurrent runs.
 type Program struct {
 	inputs, outputs []graph.Port
+	accepts         []tensor.Type // of the inputs
 	steps           []step
 	values          []*tensor.Tensor // template of a frame: constants stand in their places
 	slots           []slot
@@ -65,23 +67,72 @@ func Compile(m *graph.Model, o Options) (p *Program, err error) {
 	if o.MemoryLimit <= 0 {
 		o.MemoryLimit = op.DefaultLimit
 	}
-	s := newScope(m.Graph, m.Opsets, o.Threads)
-	defer func() { err = recovered(recover(), s.current, err) }()
-	if err := check(m.Graph); err != nil {
+	g, versions, err := expand(m)
+	if err != nil {
 		return nil, err
 	}
-	s.foldLimit = min(o.MemoryLimit, 64<<20)
-	if err := s.walk(live(m.Graph, m.Graph.Nodes)); err != nil {
+	c := &compiler{opsets: m.Opsets, versions: versions, threads: o.Threads, limit: o.MemoryLimit, foldLimit: min(o.MemoryLimit, 64<<20)}
+	defer func() { err = recovered(recover(), c.current, err) }()
+	if err := check(g, nil); err != nil {
 		return nil, err
 	}
-	p = &Program{limit: o.MemoryLimit}
-	if err := p.ports(s); err != nil {
+	s := newScope(g, c)
+	for _, in := range g.Inputs {
+		if s.constants[in.Name] != nil {
+			continue
+		}
+		t := typeOf(in.Type)
+		if !t.DType.Known() && !t.DType.Container() {
+			return nil, fault.New(fault.Unsupported, "an input of no known type is not built").At(string(in.Name))
+		}
+		s.declare(in.Name, t)
+	}
+	if p, err = s.program(); err != nil {
 		return nil, err
 	}
-	if err := p.plan(s); err != nil {
-		return nil, err
+	for i, in := range p.inputs { // as the file has them
+		p.inputs[i] = port(g, in)
 	}
 	return p, nil
+}
+
+func port(g *graph.Graph, p graph.Port) graph.Port {
+	for _, in := range g.Inputs {
+		if in.Name == p.Name {
+			return in
+		}
+	}
+	return p
+}
+
+// typeOf is a value's type as kernels see it: containers are types of tensors too.
+func typeOf(v graph.ValueType) tensor.Type {
+	if v.Kind == graph.TensorKind {
+		return v.Tensor
+	}
+	t := tensor.Type{DType: [...]tensor.DType{graph.SequenceKind: tensor.Sequence, graph.MapKind: tensor.Map, graph.OptionalKind: tensor.Optional}[v.Kind], Unranked: true}
+	if t.DType == tensor.Map {
+		t.Key = v.Tensor.DType
+	}
+	if v.Elem != nil {
+		elem := typeOf(*v.Elem)
+		t.Elem = &elem
+	}
+	return t
+}
+
+// valueType is the inverse of typeOf.
+func valueType(t tensor.Type) graph.ValueType {
+	if !t.DType.Container() {
+		return graph.TensorOf(t)
+	}
+	v := graph.ValueType{Kind: map[tensor.DType]graph.Kind{tensor.Sequence: graph.SequenceKind, tensor.Map: graph.MapKind, tensor.Optional: graph.OptionalKind}[t.DType]}
+	v.Tensor.DType = t.Key
+	if t.Elem != nil {
+		elem := valueType(*t.Elem)
+		v.Elem = &elem
+	}
+	return v
 }
 
 // Inputs are the tensors that Run wants, in order: the graph's inputs without those that have an initializer.
@@ -90,20 +141,13 @@ func (p *Program) Inputs() []graph.Port { return p.inputs }
 // Outputs are the tensors that Run gives, in the graph's order.
 func (p *Program) Outputs() []graph.Port { return p.outputs }
 
-// ports collects inputs and outputs and checks the declared types of the latter against the inferred ones.
+// ports collects the outputs and checks their declared types against the inferred ones.
 func (p *Program) ports(s *scope) error {
-	for _, in := range s.graph.Inputs {
-		if s.graph.Initializers[in.Name] == nil {
-			p.inputs = append(p.inputs, in)
-		}
-	}
 	for _, out := range s.graph.Outputs {
-		t := s.types[out.Name]
-		switch declared := out.Type.Tensor.DType; {
-		case out.Type.Kind != graph.TensorKind:
-			return fault.New(fault.Unsupported, "an output that is no tensor is not built").At(string(out.Name))
+		t, declared := s.types[out.Name], typeOf(out.Type).DType
+		switch {
 		case declared == tensor.Undefined:
-			out.Type = graph.TensorOf(t)
+			out.Type = valueType(t)
 		case declared != t.DType:
 			return fault.New(fault.BadModel, "the output is declared "+declared.String()+" but is "+t.DType.String()).At(string(out.Name))
 		}
@@ -112,8 +156,9 @@ func (p *Program) ports(s *scope) error {
 	return nil
 }
 
-// check looks for what no graph may have: names made twice, values that nothing makes, use before making.
-func check(g *graph.Graph) error {
+// check looks for what no graph may have: names made twice, values that nothing makes, use before making. outer are the values that a
+// subgraph sees.
+func check(g *graph.Graph, outer map[graph.Value]bool) error {
 	made := map[graph.Value]bool{}
 	for _, in := range g.Inputs {
 		if made[in.Name] || in.Name == "" {
@@ -138,13 +183,16 @@ func check(g *graph.Graph) error {
 	}
 	for _, n := range g.Nodes {
 		for _, v := range n.Inputs {
-			if v == "" || made[v] {
+			if v == "" || made[v] || outer[v] && !makers[v] {
 				continue
 			}
 			if makers[v] {
 				return fault.New(fault.BadModel, "the value "+string(v)+" is used before it is made: the graph has a cycle or is not in order").At(nodeName(n))
 			}
 			return fault.New(fault.BadModel, "the value "+string(v)+" is used but never made").At(nodeName(n))
+		}
+		if err := checkInner(n, made, outer); err != nil {
+			return err
 		}
 		for _, v := range n.Outputs {
 			made[v] = v != ""
@@ -154,11 +202,28 @@ func check(g *graph.Graph) error {
 		return fault.New(fault.BadModel, "the graph has no outputs")
 	}
 	for _, out := range g.Outputs {
-		if !made[out.Name] {
+		if !made[out.Name] && !outer[out.Name] {
 			return fault.New(fault.BadModel, "the output is never made").At(string(out.Name))
 		}
 	}
 	return nil
+}
+
+// checkInner checks the subgraphs of a node that sees the values made and outer.
+func checkInner(n *graph.Node, made, outer map[graph.Value]bool) error {
+	if !hasGraphs(n) {
+		return nil
+	}
+	visible := maps.Clone(made)
+	for v := range outer {
+		visible[v] = true
+	}
+	return eachGraph(n, func(g **graph.Graph) error {
+		if err := check(*g, visible); err != nil {
+			return located(n, err)
+		}
+		return nil
+	})
 }
 
 // live returns the nodes that outputs depend on, in order.
@@ -174,6 +239,9 @@ func live(g *graph.Graph, nodes []*graph.Node) []*graph.Node {
 		}
 		if keep[i] {
 			for _, v := range nodes[i].Inputs {
+				used[v] = true
+			}
+			for _, v := range captures(nodes[i]) {
 				used[v] = true
 			}
 		}

@@ -10,18 +10,26 @@ import (
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
+// compiler is what the scopes of one compilation share.
+type compiler struct {
+	opsets    map[string]int64
+	versions  map[*graph.Node]map[string]int64 // opsets of nodes that come from functions, which import their own
+	threads   int
+	limit     int64  // bytes of a run
+	foldLimit int64  // bytes that folding one node may make
+	current   string // the node that is being looked at
+}
+
 // scope is what is known of a graph while it is walked: types, constants, the kernels of nodes that stay.
 type scope struct {
-	graph   *graph.Graph
-	opsets  map[string]int64
-	threads int
+	*compiler
+	graph *graph.Graph
+	depth int // of subgraphs
 
+	inputs    []graph.Value // what a run gives, in order
 	types     map[graph.Value]tensor.Type
 	constants map[graph.Value]*tensor.Tensor
 	compiled  []compiled // nodes that must run, in order
-
-	foldLimit int64 // bytes that folding one node may make
-	current   string
 }
 
 type compiled struct {
@@ -30,8 +38,8 @@ type compiled struct {
 	kernel op.Kernel
 }
 
-func newScope(g *graph.Graph, opsets map[string]int64, threads int) *scope {
-	s := &scope{graph: g, opsets: opsets, threads: threads, types: map[graph.Value]tensor.Type{}, constants: map[graph.Value]*tensor.Tensor{}}
+func newScope(g *graph.Graph, c *compiler) *scope {
+	s := &scope{compiler: c, graph: g, types: map[graph.Value]tensor.Type{}, constants: map[graph.Value]*tensor.Tensor{}}
 	for name, t := range g.Initializers {
 		if t != nil {
 			s.constants[name] = t
@@ -41,29 +49,37 @@ func newScope(g *graph.Graph, opsets map[string]int64, threads int) *scope {
 	return s
 }
 
-// walk infers, folds and compiles nodes in order.
-func (s *scope) walk(nodes []*graph.Node) error {
-	for _, in := range s.graph.Inputs {
-		if s.constants[in.Name] != nil {
-			continue
-		}
-		if in.Type.Kind != graph.TensorKind || !in.Type.Tensor.DType.Known() {
-			return fault.New(fault.Unsupported, "an input that is no tensor of a known type is not built").At(string(in.Name))
-		}
-		s.types[in.Name] = in.Type.Tensor
-	}
-	for _, n := range nodes {
-		s.current = nodeName(n)
-		if err := s.visit(n); err != nil {
-			return located(n, err)
-		}
-	}
-	return nil
+// declare makes v an input of the scope's program.
+func (s *scope) declare(v graph.Value, t tensor.Type) {
+	s.inputs = append(s.inputs, v)
+	s.types[v] = t
 }
 
-// opset returns the version of a domain.
-func (s *scope) opset(domain string) (int64, error) {
-	newest := int64(op.NewestOpset)
+// program infers, folds, compiles and plans the graph. Inputs have been declared.
+func (s *scope) program() (*Program, error) {
+	for _, n := range live(s.graph, s.graph.Nodes) {
+		s.current = nodeName(n)
+		if err := s.visit(n); err != nil {
+			return nil, located(n, err)
+		}
+	}
+	p := &Program{limit: s.limit}
+	for _, in := range s.inputs {
+		p.inputs = append(p.inputs, graph.Port{Name: in, Type: valueType(s.types[in])})
+		p.accepts = append(p.accepts, s.types[in])
+	}
+	if err := p.ports(s); err != nil {
+		return nil, err
+	}
+	return p, p.plan(s)
+}
+
+// opset returns the version of a domain for a node.
+func (s *scope) opset(n *graph.Node) (int64, error) {
+	newest, domain, opsets := int64(op.NewestOpset), n.Domain, s.opsets
+	if own := s.versions[n]; own != nil {
+		opsets = own
+	}
 	switch domain {
 	case op.Private:
 		return 1, nil
@@ -72,9 +88,9 @@ func (s *scope) opset(domain string) (int64, error) {
 	case "ai.onnx":
 		domain = ""
 	}
-	v, ok := s.opsets[domain]
+	v, ok := opsets[domain]
 	if !ok && domain == "" {
-		v, ok = s.opsets["ai.onnx"]
+		v, ok = opsets["ai.onnx"]
 	}
 	if !ok {
 		return 0, fault.New(fault.BadModel, "the model names no opset of the domain "+strconv.Quote(domain))
@@ -87,7 +103,7 @@ func (s *scope) opset(domain string) (int64, error) {
 
 // visit handles one node.
 func (s *scope) visit(n *graph.Node) error {
-	opset, err := s.opset(n.Domain)
+	opset, err := s.opset(n)
 	if err != nil {
 		return err
 	}
@@ -102,13 +118,22 @@ func (s *scope) visit(n *graph.Node) error {
 	if err := spec.Check(n); err != nil {
 		return err
 	}
+	own := len(n.Inputs)
+	n = withCaptures(n)
 	site := s.site(n, opset)
+	site.Own = own
+	if hasGraphs(n) {
+		site.Body = s.bodies(n, own)
+	}
 	if spec.Simplify != nil {
 		if simple := spec.Simplify(n, site); simple != nil {
+			if v := s.versions[n]; v != nil {
+				s.versions[simple] = v
+			}
 			return s.visit(simple)
 		}
 	}
-	types, err := spec.Infer(n, site)
+	types, kernel, err := spec.Build(n, site)
 	if err != nil {
 		return err
 	}
@@ -119,15 +144,11 @@ func (s *scope) visit(n *graph.Node) error {
 		if i < len(types) {
 			s.types[v] = types[i]
 		}
-		if !s.types[v].DType.Known() {
+		if d := s.types[v].DType; !d.Known() && !d.Container() {
 			return fault.New(fault.Unsupported, "the type of the output "+string(v)+" is not known")
 		}
 	}
-	kernel, err := spec.Compile(n, site)
-	if err != nil {
-		return err
-	}
-	if foldable(site, n) {
+	if foldable(site, n) && !random(spec, n) {
 		done, err := s.fold(n, kernel)
 		if done || err != nil {
 			return err
@@ -155,6 +176,23 @@ func foldable(site *op.Site, n *graph.Node) bool {
 		}
 	}
 	return true
+}
+
+// random reports whether a node, or one in its subgraphs, draws random numbers.
+func random(spec *op.Spec, n *graph.Node) bool {
+	if spec.Random {
+		return true
+	}
+	found := false
+	_ = eachGraph(n, func(g **graph.Graph) error {
+		for _, inner := range (*g).Nodes {
+			if s := op.Lookup(inner.Domain, inner.Op, op.NewestOpset); s != nil {
+				found = found || random(s, inner)
+			}
+		}
+		return nil
+	})
+	return found
 }
 
 // fold runs a node now. done is false when its result is larger than folding allows: then it runs with the program.

@@ -14,7 +14,7 @@ type planner struct {
 	at      map[graph.Value]place
 	owner   map[graph.Value]graph.Value // the value whose memory a view shows
 	lastUse map[graph.Value]int         // index of the last node that reads a value or a view of it
-	free    [2][]place                  // slots without a value: of numbers, of strings
+	free    [3][]place                  // slots without a value: of numbers, of strings, of containers
 }
 
 // plan turns the compiled nodes into steps over places.
@@ -129,7 +129,7 @@ func (pl *planner) step(i int, outputs map[graph.Value]place) error {
 	for k, v := range c.node.Outputs {
 		at := outputs[v]
 		if v != "" && at == absent && (pl.used(v, i) || len(c.node.Outputs) == 1) {
-			at = pl.take(pl.s.types[v].DType == tensor.String, c.spec.View && k == 0)
+			at = pl.take(class(pl.s.types[v].DType), c.spec.View && k == 0)
 		}
 		if v != "" {
 			pl.at[v] = at
@@ -152,17 +152,11 @@ func (pl *planner) step(i int, outputs map[graph.Value]place) error {
 func (pl *planner) used(v graph.Value, i int) bool { return pl.lastUse[pl.root(v)] > i }
 
 // take gives a slot without a value. Views get slots of their own, which hold no memory.
-func (pl *planner) take(text, view bool) place {
-	if !view {
-		class := &pl.free[0]
-		if text {
-			class = &pl.free[1]
-		}
-		if n := len(*class); n > 0 {
-			at := (*class)[n-1]
-			*class = (*class)[:n-1]
-			return at
-		}
+func (pl *planner) take(class int, view bool) place {
+	if free := &pl.free[class]; !view && len(*free) > 0 {
+		at := (*free)[len(*free)-1]
+		*free = (*free)[:len(*free)-1]
+		return at
 	}
 	at := pl.place(nil)
 	pl.p.slots = append(pl.p.slots, slot{at: at, view: view})
@@ -175,9 +169,17 @@ func (pl *planner) release(v graph.Value, outputs map[graph.Value]place) {
 	if at == absent || outputs[v] != absent || int(at) <= len(pl.p.inputs) || pl.p.values[at] != nil {
 		return
 	}
-	class := &pl.free[0]
-	if pl.s.types[v].DType == tensor.String {
-		class = &pl.free[1]
+	free := &pl.free[class(pl.s.types[v].DType)]
+	*free = append(*free, at)
+}
+
+// class is the kind of memory that a value takes: bytes, strings or other tensors.
+func class(d tensor.DType) int {
+	switch {
+	case d == tensor.String:
+		return 1
+	case d.Container():
+		return 2
 	}
-	*class = append(*class, at)
+	return 0
 }

@@ -25,6 +25,9 @@ func (f *frame) Grow(bytes int64) error {
 	if f.held += bytes; f.held > f.limit {
 		return fault.New(fault.TooLarge, "the run needs more memory than its limit of "+strconv.FormatInt(f.limit, 10)+" bytes")
 	}
+	if outer, ok := f.Context.(op.Budget); ok { // a subgraph's run is part of the run around it
+		return outer.Grow(bytes)
+	}
 	return nil
 }
 
@@ -58,10 +61,15 @@ func (p *Program) Run(ctx context.Context, in []*tensor.Tensor) ([]*tensor.Tenso
 
 // RunInto is Run into tensors of the caller, whose memory is used where it is large enough: a loop of equal shapes then allocates
 // nothing. out must not share memory with in. After an error the content of out is not defined.
-func (p *Program) RunInto(ctx context.Context, in, out []*tensor.Tensor) (err error) {
+func (p *Program) RunInto(ctx context.Context, in, out []*tensor.Tensor) error {
 	if err := p.accept(in, out); err != nil {
 		return err
 	}
+	return p.run(ctx, in, out)
+}
+
+// run is RunInto without a look at the arguments: subgraphs are run by kernels.
+func (p *Program) run(ctx context.Context, in, out []*tensor.Tensor) (err error) {
 	f, _ := p.frames.Get().(*frame)
 	if f == nil {
 		f = p.newFrame()
@@ -95,12 +103,9 @@ func (p *Program) RunInto(ctx context.Context, in, out []*tensor.Tensor) (err er
 		}
 	}
 	for _, c := range p.copies {
-		from, to := f.values[c.from], f.values[c.to]
-		if err := op.Reset(f, to, from.DType(), from.Shape()...); err != nil {
+		if err := op.Copy(f, f.values[c.to], f.values[c.from]); err != nil {
 			return err
 		}
-		copy(to.Bytes(), from.Bytes())
-		copy(to.Str(), from.Str())
 	}
 	return nil
 }
@@ -132,12 +137,12 @@ func (p *Program) accept(in, out []*tensor.Tensor) error {
 			" outputs, not "+strconv.Itoa(len(in))+" and "+strconv.Itoa(len(out)))
 	}
 	for i := range p.inputs {
-		want, t := &p.inputs[i], in[i]
+		want, t := p.accepts[i], in[i]
 		if t == nil {
-			return fault.New(fault.Invalid, "the input is missing").At(string(want.Name))
+			return fault.New(fault.Invalid, "the input is missing").At(string(p.inputs[i].Name))
 		}
-		if t.Rank() > op.MaxRank || !want.Type.Tensor.Accepts(t.DType(), t.Shape()) {
-			return fault.New(fault.Invalid, "the model wants "+want.Type.Tensor.String()+", not "+t.Type().String()).At(string(want.Name))
+		if t.Rank() > op.MaxRank || !want.Accepts(t.DType(), t.Shape()) {
+			return fault.New(fault.Invalid, "the model wants "+want.String()+", not "+t.Type().String()).At(string(p.inputs[i].Name))
 		}
 	}
 	for i, t := range out {

@@ -22,7 +22,13 @@ const DefaultLimit = 4 << 30
 const stringSize = 16
 
 // Held is the memory that t holds for reuse, in bytes.
-func Held(t *tensor.Tensor) int64 { return int64(cap(t.Bytes())) + stringSize*int64(cap(t.Str())) }
+func Held(t *tensor.Tensor) int64 {
+	held := int64(cap(t.Bytes())) + stringSize*int64(cap(t.Str()))
+	for _, e := range t.List() {
+		held += Held(e)
+	}
+	return held
+}
 
 // Reset gives t a type and shape within the memory that the run may use. Kernels call it in place of Tensor.Reset, so
 // that no shape computed from a request or a file allocates without bound. The elements are not cleared (strings are).
@@ -49,6 +55,24 @@ func Reset(ctx context.Context, t *tensor.Tensor, d tensor.DType, shape ...int) 
 		}
 	}
 	t.Reset(d, shape...)
+	return nil
+}
+
+// Copy makes dst an equal of src, containers with all that they hold, within the memory that the run may use. Errors: fault.TooLarge.
+func Copy(ctx context.Context, dst, src *tensor.Tensor) error {
+	if src.DType().Container() {
+		for i, e := range dst.ResetList(src.DType(), len(src.List())) {
+			if err := Copy(ctx, e, src.List()[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := Reset(ctx, dst, src.DType(), src.Shape()...); err != nil {
+		return err
+	}
+	copy(dst.Bytes(), src.Bytes())
+	copy(dst.Str(), src.Str())
 	return nil
 }
 

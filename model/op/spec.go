@@ -36,6 +36,9 @@ type Spec struct {
 	Half       bool
 	Float32Out uint
 
+	// Random: the outputs are drawn anew in every run, so that the node is never folded.
+	Random bool
+
 	// View: output 0 is always made by Alias of input 0. The executor keeps the input's memory alive as long as it.
 	View bool
 
