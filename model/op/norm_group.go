@@ -1,0 +1,133 @@
+//go:build !lean
+
+package op
+
+import (
+	"context"
+
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// InstanceNormalization: y = scale·(x - mean)/√(var + epsilon) + B over each channel of each image of x (n, c, …).
+// https://onnx.ai/onnx/operators/onnx__InstanceNormalization.html
+// GroupNormalization: the same over groups of c/num_groups neighbouring channels; scale and bias are by channel from opset 21 on, by
+// group before. https://onnx.ai/onnx/operators/onnx__GroupNormalization.html
+func init() {
+	eps := graph.FloatAttr("epsilon", 0)
+	x := f64s([]int{1, 2, 2}, 1, 3, 2, 6)
+	instance := Case{Attrs: []graph.Attr{eps}, In: in(x, f64v(1, 2), f64v(0, 1)), Out: in(f64s([]int{1, 2, 2}, -1, 1, -1, 3))}
+	register(&Spec{Name: "InstanceNormalization", Since: 6, Half: true, Attrs: []string{"epsilon"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferGroupNorm, Compile: compileGroupNorm, Cases: []Case{
+		instance, {Name: "misfit", In: in(x, f64v(1), f64v(0, 1)), Err: "scale"},
+	}})
+	instance.Opset = 5
+	register(&Spec{Name: "InstanceNormalization", Since: 1, Half: true, Attrs: []string{"epsilon", "consumed_inputs"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferGroupNorm, Compile: compileGroupNorm, Cases: []Case{instance}})
+
+	attrs := []graph.Attr{eps, graph.IntAttr("num_groups", 1)}
+	flat := f64s([]int{2, 2, 1}, 1, 3, 2, 6)
+	register(&Spec{Name: "GroupNormalization", Since: 21, Half: true, Attrs: []string{"epsilon", "num_groups", "stash_type"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferGroupNorm, Compile: compileGroupNorm, Cases: []Case{
+		{Opset: 21, Attrs: attrs, In: in(flat, f64v(1, 2), f64v(0, 1)), Out: in(f64s([]int{2, 2, 1}, -1, 3, -1, 3))},
+		{Name: "not divisible", Attrs: []graph.Attr{graph.IntAttr("num_groups", 3)}, In: in(flat, f64v(1, 2), f64v(0, 1)), Err: "groups"},
+	}})
+	register(&Spec{Name: "GroupNormalization", Since: 18, Half: true, Attrs: []string{"epsilon", "num_groups"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferGroupNorm, Compile: compileGroupNorm, Cases: []Case{
+		{Opset: 18, Attrs: attrs, In: in(flat, f64v(2), f64v(1)), Out: in(f64s([]int{2, 2, 1}, -1, 3, -1, 3))},
+	}})
+}
+
+func inferGroupNorm(n *graph.Node, site *Site) ([]tensor.Type, error) {
+	if err := kind(n, "epsilon", graph.AttrFloat); err != nil {
+		return nil, err
+	}
+	if err := kinds(n, graph.AttrInt, "num_groups", "stash_type"); err != nil {
+		return nil, err
+	}
+	if n.Op == "GroupNormalization" && n.Int("num_groups", 0) < 1 {
+		return nil, bad(n, "num_groups is missing or not positive")
+	}
+	if t := site.Types[0]; !t.Unranked && len(t.Dims) < 2 {
+		return nil, bad(n, "an input without channels: "+t.String())
+	}
+	switch stash := n.Int("stash_type", 1); stash {
+	case 1, 10, 11, 16:
+	default:
+		return nil, refuseAttr(n, "stash_type", itoa(stash))
+	}
+	return inferNorm(n, site)
+}
+
+func compileGroupNorm(n *graph.Node, site *Site) (Kernel, error) {
+	if site.Types[0].DType == tensor.Float32 {
+		return groupNormKernel(tensor.Data[float32], n, site), nil
+	}
+	return groupNormKernel(tensor.Data[float64], n, site), nil
+}
+
+// groupNorm is one call: x (rows, channels, inner), a row being a group.
+type groupNorm[T float] struct {
+	y, x, scale, bias []T
+	channels, inner   int
+	groups            int // of an image
+	each              int // channels that share an element of scale and bias
+	epsilon           float64
+}
+
+func groupNormKernel[T float](data lane[T], node *graph.Node, site *Site) Kernel {
+	epsilon, threads, count := normEpsilon(node), site.Threads, node.Int("num_groups", 0)
+	byGroup := node.Op == "GroupNormalization" && site.Opset < 21
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		shape := in[0].Shape()
+		if len(shape) < 2 {
+			return misfit(node.Op, "an input without channels: "+shapeText(shape))
+		}
+		groups := shape[1]
+		if count > 0 {
+			if int64(shape[1])%count != 0 {
+				return misfit(node.Op, itoa(int64(shape[1]))+" channels are not divisible into "+itoa(count)+" groups")
+			}
+			groups = int(count)
+		}
+		g := groupNorm[T]{x: data(in[0]), scale: data(in[1]), bias: data(in[2]), inner: normSize(shape[2:]), groups: groups, each: 1, epsilon: epsilon}
+		if groups > 0 {
+			g.channels = shape[1] / groups
+		}
+		params := shape[1]
+		if byGroup {
+			params, g.each = groups, max(g.channels, 1)
+		}
+		for i, name := range []string{"scale", "bias"} {
+			if err := normVector(node.Op, name, in[i+1], params); err != nil {
+				return err
+			}
+		}
+		if err := Reset(ctx, out[0], in[0].DType(), shape...); err != nil {
+			return err
+		}
+		if g.y = data(out[0]); len(g.y) == 0 {
+			return nil
+		}
+		if rows := shape[0] * groups; threads < 2 || len(g.x) < 2*normGrain {
+			g.some(ctx, 0, rows)
+		} else {
+			g.spread(ctx, threads, rows)
+		}
+		return ctx.Err()
+	}
+}
+
+// spread divides the rows among goroutines.
+func (g groupNorm[T]) spread(ctx context.Context, threads, rows int) {
+	parallel(threads, rows, 1+normGrain/(g.channels*g.inner), func(lo, hi int) { g.some(ctx, lo, hi) })
+}
+
+func (g *groupNorm[T]) some(ctx context.Context, lo, hi int) {
+	size := g.channels * g.inner
+	for r := lo; r < hi && ctx.Err() == nil; r++ {
+		mean, inverse := normMoments(g.x[r*size:][:size], g.epsilon)
+		for k := range g.channels {
+			at := (r%g.groups*g.channels + k) / g.each
+			slope := float64(g.scale[at]) * inverse
+			row := r*size + k*g.inner
+			normLine(g.y[row:], g.x[row:][:g.inner], T(slope), T(float64(g.bias[at])-mean*slope))
+		}
+	}
+}
