@@ -12,26 +12,33 @@ import (
 func init() {
 	a, b := f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6), f64s([]int{3, 2}, 1, 0, 2, 1, 0, 3)
 	trans := func(name string) graph.Attr { return graph.IntAttr(name, 1) }
-	register(&Spec{Name: "Gemm", Since: 7, Attrs: []string{"alpha", "beta", "transA", "transB"}, In: Arity{2, 3}, Out: Arity{1, 1}, Infer: inferGemm, Compile: compileGemm, Grad: gradGemm, Cases: []Case{
+	register(&Spec{Name: "Gemm", Since: 7, Half: true, Attrs: []string{"alpha", "beta", "transA", "transB"}, In: Arity{2, 3}, Out: Arity{1, 1}, Infer: inferGemm, Compile: compileGemm, Grad: gradGemm, Cases: []Case{
 		{In: in(a, b, f64v(10, 20)), Out: in(f64s([]int{2, 2}, 15, 31, 24, 43))},
 		{Name: "no C", In: in(a, b), Out: in(f64s([]int{2, 2}, 5, 11, 14, 23))},
 		{Name: "scaled", Attrs: []graph.Attr{graph.FloatAttr("alpha", .5), graph.FloatAttr("beta", 2)}, In: in(a, b, f64s([]int{2, 1}, 1, 2)), Out: in(f64s([]int{2, 2}, 4.5, 7.5, 11, 15.5))},
 		{Name: "transA", Attrs: []graph.Attr{trans("transA"), graph.FloatAttr("alpha", 2)}, In: in(f64s([]int{3, 2}, 1, 4, 2, 5, 3, 6), b, f64s(nil, 1)), Out: in(f64s([]int{2, 2}, 11, 23, 29, 47))},
 		{Name: "transB", Attrs: []graph.Attr{trans("transB")}, In: in(a, f64s([]int{2, 3}, 1, 2, 0, 0, 1, 3)), Out: in(f64s([]int{2, 2}, 5, 11, 14, 23))},
 		{Name: "both", Attrs: []graph.Attr{trans("transA"), trans("transB")}, In: in(f64s([]int{3, 2}, 1, 4, 2, 5, 3, 6), f64s([]int{2, 3}, 1, 2, 0, 0, 1, 3), f64s([]int{1, 2}, 1, 2)), Out: in(f64s([]int{2, 2}, 6, 13, 15, 25))},
+		{Name: "ints scaled", Attrs: []graph.Attr{graph.FloatAttr("alpha", .5), graph.FloatAttr("beta", .5)}, In: in(i64s([]int{1, 1}, 3), i64s([]int{1, 1}, 1), i64v(5)), Out: in(i64s([]int{1, 1}, 4))},
+		{Name: "uint32", Attrs: []graph.Attr{graph.FloatAttr("alpha", .5)}, In: in(u32s([]int{1, 1}, 1<<31), u32s([]int{1, 1}, 1)), Out: in(u32s([]int{1, 1}, 1<<30))},
 		{Name: "misfit", In: in(a, a), Err: "shapes"},
+	}})
+	// Before opset 7 C has the shape (m, n), and broadcasts with broadcast=1 only.
+	register(&Spec{Name: "Gemm", Since: 1, Half: true, Attrs: []string{"alpha", "beta", "transA", "transB", "broadcast"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferGemm, Compile: compileGemm, Cases: []Case{
+		{Opset: 6, Attrs: []graph.Attr{graph.IntAttr("broadcast", 1)}, In: in(a, b, f64v(10, 20)), Out: in(f64s([]int{2, 2}, 15, 31, 24, 43))},
+		{Name: "no broadcast", Opset: 6, In: in(a, b, f64v(10, 20)), Err: "broadcast"},
 	}})
 }
 
 func inferGemm(n *graph.Node, site *Site) ([]tensor.Type, error) {
-	if err := kinds(n, graph.AttrInt, "transA", "transB"); err != nil {
+	if err := kinds(n, graph.AttrInt, "transA", "transB", "broadcast"); err != nil {
 		return nil, err
 	}
 	if err := kinds(n, graph.AttrFloat, "alpha", "beta"); err != nil {
 		return nil, err
 	}
 	a, b := site.Types[0], site.Types[1]
-	if err := oneOf(n, a, signed...); err != nil {
+	if err := oneOf(n, a, productTypes...); err != nil {
 		return nil, err
 	}
 	if err := sameDType(n, site, 0); err != nil {
@@ -65,20 +72,23 @@ func inferGemm(n *graph.Node, site *Site) ([]tensor.Type, error) {
 func compileGemm(n *graph.Node, site *Site) (Kernel, error) {
 	switch d := site.Types[0].DType; d {
 	case tensor.Float32:
-		return gemmKernel(tensor.Data[float32], d, n, site), nil
+		return gemmKernel(tensor.Data[float32], d, n, site, finish[float32](n, site, d)), nil
 	case tensor.Float64:
-		return gemmKernel(tensor.Data[float64], d, n, site), nil
+		return gemmKernel(tensor.Data[float64], d, n, site, finish[float64](n, site, d)), nil
 	case tensor.Int32:
-		return gemmKernel(tensor.Data[int32], d, n, site), nil
+		return gemmKernel(tensor.Data[int32], d, n, site, finish[int32](n, site, d)), nil
 	case tensor.Int64:
-		return gemmKernel(tensor.Data[int64], d, n, site), nil
+		return gemmKernel(tensor.Data[int64], d, n, site, finish[int64](n, site, d)), nil
+	case tensor.Uint32: // sums and products wrap as those of int32 do
+		return gemmKernel(tensor.Data[int32], d, n, site, finish[uint32](n, site, d)), nil
+	case tensor.Uint64:
+		return gemmKernel(tensor.Data[int64], d, n, site, finish[uint64](n, site, d)), nil
 	default:
 		return nil, refuse(n, d)
 	}
 }
 
-func gemmKernel[T kernel.Number](data lane[T], d tensor.DType, node *graph.Node, site *Site) Kernel {
-	alpha, beta := node.Float("alpha", 1), node.Float("beta", 1)
+func gemmKernel[T kernel.Number](data lane[T], d tensor.DType, node *graph.Node, site *Site, finish func(y, c *tensor.Tensor) error) Kernel {
 	ta, tb := node.Int("transA", 0) != 0, node.Int("transB", 0) != 0
 	var packed *kernel.Packed[T]
 	if c := site.constant(1); c != nil && c.Rank() == 2 {
@@ -112,16 +122,54 @@ func gemmKernel[T kernel.Number](data lane[T], d tensor.DType, node *graph.Node,
 		y := data(out[0])
 		clear(y)
 		g.run(m, k, n, data(in[0]), a[1], ta, data(in[1]), b[1], tb, packed, y)
-		scale(y, alpha)
-		if len(in) < 3 || in[2] == nil || beta == 0 {
-			return nil
+		var c *tensor.Tensor
+		if len(in) > 2 {
+			c = in[2]
 		}
-		return addBias(y, m, n, data(in[2]), in[2].Shape(), beta)
+		return finish(out[0], c)
 	}
 }
 
-// scale multiplies y by alpha, in float32 for integers too, as ONNX gives the attribute.
-func scale[T kernel.Number](y []T, alpha float32) {
+// finish makes alpha·y + beta·c of y = A·B (m, n), where c is not nil.
+func finish[T kernel.Number | ~uint32 | ~uint64](n *graph.Node, site *Site, d tensor.DType) func(y, c *tensor.Tensor) error {
+	alpha, beta := n.Float("alpha", 1), n.Float("beta", 1)
+	strict := site.Opset < 7 && n.Int("broadcast", 0) == 0
+	integers := d != tensor.Float32 && d != tensor.Float64 && (alpha != 1 || beta != 1)
+	return func(yt, ct *tensor.Tensor) error {
+		y := tensor.Data[T](yt)
+		if ct == nil || beta == 0 {
+			scale(y, alpha)
+			return nil
+		}
+		m, n, shape := yt.Shape()[0], yt.Shape()[1], ct.Shape()
+		if strict && (len(shape) != 2 || shape[0] != m || shape[1] != n) {
+			return misfit("Gemm", "C "+shapeText(shape)+" does not have the shape of the result, and broadcast is not set")
+		}
+		var buf [MaxRank]int
+		joint, err := broadcastShape("Gemm", buf[:0], yt.Shape(), shape)
+		if err != nil {
+			return err
+		}
+		if len(joint) != 2 || joint[0] != m || joint[1] != n {
+			return misfit("Gemm", "C "+shapeText(shape)+" does not broadcast to "+shapeText(yt.Shape()))
+		}
+		c := tensor.Data[T](ct)
+		if integers { // truncated once, at the end
+			broadcastPair(y, joint, y, joint, c, shape, zip(func(x, z T) T { return T(float64(x)*float64(alpha) + float64(z)*float64(beta)) }))
+			return nil
+		}
+		scale(y, alpha)
+		if beta == 1 {
+			broadcastPair(y, joint, y, joint, c, shape, gemmAdd)
+		} else {
+			broadcastPair(y, joint, y, joint, c, shape, zip(func(x, z T) T { return x + T(float64(z)*float64(beta)) }))
+		}
+		return nil
+	}
+}
+
+// scale multiplies y by alpha, in float64 for integers too, as ONNX gives the attribute.
+func scale[T kernel.Number | ~uint32 | ~uint64](y []T, alpha float32) {
 	if alpha == 1 {
 		return
 	}
@@ -130,25 +178,19 @@ func scale[T kernel.Number](y []T, alpha float32) {
 	}
 }
 
-// addBias adds beta·c, of a shape that broadcasts to (m, n), to y (m, n).
-func addBias[T kernel.Number](y []T, m, n int, c []T, shape []int, beta float32) error {
-	to := [2]int{m, n}
-	var buf [MaxRank]int
-	joint, err := broadcastShape("Gemm", buf[:0], to[:], shape)
-	if err != nil {
-		return err
+// gemmAdd is a run of y = a + c.
+func gemmAdd[T kernel.Number | ~uint32 | ~uint64](y, a, c []T) {
+	a = a[:len(y)]
+	if len(c) == 1 {
+		for i, v := range a {
+			y[i] = v + c[0]
+		}
+		return
 	}
-	if len(joint) != 2 || joint[0] != m || joint[1] != n {
-		return misfit("Gemm", "C "+shapeText(shape)+" does not broadcast to "+shapeText(to[:]))
+	c = c[:len(y)]
+	for i, v := range a {
+		y[i] = v + c[i]
 	}
-	if beta == 1 {
-		broadcastPair(y, joint, y, joint, c, shape, add)
-		return nil
-	}
-	broadcastPair(y, joint, y, joint, c, shape, func(dst, a, b []T) {
-		zip(func(x, z T) T { return x + T(float64(z)*float64(beta)) })(dst, a, b)
-	})
-	return nil
 }
 
 // dA = alpha·dy·Bᵀ, dB = alpha·Aᵀ·dy (each transposed where its operand is), dC = beta·dy.

@@ -12,7 +12,7 @@ import (
 // right, and that dimension leaves the result. https://onnx.ai/onnx/operators/onnx__MatMul.html
 func init() {
 	a, b := f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6), f64s([]int{3, 2}, 1, 0, 2, 1, 0, 3)
-	register(&Spec{Name: "MatMul", Since: 1, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferMatMul, Compile: compileMatMul, Grad: gradMatMul, Cases: []Case{
+	register(&Spec{Name: "MatMul", Since: 1, Half: true, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferMatMul, Compile: compileMatMul, Grad: gradMatMul, Cases: []Case{
 		{In: in(a, b), Out: in(f64s([]int{2, 2}, 5, 11, 14, 23))},
 		{Name: "row vector", In: in(f64v(1, 2), a), Out: in(f64v(9, 12, 15))},
 		{Name: "column vector", In: in(a, f64v(1, 0, 2)), Out: in(f64v(7, 16))},
@@ -22,13 +22,21 @@ func init() {
 		{Name: "no rows", In: in(f64s([]int{0, 3}), b), Out: in(f64s([]int{0, 2}))},
 		{Name: "nothing to sum", In: in(f64s([]int{1, 0}), f64s([]int{0, 2})), Out: in(f64s([]int{1, 2}, 0, 0))},
 		{Name: "ints", In: in(i64s([]int{1, 2}, 1, 2), i64s([]int{2, 1}, 3, 4)), Out: in(i64s([]int{1, 1}, 11))},
+		{Name: "uint32", In: in(u32s([]int{1, 2}, 1<<31, 3), u32s([]int{2, 1}, 1, 1<<30)), Out: in(u32s([]int{1, 1}, 1<<30))},
+		{Name: "batches of vectors", In: in(f64v(1, 2), f64s([]int{2, 2, 1}, 1, 2, 3, 4)), Out: in(f64s([]int{2, 1}, 5, 11))},
 		{Name: "misfit", In: in(a, a), Err: "(2, 3)"},
 	}})
 }
 
+// u32s is a uint32 tensor of a shape.
+func u32s(shape []int, v ...uint32) *tensor.Tensor { return shaped(tensor.Uint32, shape, v) }
+
+// productTypes are the element types of MatMul and Gemm; float16 and bfloat16 come as float32.
+var productTypes = []tensor.DType{tensor.Float32, tensor.Float64, tensor.Int32, tensor.Int64, tensor.Uint32, tensor.Uint64}
+
 func inferMatMul(n *graph.Node, site *Site) ([]tensor.Type, error) {
 	a, b := site.Types[0], site.Types[1]
-	if err := oneOf(n, a, signed...); err != nil {
+	if err := oneOf(n, a, productTypes...); err != nil {
 		return nil, err
 	}
 	if err := sameDType(n, site, 0); err != nil {
@@ -64,9 +72,9 @@ func compileMatMul(n *graph.Node, site *Site) (Kernel, error) {
 		return matMulKernel(tensor.Data[float32], d, site), nil
 	case tensor.Float64:
 		return matMulKernel(tensor.Data[float64], d, site), nil
-	case tensor.Int32:
+	case tensor.Int32, tensor.Uint32: // sums and products wrap alike
 		return matMulKernel(tensor.Data[int32], d, site), nil
-	case tensor.Int64:
+	case tensor.Int64, tensor.Uint64:
 		return matMulKernel(tensor.Data[int64], d, site), nil
 	default:
 		return nil, refuse(n, d)
@@ -130,17 +138,45 @@ func matMulKernel[T kernel.Number](data lane[T], d tensor.DType, site *Site) Ker
 			g.run(len(z)/max(p.n, 1), p.k, p.n, x, p.k, false, y, p.n, false, packed, z)
 			return nil
 		}
-		var w grid
-		w.set(batch, batchOf(a.Shape()), batchOf(b.Shape()))
-		mk, kn, mn := p.m*p.k, p.k*p.n, p.m*p.n
-		w.each(func(at int, o [3]int) {
-			for i := range w.inner {
-				ia, ib := o[0]+i*w.unit[0], o[1]+i*w.unit[1]
-				g.run(p.m, p.k, p.n, x[ia*mk:], p.k, false, y[ib*kn:], p.n, false, nil, z[(at+i)*mn:])
-			}
-		})
+		return g.batches(ctx, p, batch, batchOf(a.Shape()), batchOf(b.Shape()), x, y, z)
+	}
+}
+
+// batches multiplies each matrix of x with its partner in y; as and bs broadcast to batch.
+func (g *gemm[T]) batches(ctx context.Context, p product, batch, as, bs []int, x, y, z []T) error {
+	var w grid
+	w.set(batch, as, bs)
+	mk, kn, mn := p.m*p.k, p.k*p.n, p.m*p.n
+	if mk == 0 || kn == 0 {
 		return nil
 	}
+	w.each(func(at int, o [3]int) {
+		row := products[T]{p, x[o[0]*mk:], y[o[1]*kn:], z[at*mn:], w.unit[0] * mk, w.unit[1] * kn}
+		if g.threads > 1 && w.inner >= g.threads {
+			row.spread(ctx, g, w.inner)
+		} else {
+			row.run(ctx, g, g.threads, 0, w.inner)
+		}
+	})
+	return ctx.Err()
+}
+
+// products is a row of products of one size.
+type products[T kernel.Number] struct {
+	product
+	x, y, z []T
+	dx, dy  int // from one matrix to the next
+}
+
+func (r *products[T]) run(ctx context.Context, g *gemm[T], threads, lo, hi int) {
+	for i := lo; i < hi && ctx.Err() == nil; i++ {
+		g.into(threads, r.m, r.k, r.n, r.x[i*r.dx:], r.k, r.y[i*r.dy:], r.n, false, nil, r.z[i*r.m*r.n:], r.n)
+	}
+}
+
+// spread divides the products among goroutines.
+func (r products[T]) spread(ctx context.Context, g *gemm[T], n int) {
+	parallel(g.threads, n, 1+(1<<16)/(r.m*r.k*r.n), func(lo, hi int) { r.run(ctx, g, 1, lo, hi) })
 }
 
 // gemm multiplies matrices, with scratch memory for packing.
@@ -162,9 +198,18 @@ func (g *gemm[T]) run(m, k, n int, a []T, lda int, ta bool, b []T, ldb int, tb b
 		kernel.Transpose(*rows, a, k, m, lda)
 		a, lda = *rows, k
 	}
-	if packed == nil && m < 4 && !tb {
+	g.into(g.threads, m, k, n, a, lda, b, ldb, tb, packed, c, n)
+}
+
+// into is run for A that is not transposed and c with rows ldc apart, on so many threads; no dimension is 0.
+func (g *gemm[T]) into(threads, m, k, n int, a []T, lda int, b []T, ldb int, tb bool, packed *kernel.Packed[T], c []T, ldc int) {
+	if packed == nil && m < 4 {
 		for i := range m {
-			kernel.Axpy(a[i*lda:][:k], b, ldb, c[i*n:][:n])
+			if tb {
+				addDots(a[i*lda:][:k], b, ldb, c[i*ldc:][:n])
+			} else {
+				kernel.Axpy(a[i*lda:][:k], b, ldb, c[i*ldc:][:n])
+			}
 		}
 		return
 	}
@@ -174,19 +219,38 @@ func (g *gemm[T]) run(m, k, n int, a []T, lda int, ta bool, b []T, ldb int, tb b
 		p := kernel.Pack(b, k, n, ldb, tb, *panels)
 		packed = &p
 	}
-	if g.threads < 2 || m*n*k < 1<<18 {
-		kernel.Gemm(m, a, lda, packed, c, n)
+	if threads < 2 || m*n*k < 1<<18 {
+		kernel.Gemm(m, a, lda, packed, c, ldc)
 		return
 	}
-	g.spread(m, k, n, a, lda, packed, c)
+	spreadRows(threads, m, a, lda, packed, c, ldc)
 }
 
-// spread divides the rows of A among goroutines.
-func (g *gemm[T]) spread(m, k, n int, a []T, lda int, packed *kernel.Packed[T], c []T) {
-	grain := max(2, (1<<17)/(n*k))
-	parallel(g.threads, m, grain, func(lo, hi int) {
-		kernel.Gemm(hi-lo, a[lo*lda:], lda, packed, c[lo*n:], n)
+// spreadRows divides the rows of A among goroutines.
+func spreadRows[T kernel.Number](threads, m int, a []T, lda int, packed *kernel.Packed[T], c []T, ldc int) {
+	parallel(threads, m, max(2, (1<<17)/(packed.N*packed.K)), func(lo, hi int) {
+		kernel.Gemm(hi-lo, a[lo*lda:], lda, packed, c[lo*ldc:], ldc)
 	})
+}
+
+// addDots adds the product of x (k) with each row of b (len(y), k), rows ld apart, to y.
+func addDots[T kernel.Number](x, b []T, ld int, y []T) {
+	for j := range y {
+		row := b[j*ld:][:len(x)]
+		var s0, s1, s2, s3 T
+		i := 0
+		for ; i+4 <= len(x); i += 4 {
+			u, v := x[i:i+4:i+4], row[i:i+4:i+4]
+			s0 += u[0] * v[0]
+			s1 += u[1] * v[1]
+			s2 += u[2] * v[2]
+			s3 += u[3] * v[3]
+		}
+		for ; i < len(x); i++ {
+			s0 += x[i] * row[i]
+		}
+		y[j] += s0 + s1 + s2 + s3
+	}
 }
 
 // da = dy·bᵀ, db = aᵀ·dy, summed over the batches that were broadcast.
