@@ -9,7 +9,7 @@ import (
 // Relu, LeakyRelu, Sigmoid, Tanh, Softplus, Erf: https://onnx.ai/onnx/operators/onnx__Relu.html and so on.
 func init() {
 	// y = max(x, 0); dx = dy where y > 0
-	unary("Relu", 6, signed, nil, signedUnary(relu[float32], relu[float64], relu[int32], relu[int64]),
+	unary("Relu", 6, numbers, nil, signedUnary(relu[float32], relu[float64], relu[int32], relu[int64]),
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return b.Op("Mul", dy, b.Op("Sign", y)) }),
 		Case{In: in(f64v(1, -2, 3)), Out: in(f64v(1, 0, 3))},
 		Case{Name: "NaN stays", In: in(f32v(float32(math.NaN()))), Out: in(f32v(float32(math.NaN())))})

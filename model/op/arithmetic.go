@@ -11,7 +11,7 @@ import (
 func init() {
 	binary := func(name string, compile func(*graph.Node, *Site) (Kernel, error), grad func(*graph.Builder, *graph.Node, []graph.Value) ([]graph.Value, error), cases []Case) {
 		register(&Spec{
-			Name: name, Since: 7, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: broadcastInfer(tensor.Undefined, signed...),
+			Name: name, Since: 7, Half: true, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: broadcastInfer(tensor.Undefined, numbers...),
 			Compile: compile, Grad: grad, Cases: cases,
 		})
 	}
@@ -45,15 +45,15 @@ func arithmetic(op string, f32 pair[float32, float32], f64 pair[float64, float64
 	return func(n *graph.Node, site *Site) (Kernel, error) {
 		switch d := site.Types[0].DType; d {
 		case tensor.Float32:
-			return binaryKernel(op, tensor.Data[float32], tensor.Data[float32], d, f32), nil
+			return pairKernel(op, site.Threads, tensor.Data[float32], tensor.Data[float32], d, f32), nil
 		case tensor.Float64:
-			return binaryKernel(op, tensor.Data[float64], tensor.Data[float64], d, f64), nil
+			return pairKernel(op, site.Threads, tensor.Data[float64], tensor.Data[float64], d, f64), nil
 		case tensor.Int32:
-			return binaryKernel(op, tensor.Data[int32], tensor.Data[int32], d, i32), nil
+			return pairKernel(op, site.Threads, tensor.Data[int32], tensor.Data[int32], d, i32), nil
 		case tensor.Int64:
-			return binaryKernel(op, tensor.Data[int64], tensor.Data[int64], d, i64), nil
+			return pairKernel(op, site.Threads, tensor.Data[int64], tensor.Data[int64], d, i64), nil
 		default:
-			return nil, refuse(n, d)
+			return rare(n, site)
 		}
 	}
 }
@@ -142,7 +142,7 @@ func div[T float](dst, a, b []T) {
 	}
 }
 
-func divInt[T int32 | int64](dst, a, b []T) {
+func divInt[T integer](dst, a, b []T) {
 	zip(func(x, y T) T {
 		if y == 0 {
 			return 0

@@ -8,42 +8,63 @@ import (
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
-// Clip: y = min(max(x, low), high); the bounds are scalars and optional. high wins where low > high; NaN stays.
-// https://onnx.ai/onnx/operators/onnx__Clip.html
+// Clip: y = min(max(x, low), high); the bounds are scalars and optional. high wins where low > high; NaN stays. Before opset 11 the
+// bounds are attributes. https://onnx.ai/onnx/operators/onnx__Clip.html
 func init() {
+	bounds := []graph.Attr{graph.FloatAttr("min", -1), graph.FloatAttr("max", 1.5)}
+	infer := func(n *graph.Node, site *Site) ([]tensor.Type, error) {
+		if err := kinds(n, graph.AttrFloat, "min", "max"); err != nil {
+			return nil, err
+		}
+		if err := sameDType(n, site, 0); err != nil {
+			return nil, err
+		}
+		return like(numbers...)(n, site)
+	}
 	register(&Spec{
-		Name: "Clip", Since: 11, In: Arity{1, 3}, Out: Arity{1, 1},
-		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) {
-			if err := sameDType(n, site, 0); err != nil {
-				return nil, err
-			}
-			return like(signed...)(n, site)
-		},
-		Compile: func(n *graph.Node, site *Site) (Kernel, error) {
-			switch d := site.Types[0].DType; d {
-			case tensor.Float32:
-				return clipKernel(tensor.Data[float32], d, float32(math.Inf(-1)), float32(math.Inf(1))), nil
-			case tensor.Float64:
-				return clipKernel(tensor.Data[float64], d, math.Inf(-1), math.Inf(1)), nil
-			case tensor.Int32:
-				return clipKernel[int32](tensor.Data[int32], d, math.MinInt32, math.MaxInt32), nil
-			case tensor.Int64:
-				return clipKernel[int64](tensor.Data[int64], d, math.MinInt64, math.MaxInt64), nil
-			default:
-				return nil, refuse(n, d)
-			}
-		},
-		Grad: gradClip,
-		Cases: []Case{
+		Name: "Clip", Since: 11, Half: true, In: Arity{1, 3}, Out: Arity{1, 1}, Infer: infer, Compile: compileClip, Grad: gradClip, Cases: []Case{
 			{In: in(f64v(-2, 0, 2), f64s(nil, -1), f64s(nil, 1)), Out: in(f64v(-1, 0, 1))},
 			{Name: "only high", In: in(f64v(-2, 0, 2), nil, f64s(nil, 1)), Out: in(f64v(-2, 0, 1))},
 			{Name: "crossed", In: in(f64v(-2, 3, 2), f64s(nil, 2.5), f64s(nil, 1)), Out: in(f64v(1, 1, 1))},
 			{Name: "a vector as bound", In: in(f64v(-2, 0, 2), f64v(-1, 0)), Err: "scalar"},
 		},
 	})
+	register(&Spec{
+		Name: "Clip", Since: 6, Half: true, Attrs: []string{"min", "max"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: infer, Compile: compileClip, Cases: []Case{
+			{Opset: 7, Attrs: bounds, In: in(f64v(-2, 0, 2)), Out: in(f64v(-1, 0, 1.5))},
+			{Name: "only high", Opset: 10, Attrs: bounds[1:], In: in(f64v(-1e300, 2)), Out: in(f64v(-math.MaxFloat32, 1.5))},
+		},
+	})
 }
 
-func clipKernel[T number](data lane[T], d tensor.DType, lowest, highest T) Kernel {
+func compileClip(n *graph.Node, site *Site) (Kernel, error) {
+	switch d := site.Types[0].DType; d {
+	case tensor.Float32:
+		return clipKernel(site, tensor.Data[float32], clipBound(n, site, "min", float32(math.Inf(-1))), clipBound(n, site, "max", float32(math.Inf(1)))), nil
+	case tensor.Float64:
+		return clipKernel(site, tensor.Data[float64], clipBound(n, site, "min", math.Inf(-1)), clipBound(n, site, "max", math.Inf(1))), nil
+	case tensor.Int32:
+		return clipKernel[int32](site, tensor.Data[int32], math.MinInt32, math.MaxInt32), nil
+	case tensor.Int64:
+		return clipKernel[int64](site, tensor.Data[int64], math.MinInt64, math.MaxInt64), nil
+	default:
+		return rare(n, site)
+	}
+}
+
+// clipBound is the bound of an opset before 11; its default is the greatest float32, not infinity.
+func clipBound[T float](n *graph.Node, site *Site, name string, infinite T) T {
+	if site.Opset >= 11 {
+		return infinite
+	}
+	if n.Attr(name) == nil {
+		return max(-math.MaxFloat32, min(infinite, math.MaxFloat32))
+	}
+	return T(n.Float(name, 0))
+}
+
+func clipKernel[T number](site *Site, data lane[T], lowest, highest T) Kernel {
+	threads := site.Threads
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		low, high := lowest, highest
 		for i, bound := range []*T{&low, &high} {
@@ -55,20 +76,28 @@ func clipKernel[T number](data lane[T], d tensor.DType, lowest, highest T) Kerne
 			}
 			*bound = data(in[i+1])[0]
 		}
-		if err := Reset(ctx, out[0], d, in[0].Shape()...); err != nil {
+		if err := Reset(ctx, out[0], in[0].DType(), in[0].Shape()...); err != nil {
 			return err
 		}
 		dst, src := data(out[0]), data(in[0])
-		for i, x := range src {
-			if x < low {
-				x = low
-			}
-			if x > high {
-				x = high
-			}
-			dst[i] = x
+		if len(src) <= cheapGrain {
+			clipRun(dst, src, low, high)
+			return nil
 		}
-		return nil
+		return sweep(ctx, threads, len(src), cheapGrain, func(i, j int) { clipRun(dst[i:j], src[i:j], low, high) })
+	}
+}
+
+func clipRun[T number](dst, src []T, low, high T) {
+	dst = dst[:len(src)]
+	for i, x := range src {
+		if x < low {
+			x = low
+		}
+		if x > high {
+			x = high
+		}
+		dst[i] = x
 	}
 }
 

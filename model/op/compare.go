@@ -12,20 +12,20 @@ import (
 // are taken at any version, as onnxruntime does.
 func init() {
 	compare := func(name string, since int64, types []tensor.DType, compile compileFunc, cases ...Case) {
-		register(&Spec{Name: name, Since: since, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: broadcastInfer(tensor.Bool, types...), Compile: compile, Cases: cases})
+		register(&Spec{Name: name, Since: since, Half: true, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: broadcastInfer(tensor.Bool, types...), Compile: compile, Cases: cases})
 	}
-	compare("Equal", 7, []tensor.DType{tensor.Float32, tensor.Float64, tensor.Int32, tensor.Int64, tensor.Bool, tensor.String}, compileEqual,
+	compare("Equal", 7, append([]tensor.DType{tensor.Bool, tensor.String}, numbers...), compileEqual,
 		Case{In: in(f32v(1, 2), f32v(1, 3)), Out: in(boolv(true, false))},
 		Case{Name: "strings", In: in(strs([]int{2, 1}, "a", "b"), strv("a", "b")), Out: in(tensor.FromSlice(tensor.Bool, []bool{true, false, false, true}, 2, 2))},
 		Case{Name: "bools", In: in(boolv(true, false), boolv(false)), Out: in(boolv(false, true))},
 		Case{Name: "NaN", In: in(f32v(float32(math.NaN())), f32v(float32(math.NaN()))), Out: in(boolv(false))})
-	compare("Less", 7, signed, relation("Less", less[float32], less[float64], less[int32], less[int64]),
+	compare("Less", 7, numbers, relation("Less", less[float32], less[float64], less[int32], less[int64]),
 		Case{In: in(i64v(1, 2, 3), i64v(2)), Out: in(boolv(true, false, false))})
-	compare("LessOrEqual", 12, signed, relation("LessOrEqual", atMost[float32], atMost[float64], atMost[int32], atMost[int64]),
+	compare("LessOrEqual", 12, numbers, relation("LessOrEqual", atMost[float32], atMost[float64], atMost[int32], atMost[int64]),
 		Case{In: in(i64v(1, 2, 3), i64v(2)), Out: in(boolv(true, true, false))})
-	compare("Greater", 7, signed, relation("Greater", more[float32], more[float64], more[int32], more[int64]),
+	compare("Greater", 7, numbers, relation("Greater", more[float32], more[float64], more[int32], more[int64]),
 		Case{In: in(f32v(1, 2, 3), f32v(2)), Out: in(boolv(false, false, true))})
-	compare("GreaterOrEqual", 12, signed, relation("GreaterOrEqual", atLeast[float32], atLeast[float64], atLeast[int32], atLeast[int64]),
+	compare("GreaterOrEqual", 12, numbers, relation("GreaterOrEqual", atLeast[float32], atLeast[float64], atLeast[int32], atLeast[int64]),
 		Case{In: in(f32v(1, 2, 3), f32v(2)), Out: in(boolv(false, true, true))})
 
 	logic := func(name string, f func(x, y bool) bool, cases ...Case) {
@@ -46,7 +46,7 @@ func init() {
 	}, nil, Case{In: in(boolv(true, false)), Out: in(boolv(false, true))})
 
 	register(&Spec{
-		Name: "IsNaN", Since: 9, In: Arity{1, 1}, Out: Arity{1, 1}, Compile: compileIsNaN,
+		Name: "IsNaN", Since: 9, Half: true, In: Arity{1, 1}, Out: Arity{1, 1}, Compile: compileIsNaN,
 		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) {
 			t := site.Types[0]
 			if err := oneOf(n, t, floats...); err != nil {
@@ -64,15 +64,15 @@ func relation(op string, f32 pair[float32, bool], f64 pair[float64, bool], i32 p
 	return func(n *graph.Node, site *Site) (Kernel, error) {
 		switch d := site.Types[0].DType; d {
 		case tensor.Float32:
-			return binaryKernel(op, tensor.Data[float32], tensor.Data[bool], tensor.Bool, f32), nil
+			return pairKernel(op, site.Threads, tensor.Data[float32], tensor.Data[bool], tensor.Bool, f32), nil
 		case tensor.Float64:
-			return binaryKernel(op, tensor.Data[float64], tensor.Data[bool], tensor.Bool, f64), nil
+			return pairKernel(op, site.Threads, tensor.Data[float64], tensor.Data[bool], tensor.Bool, f64), nil
 		case tensor.Int32:
-			return binaryKernel(op, tensor.Data[int32], tensor.Data[bool], tensor.Bool, i32), nil
+			return pairKernel(op, site.Threads, tensor.Data[int32], tensor.Data[bool], tensor.Bool, i32), nil
 		case tensor.Int64:
-			return binaryKernel(op, tensor.Data[int64], tensor.Data[bool], tensor.Bool, i64), nil
+			return pairKernel(op, site.Threads, tensor.Data[int64], tensor.Data[bool], tensor.Bool, i64), nil
 		default:
-			return nil, refuse(n, d)
+			return rare(n, site)
 		}
 	}
 }

@@ -9,7 +9,30 @@ import (
 
 // number is what arithmetic works on.
 type number interface {
-	~float32 | ~float64 | ~int32 | ~int64
+	~float32 | ~float64 | ~int8 | ~int16 | ~int32 | ~int64 | ~uint8 | ~uint16 | ~uint32 | ~uint64
+}
+
+// numbers are the element types of number. float32, float64, int32 and int64 have their kernels beside the operator; those of the
+// others stand in wider, which lean builds leave empty.
+var numbers = []tensor.DType{
+	tensor.Float32, tensor.Float64, tensor.Int32, tensor.Int64,
+	tensor.Int8, tensor.Int16, tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64,
+}
+
+// wider compiles operators for the types that few models compute with, by operator; wide*.go fill it.
+var wider = map[string]compileFunc{}
+
+// rare compiles n for a type without a kernel beside its operator.
+func rare(n *graph.Node, site *Site) (Kernel, error) {
+	if c := wider[n.Op]; c != nil {
+		return c(n, site)
+	}
+	return nil, refuse(n, site.Types[0].DType)
+}
+
+// integer is a number that is whole.
+type integer interface {
+	~int8 | ~int16 | ~int32 | ~int64 | ~uint8 | ~uint16 | ~uint32 | ~uint64
 }
 
 // float is what analysis works on.
@@ -21,14 +44,40 @@ type lane[T any] func(*tensor.Tensor) []T
 // texts is the lane of strings.
 func texts(t *tensor.Tensor) []string { return t.Str() }
 
+// Elements that one piece of work holds: enough to be worth a goroutine, few enough that a run can be cancelled soon.
+const (
+	cheapGrain = 1 << 16 // a few instructions an element
+	dearGrain  = 1 << 12 // a function such as exp
+)
+
+// sweep runs f over [0, n) in pieces of at most grain, on up to threads goroutines; between pieces it stops when ctx ends. Where n is no
+// more than grain, callers that want no allocation call f themselves.
+func sweep(ctx context.Context, threads, n, grain int, f func(lo, hi int)) error {
+	parallel(threads, n, grain, func(lo, hi int) {
+		for ; lo < hi && ctx.Err() == nil; lo += grain {
+			f(lo, min(lo+grain, hi))
+		}
+	})
+	return ctx.Err()
+}
+
 // unaryKernel maps an input of any shape element by element.
 func unaryKernel[T, R any](from lane[T], to lane[R], d tensor.DType, f func(dst []R, src []T)) Kernel {
+	return mapKernel(1, cheapGrain, from, to, d, f)
+}
+
+// mapKernel is unaryKernel in pieces of grain elements on several goroutines.
+func mapKernel[T, R any](threads, grain int, from lane[T], to lane[R], d tensor.DType, f func(dst []R, src []T)) Kernel {
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		if err := Reset(ctx, out[0], d, in[0].Shape()...); err != nil {
 			return err
 		}
-		f(to(out[0]), from(in[0]))
-		return nil
+		dst, src := to(out[0]), from(in[0])
+		if len(src) <= grain {
+			f(dst, src)
+			return nil
+		}
+		return sweep(ctx, threads, len(src), grain, func(i, j int) { f(dst[i:j], src[i:j]) })
 	}
 }
 
@@ -37,9 +86,9 @@ func floatUnary(f32 func(dst, src []float32), f64 func(dst, src []float64)) func
 	return func(n *graph.Node, site *Site) (Kernel, error) {
 		switch site.Types[0].DType {
 		case tensor.Float32:
-			return unaryKernel(tensor.Data[float32], tensor.Data[float32], tensor.Float32, f32), nil
+			return mapKernel(site.Threads, dearGrain, tensor.Data[float32], tensor.Data[float32], tensor.Float32, f32), nil
 		case tensor.Float64:
-			return unaryKernel(tensor.Data[float64], tensor.Data[float64], tensor.Float64, f64), nil
+			return mapKernel(site.Threads, dearGrain, tensor.Data[float64], tensor.Data[float64], tensor.Float64, f64), nil
 		}
 		return nil, refuse(n, site.Types[0].DType)
 	}
@@ -65,6 +114,11 @@ type pair[T, R any] func(dst []R, a, b []T)
 
 // binaryKernel applies f with broadcasting. f gets slices of equal length, or of length 1 for a repeated element.
 func binaryKernel[T, R any](op string, from lane[T], to lane[R], d tensor.DType, f pair[T, R]) Kernel {
+	return pairKernel(op, 1, from, to, d, f)
+}
+
+// pairKernel is binaryKernel on several goroutines.
+func pairKernel[T, R any](op string, threads int, from lane[T], to lane[R], d tensor.DType, f pair[T, R]) Kernel {
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		a, b := in[0], in[1]
 		var buf [MaxRank]int
@@ -74,6 +128,9 @@ func binaryKernel[T, R any](op string, from lane[T], to lane[R], d tensor.DType,
 		}
 		if err := Reset(ctx, out[0], d, shape...); err != nil {
 			return err
+		}
+		if dst := to(out[0]); len(dst) > cheapGrain {
+			return broadcastSweep(ctx, threads, dst, out[0].Shape(), from(a), a.Shape(), from(b), b.Shape(), f)
 		}
 		broadcastPair(to(out[0]), shape, from(a), a.Shape(), from(b), b.Shape(), f)
 		return nil
@@ -91,12 +148,38 @@ func broadcastPair[T, R any](dst []R, shape []int, a []T, as []int, b []T, bs []
 	}
 	var g grid
 	g.set(shape, as, bs)
-	if g.inner == 1 { // both repeat in the last dimension only when it was merged away
-		g.each(func(at int, o [3]int) { f(dst[at:at+1], a[o[0]:o[0]+1], b[o[1]:o[1]+1]) })
-		return
+	gridPairs(&g, dst, a, b, f)
+}
+
+// broadcastSweep is broadcastPair for much data: in pieces, on several goroutines.
+func broadcastSweep[T, R any](ctx context.Context, threads int, dst []R, shape []int, a []T, as []int, b []T, bs []int, f pair[T, R]) error {
+	if len(a) == len(dst) && len(b) == len(dst) || len(a) == 1 || len(b) == 1 {
+		return sweep(ctx, threads, len(dst), cheapGrain, func(i, j int) { f(dst[i:j], part(a, i, j), part(b, i, j)) })
 	}
+	var g grid
+	g.set(shape, as, bs)
+	last := g.rank - 1
+	width := len(dst) / g.dims[last]
+	return sweep(ctx, threads, g.dims[last], max(cheapGrain/width, 1), func(i, j int) {
+		h := g // a part of the outermost dimension
+		h.dims[last] = j - i
+		h.inner = h.dims[0]
+		gridPairs(&h, dst[i*width:j*width], a[i*g.step[0][last]:], b[i*g.step[1][last]:], f)
+	})
+}
+
+// gridPairs fills dst with f of a and b along g.
+func gridPairs[T, R any](g *grid, dst []R, a, b []T, f pair[T, R]) {
 	na, nb := runLength(g.unit[0], g.inner), runLength(g.unit[1], g.inner)
 	g.each(func(at int, o [3]int) { f(dst[at:at+g.inner], a[o[0]:o[0]+na], b[o[1]:o[1]+nb]) })
+}
+
+// part is s from i to j, or the one element that repeats.
+func part[T any](s []T, i, j int) []T {
+	if len(s) == 1 {
+		return s
+	}
+	return s[i:j]
 }
 
 func runLength(unit, n int) int {

@@ -12,19 +12,36 @@ import (
 // https://onnx.ai/onnx/operators/onnx__Max.html
 func init() {
 	fold := func(name string, types []tensor.DType, compile compileFunc, grad gradFunc, cases ...Case) {
-		register(&Spec{Name: name, Since: 8, In: Arity{1, Many}, Out: Arity{1, 1}, Infer: broadcastInfer(tensor.Undefined, types...), Compile: compile, Grad: grad, Cases: cases})
+		register(&Spec{Name: name, Since: 8, Half: true, In: Arity{1, Many}, Out: Arity{1, 1}, Infer: broadcastInfer(tensor.Undefined, types...), Compile: compile, Grad: grad, Cases: cases})
 	}
 	nan := math.NaN()
-	fold("Max", signed, folding("Max", greatest[float32], greatest[float64], greatest[int32], greatest[int64]), gradExtreme,
+	fold("Max", numbers, folding("Max", greatest[float32], greatest[float64], greatest[int32], greatest[int64]), gradExtreme,
 		Case{In: in(f64v(3, 2, 1), f64v(1, 4, 4.5), f64v(2, 5, 3)), Out: in(f64v(3, 5, 4.5))},
 		Case{Name: "one", In: in(f64v(3, 2)), Out: in(f64v(3, 2))},
 		Case{Name: "broadcast", In: in(f64v(3), f64s([]int{2, 2}, 1, 4, 5, 2)), Out: in(f64s([]int{2, 2}, 3, 4, 5, 3))},
 		Case{Name: "NaN", NoGrad: true, In: in(f64v(nan, 1, 2), f64v(1, nan, 3)), Out: in(f64v(nan, nan, 3))})
-	fold("Min", signed, folding("Min", least[float32], least[float64], least[int32], least[int64]), gradExtreme,
+	fold("Min", numbers, folding("Min", least[float32], least[float64], least[int32], least[int64]), gradExtreme,
 		Case{In: in(f64v(3, 2, 1), f64v(1, 4, 4.5), f64v(2, 5, 3)), Out: in(f64v(1, 2, 1))},
 		Case{Name: "NaN", NoGrad: true, In: in(f64v(nan, 1, 2), f64v(1, nan, 3)), Out: in(f64v(nan, nan, 2))})
 	fold("Sum", floats, folding("Sum", add[float32], add[float64], nil, nil), gradSum, // dxᵢ = dy
-		Case{In: in(f64v(3, 2), f64v(1), f64s([]int{2, 1}, 2, 5)), Out: in(f64s([]int{2, 2}, 6, 5, 9, 8))})
+		Case{In: in(f64v(3, 2), f64v(1), f64s([]int{2, 1}, 2, 5)), Out: in(f64s([]int{2, 2}, 6, 5, 9, 8))},
+		Case{Name: "third is widest", In: in(f64v(3), f64v(1, 2), f64s([]int{2, 1}, 2, 5)), Out: in(f64s([]int{2, 2}, 6, 7, 9, 10))})
+	fold("Mean", floats, compileMean, gradMean, // dxᵢ = dy/inputs
+		Case{In: in(f64v(3, 2), f64v(1), f64s([]int{2, 1}, 2, 6)), Out: in(f64s([]int{2, 2}, 2, 5./3, 10./3, 3))})
+}
+
+// compileMean adds up and divides by the number of inputs.
+func compileMean(n *graph.Node, site *Site) (Kernel, error) {
+	if d := site.Types[0].DType; d == tensor.Float64 {
+		return foldKernel("Mean", site.Threads, tensor.Data[float64], d, add[float64], share[float64]), nil
+	}
+	return foldKernel("Mean", site.Threads, tensor.Data[float32], tensor.Float32, add[float32], share[float32]), nil
+}
+
+func share[T float](dst []T, inputs int) {
+	for i := range dst {
+		dst[i] /= T(inputs)
+	}
 }
 
 // folding compiles a reduction of the inputs, from the first to the last.
@@ -32,20 +49,20 @@ func folding(op string, f32 pair[float32, float32], f64 pair[float64, float64], 
 	return func(n *graph.Node, site *Site) (Kernel, error) {
 		switch d := site.Types[0].DType; d {
 		case tensor.Float32:
-			return foldKernel(op, tensor.Data[float32], d, f32), nil
+			return foldKernel(op, site.Threads, tensor.Data[float32], d, f32, nil), nil
 		case tensor.Float64:
-			return foldKernel(op, tensor.Data[float64], d, f64), nil
+			return foldKernel(op, site.Threads, tensor.Data[float64], d, f64, nil), nil
 		case tensor.Int32:
-			return foldKernel(op, tensor.Data[int32], d, i32), nil
+			return foldKernel(op, site.Threads, tensor.Data[int32], d, i32, nil), nil
 		case tensor.Int64:
-			return foldKernel(op, tensor.Data[int64], d, i64), nil
+			return foldKernel(op, site.Threads, tensor.Data[int64], d, i64, nil), nil
 		default:
-			return nil, refuse(n, d)
+			return rare(n, site)
 		}
 	}
 }
 
-func foldKernel[T any](op string, data lane[T], d tensor.DType, f pair[T, T]) Kernel {
+func foldKernel[T any](op string, threads int, data lane[T], d tensor.DType, f pair[T, T], finish func(dst []T, inputs int)) Kernel {
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		var bufs [2][MaxRank]int
 		shape := append(bufs[0][:0], in[0].Shape()...)
@@ -58,13 +75,34 @@ func foldKernel[T any](op string, data lane[T], d tensor.DType, f pair[T, T]) Ke
 		if err := Reset(ctx, out[0], d, shape...); err != nil {
 			return err
 		}
-		dst := data(out[0])
-		broadcastPair(dst, shape, data(in[0]), in[0].Shape(), data(in[0]), in[0].Shape(), first)
-		for _, x := range in[1:] { // the result so far has the full shape, so each place is read before it is written
-			broadcastPair(dst, shape, dst, shape, data(x), x.Shape(), f)
+		dst, shape, x := data(out[0]), out[0].Shape(), in[0]
+		done := 1 // inputs taken in
+		if len(in) > 1 && (x.Len() == len(dst) || in[1].Len() == len(dst)) {
+			done = 2
+			if err := foldPair(ctx, threads, dst, shape, data(x), x.Shape(), data(in[1]), in[1].Shape(), f); err != nil {
+				return err
+			}
+		} else {
+			broadcastPair(dst, shape, data(x), x.Shape(), data(x), x.Shape(), first)
+		}
+		for _, x := range in[done:] { // the result so far has the full shape, so each place is read before it is written
+			if err := foldPair(ctx, threads, dst, shape, dst, shape, data(x), x.Shape(), f); err != nil {
+				return err
+			}
+		}
+		if finish != nil {
+			finish(dst, len(in))
 		}
 		return nil
 	}
+}
+
+func foldPair[T any](ctx context.Context, threads int, dst []T, shape []int, a []T, as []int, b []T, bs []int, f pair[T, T]) error {
+	if len(dst) > cheapGrain {
+		return broadcastSweep(ctx, threads, dst, shape, a, as, b, bs, f)
+	}
+	broadcastPair(dst, shape, a, as, b, bs, f)
+	return nil
 }
 
 // first copies a.
@@ -95,4 +133,9 @@ func gradSum(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, 
 		dx[i] = dy[0]
 	}
 	return dx, nil
+}
+
+func gradMean(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
+	part := b.Op("Div", dy[0], scalarLike(b, float32(len(n.Inputs)), dy[0]))
+	return gradSum(b, n, []graph.Value{part})
 }

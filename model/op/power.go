@@ -3,6 +3,7 @@ package op
 import (
 	"context"
 	"math"
+	"slices"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/tensor"
@@ -17,8 +18,10 @@ func init() {
 		{Name: "square", In: in(f64v(1, 2, 3), f64s(nil, 2)), Out: in(f64v(1, 4, 9))},
 		{Name: "integers", In: in(i64v(2, -3, 3037000500), i64v(62, 3, 1)), Out: in(i64v(1<<62, -27, 3037000500))},
 		{Name: "mixed", In: in(f32v(2, 3), i64v(3, 2)), Out: in(f32v(8, 9))},
+		{Name: "mixed integers", In: in(i64v(3037000500, -1, 0), i32v(1, -3, 0)), Out: in(i64v(3037000500, -1, 1))},
+		{Name: "integer to a fraction", In: in(i32v(9, 2), f32v(.5, .5)), Out: in(i32v(3, 1))},
 	}})
-	register(&Spec{Name: "Mod", Since: 10, Attrs: []string{"fmod"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: broadcastInfer(tensor.Undefined, signed...), Compile: compileMod, Cases: []Case{
+	register(&Spec{Name: "Mod", Since: 10, Half: true, Attrs: []string{"fmod"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: broadcastInfer(tensor.Undefined, numbers...), Compile: compileMod, Cases: []Case{
 		{In: in(i64v(-4, 7, 5, 4, -7, 8), i64v(2, -3, 8, -2, 3, 5)), Out: in(i64v(0, -2, 5, 0, 2, 3))},
 		{Name: "fmod", Attrs: []graph.Attr{graph.IntAttr("fmod", 1)}, In: in(f64v(-4.5, 7.5), f64v(2, -3)), Out: in(f64v(-.5, 1.5))},
 		{Name: "floats without fmod", In: in(f64v(1), f64v(2)), Err: "fmod"},
@@ -26,11 +29,15 @@ func init() {
 	}})
 }
 
+// halfTypes are converted by Pow itself: base and exponent may differ, so that Spec.Half could not tell the type of the result.
+var halfTypes = []tensor.DType{tensor.Float16, tensor.BFloat16}
+
 func inferPow(n *graph.Node, site *Site) ([]tensor.Type, error) {
-	for _, t := range site.Types {
-		if err := oneOf(n, t, signed...); err != nil {
-			return nil, err
-		}
+	if err := oneOf(n, site.Types[0], append(halfTypes[:2:2], signed...)...); err != nil {
+		return nil, err
+	}
+	if err := oneOf(n, site.Types[1], append(halfTypes[:2:2], numbers...)...); err != nil {
+		return nil, err
 	}
 	t, err := broadcastTypes(n, site.Types[0].DType, site.Types...)
 	return []tensor.Type{t}, err
@@ -40,11 +47,27 @@ func inferPow(n *graph.Node, site *Site) ([]tensor.Type, error) {
 func compilePow(n *graph.Node, site *Site) (Kernel, error) {
 	x, y := site.Types[0].DType, site.Types[1].DType
 	pow := arithmetic("Pow", powRun[float32], powRun[float64], powInt[int32], powInt[int64])
-	if x == y {
+	if x == y && !isHalf(x) {
 		return pow(n, site)
 	}
-	// Mixed types go through float64, which holds every int32 and float32 exactly.
-	return mixedPow(x)
+	if t := site.constant(1); t != nil && slices.Contains(floats, x) { // most often the constant 2
+		same := tensor.New(x, t.Shape()...)
+		if err := castInto(same, t); err != nil {
+			return nil, err
+		}
+		kernel, err := pow(n, &Site{Opset: site.Opset, Types: []tensor.Type{site.Types[0], same.Type()}, Threads: site.Threads})
+		return func(ctx context.Context, in, out []*tensor.Tensor) error {
+			return kernel(ctx, []*tensor.Tensor{in[0], same}, out)
+		}, err
+	}
+	if isHalf(x) {
+		return mixedPow(x, tensor.Float32, binaryKernel("Pow", tensor.Data[float32], tensor.Data[float32], tensor.Float32, powRun[float32])), nil
+	}
+	// Other mixed types go through float64, which holds every int32 and float32 exactly, or int64 where both are integers.
+	if slices.Contains(floats, x) || slices.Contains(floats, y) || isHalf(y) {
+		return mixedPow(x, tensor.Float64, binaryKernel("Pow", tensor.Data[float64], tensor.Data[float64], tensor.Float64, powRun[float64])), nil
+	}
+	return mixedPow(x, tensor.Int64, binaryKernel("Pow", tensor.Data[int64], tensor.Data[int64], tensor.Int64, powInt[int64])), nil
 }
 
 func powRun[T float](dst, a, b []T) {
@@ -55,15 +78,15 @@ func powRun[T float](dst, a, b []T) {
 	zip(func(x, y T) T { return T(math.Pow(float64(x), float64(y))) })(dst, a, b)
 }
 
-func powInt[T int32 | int64](dst, a, b []T) { zip(intPower[T])(dst, a, b) }
+func powInt[T integer](dst, a, b []T) { zip(intPower[T])(dst, a, b) }
 
 // intPower squares and multiplies; a negative exponent gives the truncated fraction.
-func intPower[T int32 | int64](x, y T) T {
+func intPower[T integer](x, y T) T {
 	if y < 0 {
-		switch x {
-		case 1:
+		switch {
+		case x == 1:
 			return 1
-		case -1:
+		case x+1 == 0:
 			return 1 - 2*(y&1)
 		}
 		return 0
@@ -106,7 +129,7 @@ func fmod[T float](dst, a, b []T) {
 	zip(func(x, y T) T { return T(math.Mod(float64(x), float64(y))) })(dst, a, b)
 }
 
-func remInt[T int32 | int64](dst, a, b []T) {
+func remInt[T integer](dst, a, b []T) {
 	zip(func(x, y T) T {
 		if y == 0 {
 			return 0
@@ -115,7 +138,7 @@ func remInt[T int32 | int64](dst, a, b []T) {
 	})(dst, a, b)
 }
 
-func modInt[T int32 | int64](dst, a, b []T) {
+func modInt[T integer](dst, a, b []T) {
 	zip(func(x, y T) T {
 		if y == 0 {
 			return 0
@@ -128,13 +151,12 @@ func modInt[T int32 | int64](dst, a, b []T) {
 	})(dst, a, b)
 }
 
-// mixedPow computes x^y in float64 and gives the result the type of x.
-func mixedPow(x tensor.DType) (Kernel, error) {
-	pow := binaryKernel("Pow", tensor.Data[float64], tensor.Data[float64], tensor.Float64, powRun[float64])
+// mixedPow computes x^y in the type d and gives the result the type of x.
+func mixedPow(x, d tensor.DType, pow Kernel) Kernel {
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		var wide [3]tensor.Tensor
 		for i, t := range in {
-			if err := Reset(ctx, &wide[i], tensor.Float64, t.Shape()...); err != nil {
+			if err := Reset(ctx, &wide[i], d, t.Shape()...); err != nil {
 				return err
 			}
 			if err := castInto(&wide[i], t); err != nil {
@@ -148,5 +170,5 @@ func mixedPow(x tensor.DType) (Kernel, error) {
 			return err
 		}
 		return castInto(out[0], &wide[2])
-	}, nil
+	}
 }

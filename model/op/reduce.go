@@ -15,17 +15,8 @@ func init() {
 	six := f64s([]int{2, 3}, 1, 2, 3, 4, 5, 7)
 	keep := graph.IntAttr("keepdims", 0)
 	axes := func(v ...int64) graph.Attr { return graph.IntsAttr("axes", v...) }
-	family := func(name string, inputFrom int64, types []tensor.DType, compile compileFunc, grad gradFunc, newer, older []Case) {
-		register(&Spec{
-			Name: name, Since: inputFrom, Attrs: []string{"keepdims", "noop_with_empty_axes"}, In: Arity{1, 2}, Out: Arity{1, 1},
-			Infer: inferReduce(types), Compile: compile, Grad: grad, Cases: newer,
-		})
-		register(&Spec{
-			Name: name, Since: 1, Attrs: []string{"keepdims", "axes"}, In: Arity{1, 1}, Out: Arity{1, 1},
-			Infer: inferReduce(types), Compile: compile, Grad: grad, Cases: older,
-		})
-	}
-	family("ReduceSum", 13, signed, reducing(sumOf[float32], sumOf[float64], sumOf[int32], sumOf[int64]), gradReduceSum, []Case{
+	family := reduceFamily
+	family("ReduceSum", 13, sumTypes, reducing(sumOf[float32], sumOf[float64], sumOf[int32], sumOf[int64]), gradReduceSum, []Case{
 		{In: in(six, i64v(1)), Out: in(f64s([]int{2, 1}, 6, 16))},
 		{Name: "drop", Attrs: []graph.Attr{keep}, In: in(six, i64v(-2)), Out: in(f64v(5, 7, 10))},
 		{Name: "all", In: in(six), Out: in(f64s([]int{1, 1}, 22))},
@@ -35,15 +26,33 @@ func init() {
 		{Name: "nothing", In: in(f64s([]int{2, 0}), i64v(1)), Out: in(f64s([]int{2, 1}, 0, 0))},
 		{Name: "outside", In: in(six, i64v(2)), Err: "axis 2"},
 	}, []Case{{Opset: 11, Attrs: []graph.Attr{axes(1)}, In: in(six), Out: in(f64s([]int{2, 1}, 6, 16)), NoGrad: true}})
-	family("ReduceMean", 18, floats, reducing(meanOf[float32], meanOf[float64], nil, nil), gradReduceMean,
-		[]Case{{Opset: 18, In: in(six, i64v(1)), Out: in(f64s([]int{2, 1}, 2, 16./3))}},
+	family("ReduceMean", 18, sumTypes, reducing(meanOf[float32], meanOf[float64], meanOf[int32], meanOf[int64]), gradReduceMean,
+		[]Case{{Opset: 18, In: in(six, i64v(1)), Out: in(f64s([]int{2, 1}, 2, 16./3))}, {Name: "integers truncate", Opset: 18, In: in(i64v(-1, -4)), Out: in(i64v(-2))}},
 		[]Case{{Attrs: []graph.Attr{axes(1), keep}, In: in(six), Out: in(f64v(2, 16./3))}, {Name: "all", In: in(six), Out: in(f64s([]int{1, 1}, 22./6))}})
-	family("ReduceMax", 18, signed, reducing(maxOf[float32](float32(math.Inf(-1))), maxOf[float64](math.Inf(-1)), maxOf[int32](math.MinInt32), maxOf[int64](math.MinInt64)), gradReduceExtreme,
+	family("ReduceMax", 18, orderedTypes, reducing(maxOf[float32](float32(math.Inf(-1))), maxOf[float64](math.Inf(-1)), maxOf[int32](math.MinInt32), maxOf[int64](math.MinInt64)), gradReduceExtreme,
 		[]Case{{Opset: 18, In: in(six, i64v(0)), Out: in(f64s([]int{1, 3}, 4, 5, 7))}},
 		[]Case{{Attrs: []graph.Attr{axes(-1)}, In: in(six), Out: in(f64s([]int{2, 1}, 3, 7))}, {Name: "ints", In: in(i64v(1, 5, 2)), Out: in(i64v(5))}})
-	family("ReduceMin", 18, signed, reducing(minOf[float32](float32(math.Inf(1))), minOf[float64](math.Inf(1)), minOf[int32](math.MaxInt32), minOf[int64](math.MaxInt64)), gradReduceExtreme,
+	family("ReduceMin", 18, orderedTypes, reducing(minOf[float32](float32(math.Inf(1))), minOf[float64](math.Inf(1)), minOf[int32](math.MaxInt32), minOf[int64](math.MaxInt64)), gradReduceExtreme,
 		[]Case{{Opset: 18, In: in(six, i64v(0)), Out: in(f64s([]int{1, 3}, 1, 2, 3))}},
 		[]Case{{Attrs: []graph.Attr{axes(-1)}, In: in(six), Out: in(f64s([]int{2, 1}, 1, 4))}})
+}
+
+// sumTypes are the types that reductions by arithmetic take.
+var sumTypes = []tensor.DType{tensor.Float32, tensor.Float64, tensor.Int32, tensor.Int64, tensor.Uint32, tensor.Uint64}
+
+// orderedTypes are the types that have a greatest element.
+var orderedTypes = append([]tensor.DType{tensor.Bool}, numbers...)
+
+// reduceFamily registers a reduction: with the axes as an input from one opset on, and as an attribute before.
+func reduceFamily(name string, inputFrom int64, types []tensor.DType, compile compileFunc, grad gradFunc, newer, older []Case) {
+	register(&Spec{
+		Name: name, Since: inputFrom, Half: true, Attrs: []string{"keepdims", "noop_with_empty_axes"}, In: Arity{1, 2}, Out: Arity{1, 1},
+		Infer: inferReduce(types), Compile: compile, Grad: grad, Cases: newer,
+	})
+	register(&Spec{
+		Name: name, Since: 1, Half: true, Attrs: []string{"keepdims", "axes"}, In: Arity{1, 1}, Out: Arity{1, 1},
+		Infer: inferReduce(types), Compile: compile, Grad: grad, Cases: older,
+	})
 }
 
 // inferReduce gives the reduced shape where rank and axes are known.
@@ -110,62 +119,103 @@ func reducing(f32 func() reduction[float32], f64 func() reduction[float64], i32 
 		case tensor.Int64:
 			return reduceKernel(n, site, tensor.Data[int64], i64()), nil
 		default:
-			return nil, refuse(n, d)
+			return rare(n, site)
 		}
 	}
 }
 
-func reduceKernel[T number](n *graph.Node, site *Site, data lane[T], r reduction[T]) Kernel {
-	fixedAxes, _, _ := axesOf(n, site)
-	keep := n.Int("keepdims", 1) != 0
-	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		axes := fixedAxes
-		if len(in) > 1 && in[1] != nil {
-			axes = in[1].I64()
+// layout is a reduction of one input shape, laid out for the walk.
+type layout struct {
+	grid  grid // operand 0 is the result, operand 1 the input
+	count int  // elements that go into each of the result
+	rank  int
+	to    [MaxRank]int // shape of the result
+}
+
+// layoutOf finds the axes, reads the shape of the input and lays out the reduction; axes are those known at compile time.
+func layoutOf(n *graph.Node, in []*tensor.Tensor, axes []int64, keep bool) (l layout, err error) {
+	if len(in) > 1 && in[1] != nil {
+		axes = in[1].I64()
+	}
+	shape := in[0].Shape()
+	set, err := reduced(n, axes, len(shape))
+	if err != nil {
+		return l, err
+	}
+	l.count = 1
+	width, step := 1, 1
+	for i := len(shape) - 1; i >= 0; i-- {
+		if shape[i] != 1 {
+			s := [3]int{width, step}
+			if set[i] {
+				s[0] = 0
+			}
+			l.grid.push(shape[i], s)
 		}
-		shape := in[0].Shape()
-		set, err := reduced(n, axes, len(shape))
+		step *= shape[i]
+		if set[i] {
+			l.count *= shape[i]
+		} else {
+			width *= shape[i]
+		}
+	}
+	l.grid.finish()
+	for i, d := range shape {
+		if set[i] {
+			d = 1
+		}
+		if !set[i] || keep {
+			l.to[l.rank] = d
+			l.rank++
+		}
+	}
+	return l, nil
+}
+
+// walk calls take for every run of the input, with its part of the result: one element, or as many as the run has.
+func walk[R, T any](ctx context.Context, l *layout, threads int, dst []R, src []T, take func(dst []R, src []T)) error {
+	g := &l.grid
+	w := runLength(g.unit[0], g.inner)
+	last := g.rank - 1
+	if len(src) <= cheapGrain || last == 0 {
+		g.each(func(_ int, o [3]int) { take(dst[o[0]:o[0]+w], src[o[1]:o[1]+g.inner]) })
+		return ctx.Err()
+	}
+	if g.step[0][last] == 0 {
+		threads = 1 // all of the outermost dimension goes to the same elements
+	}
+	return walkParts(ctx, *g, threads, dst, src, take)
+}
+
+// walkParts walks in parts of the outermost dimension.
+func walkParts[R, T any](ctx context.Context, g grid, threads int, dst []R, src []T, take func(dst []R, src []T)) error {
+	w, last := runLength(g.unit[0], g.inner), g.rank-1
+	return sweep(ctx, threads, g.dims[last], max(cheapGrain*g.dims[last]/len(src), 1), func(i, j int) {
+		h := g
+		h.dims[last] = j - i
+		to, from := dst[i*g.step[0][last]:], src[i*g.step[1][last]:]
+		h.each(func(_ int, o [3]int) { take(to[o[0]:o[0]+w], from[o[1]:o[1]+h.inner]) })
+	})
+}
+
+func reduceKernel[T number](n *graph.Node, site *Site, data lane[T], r reduction[T]) Kernel {
+	axes, _, _ := axesOf(n, site)
+	keep, threads := n.Int("keepdims", 1) != 0, site.Threads
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		l, err := layoutOf(n, in, axes, keep)
 		if err != nil {
 			return err
 		}
-		var sb [MaxRank]int
-		to := sb[:0]
-		count, width, step := 1, 1, 1
-		var g grid // operand 0 is the result, operand 1 the input
-		for i := len(shape) - 1; i >= 0; i-- {
-			if shape[i] != 1 {
-				s := [3]int{width, step}
-				if set[i] {
-					s[0] = 0
-				}
-				g.push(shape[i], s)
-			}
-			step *= shape[i]
-			if set[i] {
-				count *= shape[i]
-			} else {
-				width *= shape[i]
-			}
-		}
-		g.finish()
-		for i, d := range shape {
-			if !set[i] {
-				to = append(to, d)
-			} else if keep {
-				to = append(to, 1)
-			}
-		}
-		if err := Reset(ctx, out[0], in[0].DType(), to...); err != nil {
+		if err := Reset(ctx, out[0], in[0].DType(), l.to[:l.rank]...); err != nil {
 			return err
 		}
-		dst, src := data(out[0]), data(in[0])
+		dst := data(out[0])
 		fill(dst, r.start)
-		w := runLength(g.unit[0], g.inner)
-		g.each(func(_ int, o [3]int) { r.take(dst[o[0]:o[0]+w], src[o[1]:o[1]+g.inner]) })
+		err = walk(ctx, &l, threads, dst, data(in[0]), r.take)
 		if r.finish != nil {
-			r.finish(dst, count)
+			r.finish(dst, l.count)
 		}
-		return nil
+		return err
 	}
 }
 
@@ -189,12 +239,20 @@ func sumOf[T number]() reduction[T] {
 	}}
 }
 
-func meanOf[T float]() reduction[T] {
+func meanOf[T number]() reduction[T] {
 	r := sumOf[T]()
 	r.finish = func(dst []T, count int) {
-		for i := range dst {
-			dst[i] /= T(count)
+		if c := T(count); c != 0 {
+			for i := range dst {
+				dst[i] /= c
+			}
+			return
 		}
+		nan := math.NaN() // 0/0; integers have no such answer and keep 0
+		if T(1)/2 == 0 {
+			return
+		}
+		fill(dst, T(nan))
 	}
 	return r
 }

@@ -22,8 +22,8 @@ func init() {
 			}
 			return softmaxKernel(n, site, tensor.Data[float64], log), nil
 		}
-		register(&Spec{Name: name, Since: 13, Attrs: []string{"axis"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferSoftmax, Compile: compile, Grad: grad, Cases: newer})
-		register(&Spec{Name: name, Since: 1, Attrs: []string{"axis"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferSoftmax, Compile: compile, Cases: older})
+		register(&Spec{Name: name, Since: 13, Half: true, Attrs: []string{"axis"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferSoftmax, Compile: compile, Grad: grad, Cases: newer})
+		register(&Spec{Name: name, Since: 1, Half: true, Attrs: []string{"axis"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferSoftmax, Compile: compile, Cases: older})
 	}
 	soft("Softmax", false, gradSoftmax, []Case{
 		{In: in(x), Out: in(f64s([]int{2, 2, 2}, half, most, 1/(1+e2), e2/(1+e2), half, most, 0, 1))},
@@ -137,7 +137,11 @@ func init() {
 	six := f64s([]int{2, 3}, 1, 5, 5, 7, 2, 7)
 	last := graph.IntAttr("select_last_index", 1)
 	arg := func(name string, compile compileFunc, cases ...Case) {
-		register(&Spec{Name: name, Since: 1, Attrs: []string{"axis", "keepdims", "select_last_index"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferArg, Compile: compile, Cases: cases})
+		attrs := []string{"axis", "keepdims", "select_last_index"}
+		register(&Spec{Name: name, Since: 12, Half: true, Attrs: attrs, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferArg, Compile: compile, Cases: cases})
+		register(&Spec{Name: name, Since: 1, Half: true, Attrs: attrs[:2], In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferArg, Compile: compile, Cases: []Case{
+			{Opset: 11, In: in(i64s([]int{2, 1}, 3, 3)), Out: in(i64s([]int{1, 1}, 0))},
+		}})
 	}
 	arg("ArgMax", argKernels(1),
 		Case{Attrs: []graph.Attr{graph.IntAttr("axis", 1)}, In: in(six), Out: in(i64s([]int{2, 1}, 1, 0))},
@@ -152,7 +156,7 @@ func inferArg(n *graph.Node, site *Site) ([]tensor.Type, error) {
 	if err := kinds(n, graph.AttrInt, "axis", "keepdims", "select_last_index"); err != nil {
 		return nil, err
 	}
-	if err := oneOf(n, t, signed...); err != nil {
+	if err := oneOf(n, t, numbers...); err != nil {
 		return nil, err
 	}
 	if t.Unranked {
@@ -181,7 +185,7 @@ func argKernels(sign int) compileFunc {
 		case tensor.Int64:
 			return argKernel(n, tensor.Data[int64], sign), nil
 		default:
-			return nil, refuse(n, d)
+			return rare(n, site)
 		}
 	}
 }

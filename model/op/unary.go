@@ -14,7 +14,7 @@ type (
 
 // unary registers y = f(x), element by element.
 func unary(name string, since int64, types []tensor.DType, attrs []string, compile compileFunc, grad gradFunc, cases ...Case) {
-	register(&Spec{Name: name, Since: since, Attrs: attrs, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: like(types...), Compile: compile, Grad: grad, Cases: cases})
+	register(&Spec{Name: name, Since: since, Half: true, Attrs: attrs, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: like(types...), Compile: compile, Grad: grad, Cases: cases})
 }
 
 // chain makes the gradient of y = f(x) from a function that gives dx from x, y and dy.
@@ -41,13 +41,13 @@ func init() {
 	unary("Sqrt", 6, floats, nil, realUnary(math.Sqrt), // dx = dy/(2y)
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return b.Op("Div", dy, b.Op("Add", y, y)) }),
 		Case{In: in(f64v(1, 4, .25)), Out: in(f64v(1, 2, .5))})
-	unary("Neg", 6, signed, nil, signedUnary(neg[float32], neg[float64], neg[int32], neg[int64]), // dx = -dy
+	unary("Neg", 6, numbers, nil, signedUnary(neg[float32], neg[float64], neg[int32], neg[int64]), // dx = -dy
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return b.Op("Neg", dy) }),
 		Case{In: in(f64v(1, -4)), Out: in(f64v(-1, 4))}, Case{Name: "ints", In: in(i64v(1, -4)), Out: in(i64v(-1, 4))})
-	unary("Abs", 6, signed, nil, signedUnary(abs[float32], abs[float64], abs[int32], abs[int64]), // dx = dy·sign x
+	unary("Abs", 6, numbers, nil, signedUnary(abs[float32], abs[float64], abs[int32], abs[int64]), // dx = dy·sign x
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return b.Op("Mul", dy, b.Op("Sign", x)) }),
 		Case{In: in(f64v(1, -4)), Out: in(f64v(1, 4))}, Case{Name: "ints", In: in(i64v(1, -4)), Out: in(i64v(1, 4))})
-	unary("Sign", 9, signed, nil, signedUnary(sign[float32], sign[float64], sign[int32], sign[int64]), // dx = 0
+	unary("Sign", 9, numbers, nil, signedUnary(sign[float32], sign[float64], sign[int32], sign[int64]), // dx = 0
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return "" }),
 		Case{In: in(f64v(1, -4)), Out: in(f64v(1, -1))},
 		Case{Name: "zero", In: in(f64v(0, math.NaN())), Out: in(f64v(0, math.NaN())), NoGrad: true})
@@ -69,15 +69,15 @@ func signedUnary(f32 func(d, s []float32), f64 func(d, s []float64), i32 func(d,
 	return func(n *graph.Node, site *Site) (Kernel, error) {
 		switch d := site.Types[0].DType; d {
 		case tensor.Float32:
-			return unaryKernel(tensor.Data[float32], tensor.Data[float32], d, f32), nil
+			return mapKernel(site.Threads, cheapGrain, tensor.Data[float32], tensor.Data[float32], d, f32), nil
 		case tensor.Float64:
-			return unaryKernel(tensor.Data[float64], tensor.Data[float64], d, f64), nil
+			return mapKernel(site.Threads, cheapGrain, tensor.Data[float64], tensor.Data[float64], d, f64), nil
 		case tensor.Int32:
-			return unaryKernel(tensor.Data[int32], tensor.Data[int32], d, i32), nil
+			return mapKernel(site.Threads, cheapGrain, tensor.Data[int32], tensor.Data[int32], d, i32), nil
 		case tensor.Int64:
-			return unaryKernel(tensor.Data[int64], tensor.Data[int64], d, i64), nil
+			return mapKernel(site.Threads, cheapGrain, tensor.Data[int64], tensor.Data[int64], d, i64), nil
 		default:
-			return nil, refuse(n, d)
+			return rare(n, site)
 		}
 	}
 }
@@ -101,12 +101,13 @@ func abs[T number](dst, src []T) {
 
 func sign[T number](dst, src []T) {
 	dst = dst[:len(src)]
+	one := T(1)
 	for i, x := range src {
 		switch {
 		case x > 0:
-			dst[i] = 1
+			dst[i] = one
 		case x < 0:
-			dst[i] = -1
+			dst[i] = -one
 		default:
 			dst[i] = x * 0 // 0, or NaN for NaN
 		}
