@@ -12,49 +12,79 @@ import (
 
 // Cast, CastLike: y = x as another element type. https://onnx.ai/onnx/operators/onnx__Cast.html
 // Floats become integers by truncation, integers wrap, anything but 0 is true. Strings are read and written as
-// onnxruntime does: see parseFloat and formatFloat. saturate and round_mode concern float8 only, which is not built.
+// onnxruntime does: see parseFloat and formatFloat. saturate concerns float8 only, round_mode float8e8m0.
 func init() {
-	register(&Spec{
-		Name: "Cast", Since: 6, Attrs: []string{"to", "saturate", "round_mode"}, In: Arity{1, 1}, Out: Arity{1, 1},
+	cast := Spec{
+		Name: "Cast", In: Arity{1, 1}, Out: Arity{1, 1},
 		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) { return inferCast(n, site, castTarget(n)) },
 		Compile: func(n *graph.Node, site *Site) (Kernel, error) {
-			return castKernel(site.Types[0].DType, castTarget(n)), nil
+			return castKernel(castTarget(n), castingOf(n)), nil
 		},
 		Grad: func(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) { // dx = dy as the type of x
 			return []graph.Value{b.Op("CastLike", dy[0], n.Inputs[0])}, nil
 		},
-		Cases: []Case{
-			{Name: "to float64", Attrs: castTo(tensor.Float64), In: in(f64v(1.5, -2)), Out: in(f64v(1.5, -2))},
-			{Name: "to int64", Attrs: castTo(tensor.Int64), In: in(f32v(1.9, -1.9)), Out: in(i64v(1, -1)), NoGrad: true},
-			{Name: "wraps", Attrs: castTo(tensor.Int8), In: in(i64v(200, -129)), Out: in(tensor.FromSlice(tensor.Int8, []int8{-56, 127}))},
-			{Name: "to bool", Attrs: castTo(tensor.Bool), In: in(f32v(0, .5, float32(math.NaN()))), Out: in(boolv(false, true, true)), NoGrad: true},
-			{Name: "from bool", Attrs: castTo(tensor.Float32), In: in(boolv(true, false)), Out: in(f32v(1, 0))},
-			{Name: "half", Attrs: castTo(tensor.Float16), In: in(f32v(1, 65504, 1e9, 6e-8)), Out: in(tensor.FromSlice(tensor.Float16, []uint16{0x3c00, 0x7bff, 0x7c00, 1})), NoGrad: true},
-			{
-				Name: "read", Attrs: castTo(tensor.Float32), In: in(strv("1.5", " -2e3", "NaN", "inf", "-INFINITY", "7abc", "0x10", ".5", "+1.")),
-				Out: in(f32v(1.5, -2000, float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 7, 16, .5, 1)),
-			},
-			{Name: "read integers", Attrs: castTo(tensor.Int64), In: in(strv("12", " -7.9", "9223372036854775807")), Out: in(i64v(12, -7, math.MaxInt64))},
-			{Name: "unreadable", Attrs: castTo(tensor.Float32), In: in(strv("1", "abc")), Err: `"abc"`},
-			{Name: "empty", Attrs: castTo(tensor.Float32), In: in(strv("")), Err: `""`},
-			{Name: "write", Attrs: castTo(tensor.String), In: in(f32v(1, .1, 1e10, float32(math.NaN()), float32(math.Inf(-1)))), Out: in(strv("1", "0.1", "1e+10", "NaN", "-INF")), NoGrad: true},
-			{Name: "write integers", Attrs: castTo(tensor.String), In: in(i64v(-12)), Out: in(strv("-12"))},
-		},
-	})
-	register(&Spec{
-		Name: "CastLike", Since: 15, Attrs: []string{"saturate", "round_mode"}, In: Arity{2, 2}, Out: Arity{1, 1},
+	}
+	castLike := Spec{
+		Name: "CastLike", In: Arity{2, 2}, Out: Arity{1, 1},
 		Simplify: func(n *graph.Node, site *Site) *graph.Node { // the type is known: a Cast, which folds where x is constant
-			return &graph.Node{Name: n.Name, Op: "Cast", Attrs: castTo(site.Types[1].DType), Inputs: n.Inputs[:1], Outputs: n.Outputs}
+			return &graph.Node{Name: n.Name, Op: "Cast", Attrs: append(castTo(site.Types[1].DType), n.Attrs...), Inputs: n.Inputs[:1], Outputs: n.Outputs}
 		},
 		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) { return inferCast(n, site, site.Types[1].DType) },
 		Compile: func(n *graph.Node, site *Site) (Kernel, error) {
-			return castKernel(site.Types[0].DType, site.Types[1].DType), nil
+			return castKernel(site.Types[1].DType, castingOf(n)), nil
 		},
 		Grad: func(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
 			return []graph.Value{b.Op("CastLike", dy[0], n.Inputs[0]), ""}, nil
 		},
-		Cases: []Case{{In: in(f64v(1.5), f64v(0)), Out: in(f64v(1.5))}, {Name: "ints", In: in(f32v(1.5), i64v(0)), Out: in(i64v(1)), NoGrad: true}},
-	})
+	}
+	for _, v := range []struct {
+		since, like int64
+		attrs       []string
+	}{{6, 15, nil}, {19, 19, []string{"saturate"}}, {24, 24, []string{"saturate", "round_mode"}}} {
+		c, l := cast, castLike
+		c.Since, c.Attrs, l.Since, l.Attrs = v.since, append([]string{"to"}, v.attrs...), v.like, v.attrs
+		if v.attrs == nil {
+			c.Cases, l.Cases = castCases(), []Case{{In: in(f64v(1.5), f64v(0)), Out: in(f64v(1.5))}, {Name: "ints", In: in(f32v(1.5), i64v(0)), Out: in(i64v(1)), NoGrad: true}}
+		}
+		register(&c)
+		register(&l)
+	}
+}
+
+// casting says how numbers become float8.
+type casting struct {
+	saturate bool   // too great becomes the greatest number, not infinity or NaN
+	mode     string // "up", "down" or "nearest", of float8e8m0
+}
+
+func castingOf(n *graph.Node) casting {
+	return casting{saturate: n.Int("saturate", 1) != 0, mode: n.Str("round_mode", "up")}
+}
+
+// castSmall converts from the types that castInto does not know, and reports whether it could; nil where those are left out.
+var castSmall func(dst, src *tensor.Tensor, c casting) bool
+
+// castNarrow converts to them.
+var castNarrow func(dst *tensor.Tensor, wide []float64, c casting)
+
+func castCases() []Case {
+	return []Case{
+		{Name: "to float64", Attrs: castTo(tensor.Float64), In: in(f64v(1.5, -2)), Out: in(f64v(1.5, -2))},
+		{Name: "to int64", Attrs: castTo(tensor.Int64), In: in(f32v(1.9, -1.9)), Out: in(i64v(1, -1)), NoGrad: true},
+		{Name: "wraps", Attrs: castTo(tensor.Int8), In: in(i64v(200, -129)), Out: in(tensor.FromSlice(tensor.Int8, []int8{-56, 127}))},
+		{Name: "to bool", Attrs: castTo(tensor.Bool), In: in(f32v(0, .5, float32(math.NaN()))), Out: in(boolv(false, true, true)), NoGrad: true},
+		{Name: "from bool", Attrs: castTo(tensor.Float32), In: in(boolv(true, false)), Out: in(f32v(1, 0))},
+		{Name: "half", Attrs: castTo(tensor.Float16), In: in(f32v(1, 65504, 1e9, 6e-8)), Out: in(tensor.FromSlice(tensor.Float16, []uint16{0x3c00, 0x7bff, 0x7c00, 1})), NoGrad: true},
+		{
+			Name: "read", Attrs: castTo(tensor.Float32), In: in(strv("1.5", " -2e3", "NaN", "inf", "-INFINITY", "7abc", "0x10", ".5", "+1.")),
+			Out: in(f32v(1.5, -2000, float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 7, 16, .5, 1)),
+		},
+		{Name: "read integers", Attrs: castTo(tensor.Int64), In: in(strv("12", " -7.9", "9223372036854775807")), Out: in(i64v(12, -7, math.MaxInt64))},
+		{Name: "unreadable", Attrs: castTo(tensor.Float32), In: in(strv("1", "abc")), Err: `"abc"`},
+		{Name: "empty", Attrs: castTo(tensor.Float32), In: in(strv("")), Err: `""`},
+		{Name: "write", Attrs: castTo(tensor.String), In: in(f32v(1, .1, 1e10, float32(math.NaN()), float32(math.Inf(-1)))), Out: in(strv("1", "0.1", "1e+10", "NaN", "-INF")), NoGrad: true},
+		{Name: "write integers", Attrs: castTo(tensor.String), In: in(i64v(-12)), Out: in(strv("-12"))},
+	}
 }
 
 func castTo(d tensor.DType) []graph.Attr { return []graph.Attr{graph.IntAttr("to", int64(d))} }
@@ -68,7 +98,7 @@ func castTarget(n *graph.Node) tensor.DType {
 
 func inferCast(n *graph.Node, site *Site, to tensor.DType) ([]tensor.Type, error) {
 	for _, d := range []tensor.DType{site.Types[0].DType, to} {
-		if !d.Known() || d == tensor.Complex64 || d == tensor.Complex128 || d > tensor.BFloat16 {
+		if !d.Known() || d == tensor.Complex64 || d == tensor.Complex128 || d > tensor.BFloat16 && castSmall == nil {
 			return nil, refuse(n, d)
 		}
 	}
@@ -77,54 +107,61 @@ func inferCast(n *graph.Node, site *Site, to tensor.DType) ([]tensor.Type, error
 	return []tensor.Type{t}, nil
 }
 
-func castKernel(from, to tensor.DType) Kernel {
+func castKernel(to tensor.DType, c casting) Kernel {
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		if err := Reset(ctx, out[0], to, in[0].Shape()...); err != nil {
 			return err
 		}
-		return castInto(out[0], in[0])
+		return castWith(out[0], in[0], c)
 	}
 }
 
 // castInto converts the elements of src to the type that dst, of the same length, has.
 func castInto(dst, src *tensor.Tensor) error {
+	return castWith(dst, src, casting{saturate: true, mode: "up"})
+}
+
+func castWith(dst, src *tensor.Tensor, c casting) error {
 	switch {
 	case dst.DType() == src.DType():
 		copy(dst.Bytes(), src.Bytes())
 		copy(dst.Str(), src.Str())
 		return nil
 	case src.DType() == tensor.String:
-		return read(dst, src.Str())
+		return read(dst, src.Str(), c)
 	case dst.DType() == tensor.String:
 		write(dst.Str(), src)
 		return nil
 	}
 	switch src.DType() {
-	case tensor.Bool, tensor.Uint8:
-		convertTo(dst, tensor.Data[uint8](src))
-	case tensor.Int8:
-		convertTo(dst, tensor.Data[int8](src))
+	case tensor.Bool, tensor.Uint8, tensor.Uint4, tensor.Uint2:
+		convertTo(dst, tensor.Data[uint8](src), c)
+	case tensor.Int8, tensor.Int4, tensor.Int2:
+		convertTo(dst, tensor.Data[int8](src), c)
 	case tensor.Int16:
-		convertTo(dst, tensor.Data[int16](src))
+		convertTo(dst, tensor.Data[int16](src), c)
 	case tensor.Uint16:
-		convertTo(dst, tensor.Data[uint16](src))
+		convertTo(dst, tensor.Data[uint16](src), c)
 	case tensor.Int32:
-		convertTo(dst, tensor.Data[int32](src))
+		convertTo(dst, tensor.Data[int32](src), c)
 	case tensor.Uint32:
-		convertTo(dst, tensor.Data[uint32](src))
+		convertTo(dst, tensor.Data[uint32](src), c)
 	case tensor.Int64:
-		convertTo(dst, tensor.Data[int64](src))
+		convertTo(dst, tensor.Data[int64](src), c)
 	case tensor.Uint64:
-		convertTo(dst, tensor.Data[uint64](src))
+		convertTo(dst, tensor.Data[uint64](src), c)
 	case tensor.Float32:
-		convertTo(dst, tensor.Data[float32](src))
+		convertTo(dst, tensor.Data[float32](src), c)
 	case tensor.Float64:
-		convertTo(dst, tensor.Data[float64](src))
+		convertTo(dst, tensor.Data[float64](src), c)
 	case tensor.Float16:
-		convertTo(dst, widen(tensor.Data[uint16](src), halfToFloat))
+		convertTo(dst, widen(tensor.Data[uint16](src), halfToFloat), c)
 	case tensor.BFloat16:
-		convertTo(dst, widen(tensor.Data[uint16](src), brainToFloat))
+		convertTo(dst, widen(tensor.Data[uint16](src), brainToFloat), c)
 	default:
+		if castSmall != nil && castSmall(dst, src, c) {
+			return nil
+		}
 		return fault.New(fault.Unsupported, "Cast from "+src.DType().String()+" is not built")
 	}
 	return nil
@@ -134,7 +171,7 @@ type numeric interface {
 	~int8 | ~int16 | ~int32 | ~int64 | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~float32 | ~float64
 }
 
-func convertTo[S numeric](dst *tensor.Tensor, src []S) {
+func convertTo[S numeric](dst *tensor.Tensor, src []S, c casting) {
 	switch dst.DType() {
 	case tensor.Bool:
 		for i, d := range src {
@@ -164,6 +201,27 @@ func convertTo[S numeric](dst *tensor.Tensor, src []S) {
 		narrow(tensor.Data[uint16](dst), src, floatToHalf)
 	case tensor.BFloat16:
 		narrow(tensor.Data[uint16](dst), src, floatToBrain)
+	case tensor.Uint4:
+		keepBits(dst, src, 4, 0)
+	case tensor.Int4:
+		keepBits(dst, src, 4, 4)
+	case tensor.Uint2:
+		keepBits(dst, src, 2, 0)
+	case tensor.Int2:
+		keepBits(dst, src, 2, 6)
+	default:
+		wide := make([]float64, len(src))
+		convert(wide, src)
+		castNarrow(dst, wide, c)
+	}
+}
+
+// keepBits converts to integers of a few bits, a byte each in memory; the sign is spread from shift bits below the byte's.
+func keepBits[S numeric](dst *tensor.Tensor, src []S, bits, shift int) {
+	to := dst.Bytes()
+	for i, x := range src {
+		v := uint8(int64(x)) & (1<<bits - 1)
+		to[i] = uint8(int8(v<<shift) >> shift)
 	}
 }
 
@@ -195,7 +253,7 @@ func write(dst []string, src *tensor.Tensor) {
 		for i, x := range tensor.Data[float64](src) {
 			dst[i] = formatFloat(x)
 		}
-	case tensor.Float32, tensor.Float16, tensor.BFloat16:
+	case tensor.Float32, tensor.Float16, tensor.BFloat16, tensor.Float8E4M3FN, tensor.Float8E4M3FNUZ, tensor.Float8E5M2, tensor.Float8E5M2FNUZ, tensor.Float8E8M0, tensor.Float4E2M1:
 		wide := tensor.New(tensor.Float32, len(dst))
 		_ = castInto(wide, src) // floats convert without error
 		for i, x := range wide.F32() {
@@ -227,7 +285,7 @@ func formatFloat(x float64) string {
 }
 
 // read parses texts into numbers.
-func read(dst *tensor.Tensor, src []string) error {
+func read(dst *tensor.Tensor, src []string, c casting) error {
 	switch d := dst.DType(); d {
 	case tensor.Float32:
 		to := dst.F32()
@@ -239,7 +297,7 @@ func read(dst *tensor.Tensor, src []string) error {
 			to[i] = float32(x)
 		}
 		return nil
-	case tensor.Float16, tensor.BFloat16, tensor.Float64:
+	case tensor.Float16, tensor.BFloat16, tensor.Float64, tensor.Float8E4M3FN, tensor.Float8E4M3FNUZ, tensor.Float8E5M2, tensor.Float8E5M2FNUZ, tensor.Float8E8M0, tensor.Float4E2M1:
 		wide := make([]float64, len(src))
 		for i, s := range src {
 			var err error
@@ -247,9 +305,9 @@ func read(dst *tensor.Tensor, src []string) error {
 				return err
 			}
 		}
-		convertTo(dst, wide)
+		convertTo(dst, wide, c)
 		return nil
-	case tensor.Bool, tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64:
+	case tensor.Bool, tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64, tensor.Uint4, tensor.Uint2:
 		wide := make([]uint64, len(src))
 		for i, s := range src {
 			x, negative, err := parseInt(s, math.MaxUint64)
@@ -260,7 +318,7 @@ func read(dst *tensor.Tensor, src []string) error {
 				wide[i] = -x
 			}
 		}
-		convertTo(dst, wide)
+		convertTo(dst, wide, c)
 		return nil
 	default:
 		wide := make([]int64, len(src))
@@ -273,7 +331,7 @@ func read(dst *tensor.Tensor, src []string) error {
 				wide[i] = -wide[i]
 			}
 		}
-		convertTo(dst, wide)
+		convertTo(dst, wide, c)
 		return nil
 	}
 }
