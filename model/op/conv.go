@@ -1,0 +1,172 @@
+//go:build !lean
+
+package op
+
+import (
+	"context"
+
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// Conv: y (n, m, o1…) = the sum over channels and taps of w (m, c/group, k1…) times x (n, c, d1…) under it, plus bias (m); output channels
+// of a group see the input channels of that group only. https://onnx.ai/onnx/operators/onnx__Conv.html
+// FusedConv (com.microsoft, as onnxruntime's optimiser writes it, and private for that of package exec): y = activation(Conv + z).
+func init() {
+	at := func(name string, v ...int64) graph.Attr { return graph.IntsAttr(name, v...) }
+	row := f64s([]int{1, 1, 4}, 1, 2, 3, 4)
+	nine := f32s([]int{1, 1, 3, 3}, 1, 2, 3, 4, 5, 6, 7, 8, 9)
+	attrs := []string{"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"}
+	register(&Spec{Name: "Conv", Since: 1, Attrs: attrs, In: Arity{2, 3}, Out: Arity{1, 1}, Half: true, Infer: inferConv, Compile: compileConv, Cases: []Case{
+		{In: in(row, f64s([]int{1, 1, 2}, 1, 10)), Out: in(f64s([]int{1, 1, 3}, 21, 32, 43))},
+		{Name: "padded", Attrs: []graph.Attr{at("pads", 1, 0), at("strides", 2)}, In: in(row, f64s([]int{1, 1, 2}, 1, 10), f64v(100)), Out: in(f64s([]int{1, 1, 2}, 110, 132))},
+		{Name: "dilated", Attrs: []graph.Attr{at("dilations", 2), graph.StringAttr("auto_pad", "SAME_LOWER")}, In: in(row, f64s([]int{1, 1, 2}, 1, 10)), Out: in(f64s([]int{1, 1, 4}, 20, 31, 42, 3))},
+		{Name: "groups", Attrs: []graph.Attr{graph.IntAttr("group", 2)}, In: in(f64s([]int{1, 2, 2}, 1, 2, 3, 4), f64s([]int{4, 1, 1}, 1, 2, 3, 4)), Out: in(f64s([]int{1, 4, 2}, 1, 2, 2, 4, 9, 12, 12, 16))},
+		{Name: "channels", In: in(f64s([]int{1, 2, 2}, 1, 2, 3, 4), f64s([]int{2, 2, 1}, 1, 10, 1, 0), f64v(0, 1)), Out: in(f64s([]int{1, 2, 2}, 31, 42, 2, 3))},
+		{Name: "same", Attrs: []graph.Attr{graph.StringAttr("auto_pad", "SAME_UPPER"), at("strides", 2, 2)}, In: in(nine, f32s([]int{1, 1, 2, 2}, 1, 0, 0, 1)), Out: in(f32s([]int{1, 1, 2, 2}, 6, 3, 7, 9))},
+		{Name: "cube", In: in(f32s([]int{1, 1, 1, 2, 2}, 1, 2, 3, 4), f32s([]int{1, 1, 1, 2, 1}, 1, 1)), Out: in(f32s([]int{1, 1, 1, 1, 2}, 4, 6))},
+		{Name: "misfit", In: in(row, f64s([]int{1, 2, 2}, 1, 10, 1, 1)), Err: "channels"},
+		{Name: "two kernels", Attrs: []graph.Attr{at("kernel_shape", 3)}, In: in(row, f64s([]int{1, 1, 2}, 1, 10)), Err: "kernel_shape"},
+	}})
+	fusedAttrs := append([]string{"activation", "activation_params"}, attrs...)
+	for _, domain := range []string{microsoft, Private} {
+		register(&Spec{
+			Domain: domain, Name: "FusedConv", Since: 1, Attrs: fusedAttrs, In: Arity{2, 4}, Out: Arity{1, 1}, Half: true, Infer: inferConv, Compile: compileConv,
+			Cases: []Case{
+				{Opset: 1, Attrs: []graph.Attr{graph.StringAttr("activation", "Relu")}, In: in(row, f64s([]int{1, 1, 2}, 1, -1), f64v(1), f64s([]int{1, 1, 3}, 0, -3, 4)), Out: in(f64s([]int{1, 1, 3}, 0, 0, 4))},
+				{
+					Name: "clipped", Opset: 1, Attrs: []graph.Attr{graph.StringAttr("activation", "Clip"), graph.FloatsAttr("activation_params", []float32{0, 30})},
+					In: in(row, f64s([]int{1, 1, 2}, 1, 10)), Out: in(f64s([]int{1, 1, 3}, 21, 30, 30)),
+				},
+				{Name: "unknown", Opset: 1, Attrs: []graph.Attr{graph.StringAttr("activation", "Twist")}, In: in(row, f64s([]int{1, 1, 2}, 1, 10)), Err: "Twist"},
+			},
+		})
+	}
+}
+
+// microsoft is the domain of onnxruntime's own operators.
+const microsoft = "com.microsoft"
+
+func inferConv(n *graph.Node, site *Site) ([]tensor.Type, error) {
+	x := site.Types[0]
+	if err := oneOf(n, x, floats...); err != nil {
+		return nil, err
+	}
+	if err := sameDType(n, site, 0); err != nil {
+		return nil, err
+	}
+	return convInfer(n, x, site.Types[1], x.DType)
+}
+
+// convInfer gives the type of a convolution of x by w.
+func convInfer(n *graph.Node, x, w tensor.Type, d tensor.DType) ([]tensor.Type, error) {
+	win, group, err := convWindow(n)
+	if err != nil {
+		return nil, err
+	}
+	var kernel []tensor.Dim
+	if !w.Unranked {
+		if len(w.Dims) < 3 {
+			return nil, bad(n, "weights without spatial dimensions")
+		}
+		kernel = w.Dims[2:]
+	}
+	if x.Unranked {
+		return []tensor.Type{unranked(d)}, nil
+	}
+	if len(x.Dims) < 3 || kernel != nil && len(x.Dims) != len(w.Dims) {
+		return nil, bad(n, "input and weights of different ranks: "+x.String()+" and "+w.String())
+	}
+	dims, err := win.infer(x.Dims[2:], kernel)
+	if err != nil {
+		return nil, err
+	}
+	channels := free
+	if kernel != nil {
+		channels = w.Dims[0]
+		if c, cg := x.Dims[1].Size, w.Dims[1].Size; c != tensor.Free && cg != tensor.Free && c != cg*group || channels.Size != tensor.Free && channels.Size%group != 0 {
+			return nil, bad(n, "channels do not fit: "+x.String()+" and "+w.String()+" in "+itoa(int64(group))+" groups")
+		}
+	}
+	return []tensor.Type{{DType: d, Dims: append([]tensor.Dim{x.Dims[0], channels}, dims...)}}, nil
+}
+
+// convWindow reads the attributes of a convolution.
+func convWindow(n *graph.Node) (w window, group int, err error) {
+	if err := kind(n, "group", graph.AttrInt); err != nil {
+		return w, 0, err
+	}
+	g := n.Int("group", 1)
+	if g < 1 || g > windowMax {
+		return w, 0, bad(n, "group "+itoa(g))
+	}
+	w, err = windowOf(n)
+	return w, int(g), err
+}
+
+func compileConv(n *graph.Node, site *Site) (Kernel, error) {
+	act, err := convActivationOf(n)
+	if err != nil {
+		return nil, err
+	}
+	win, group, err := convWindow(n)
+	if err != nil {
+		return nil, err
+	}
+	return byFloat(n, site, convKernel(tensor.Data[float32], win, group, act, site), convKernel(tensor.Data[float64], win, group, act, site))
+}
+
+func convKernel[T float](data lane[T], win window, group int, act activation, site *Site) Kernel {
+	c := &conv[T]{window: win, group: group, threads: site.Threads, act: act}
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		v, s, err := c.shape(in[0].Shape(), in[1].Shape())
+		if err != nil {
+			return err
+		}
+		var buf [MaxRank]int
+		if err := Reset(ctx, out[0], in[0].DType(), v.shape(append(buf[:0], s.batch, s.m))...); err != nil {
+			return err
+		}
+		a := convArgs[T]{x: data(in[0]), w: data(in[1]), y: data(out[0])}
+		if len(in) > 2 && in[2] != nil {
+			if a.bias = data(in[2]); len(a.bias) != s.m {
+				return misfit(win.op, "bias "+shapeText(in[2].Shape())+" for "+itoa(int64(s.m))+" channels")
+			}
+		}
+		if len(in) > 3 && in[3] != nil {
+			if a.residual = data(in[3]); len(a.residual) != len(a.y) {
+				return misfit(win.op, "an addend of another shape")
+			}
+		}
+		return c.run(ctx, &v, s, a)
+	}
+}
+
+// conv is a convolution over slices; what it needs beside its operands is pooled, so that runs may overlap.
+type conv[T kernel.Number] struct {
+	window  window
+	group   int
+	threads int
+	act     activation
+	columns scratch[T]
+	panels  scratch[[4]T]
+}
+
+// convSize is what the window does not tell: images, input channels of a group, output channels.
+type convSize struct{ batch, cg, m int }
+
+// convArgs are the operands of a convolution; bias (m) and residual, of the output's shape, may be nil.
+type convArgs[T kernel.Number] struct{ x, w, bias, residual, y []T }
+
+// shape lays the window over x (n, c, d1…) with weights w (m, c/group, k1…).
+func (c *conv[T]) shape(x, w []int) (v view, s convSize, err error) {
+	if len(x) < 3 || len(x) != len(w) {
+		return v, s, misfit(c.window.op, "input and weights of different ranks: "+shapeText(x)+" and "+shapeText(w))
+	}
+	if x[1] != w[1]*c.group || w[0]%c.group != 0 {
+		return v, s, misfit(c.window.op, "channels do not fit: "+shapeText(x)+" and "+shapeText(w)+" in "+itoa(int64(c.group))+" groups")
+	}
+	v, err = c.window.fit(x[2:], w[2:])
+	return v, convSize{x[0], w[1], w[0]}, err
+}

@@ -1,0 +1,72 @@
+//go:build !lean
+
+package op
+
+import (
+	"context"
+
+	"github.com/jarvis-ml/jarvis/model/kernel"
+)
+
+// depthwise computes convolutions whose output channels see one input channel each: row by row, without a matrix.
+func (c *conv[T]) depthwise(ctx context.Context, v *view, s convSize, a convArgs[T]) error {
+	pixels, plane, taps := volume(v.out), volume(v.in), volume(v.kernel)
+	mg := s.m / c.group
+	grain := max(1, (1<<15)/(pixels*taps))
+	parallel(c.threads, s.batch*s.m, grain, func(lo, hi int) {
+		for i := lo; i < hi && ctx.Err() == nil; i++ { // i: image and output channel
+			m := i % s.m
+			source := i/s.m*c.group + m/mg
+			x, w, y := a.x[source*plane:][:plane], a.w[m*taps:][:taps], a.y[i*pixels:][:pixels]
+			var bias T
+			if a.bias != nil {
+				bias = a.bias[m]
+			}
+			fill(y, bias)
+			for d := range v.out[0] {
+				for h := range v.out[1] {
+					depthRow(v, d, h, x, w, y[(d*v.out[1]+h)*v.out[2]:][:v.out[2]])
+				}
+			}
+			if a.residual != nil {
+				for j, r := range a.residual[i*pixels:][:pixels] {
+					y[j] += r
+				}
+			}
+			activate(c.act, y)
+		}
+	})
+	return ctx.Err()
+}
+
+// depthRow adds all taps to output row (d, h) of one channel.
+func depthRow[T kernel.Number](v *view, d, h int, x, w, y []T) {
+	d0, d1, fromD := v.taps(0, d)
+	h0, h1, fromH := v.taps(1, h)
+	for i := d0; i < d1; i++ {
+		for j := h0; j < h1; j++ {
+			src := x[((fromD+i*v.dilation[0])*v.in[1]+fromH+j*v.dilation[1])*v.in[2]:][:v.in[2]]
+			weights := w[(i*v.kernel[1]+j)*v.kernel[2]:][:v.kernel[2]]
+			for k, weight := range weights {
+				lo, hi := v.inner(2, k)
+				if lo < hi {
+					addScaled(y[lo:hi], weight, src[lo*v.stride[2]+k*v.dilation[2]-v.before[2]:], v.stride[2])
+				}
+			}
+		}
+	}
+}
+
+// addScaled adds weight·src, every step-th element, to y.
+func addScaled[T kernel.Number](y []T, weight T, src []T, step int) {
+	if step == 1 {
+		src = src[:len(y)]
+		for i, s := range src {
+			y[i] += weight * s
+		}
+		return
+	}
+	for i := range y {
+		y[i] += weight * src[i*step]
+	}
+}
