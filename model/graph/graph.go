@@ -125,6 +125,7 @@ type Attr struct {
 	Graphs  []*Graph
 	Types   []*ValueType
 	Sparse  *Sparse
+	List    List // instead of Ints, Floats or Strs: a long list of an ai.onnx.ml node in a file; else nil
 }
 
 // Sparse is a SparseTensorProto: values (nnz) at indices (nnz) or (nnz, rank) of a tensor with the shape Dims.
@@ -187,25 +188,34 @@ func (n *Node) Str(name, def string) string {
 	return def
 }
 
-// Ints returns an integer-list attribute, nil when absent.
+// Ints returns an integer-list attribute, nil when absent. One that is a List is read anew by every call.
 func (n *Node) Ints(name string) []int64 {
 	if a := n.Attr(name); a != nil && a.Kind == AttrInts {
+		if a.List != nil {
+			return read(a.List, a.List.Ints)
+		}
 		return a.Ints
 	}
 	return nil
 }
 
-// Floats returns a float-list attribute, nil when absent.
+// Floats returns a float-list attribute, nil when absent. One that is a List is read anew by every call.
 func (n *Node) Floats(name string) []float32 {
 	if a := n.Attr(name); a != nil && a.Kind == AttrFloats {
+		if a.List != nil {
+			return read(a.List, a.List.Floats)
+		}
 		return a.Floats
 	}
 	return nil
 }
 
-// Strs returns a string-list attribute, nil when absent.
+// Strs returns a string-list attribute, nil when absent. One that is a List is read anew by every call.
 func (n *Node) Strs(name string) []string {
 	if a := n.Attr(name); a != nil && a.Kind == AttrStrings {
+		if a.List != nil {
+			return read(a.List, a.List.Strs)
+		}
 		return a.Strs
 	}
 	return nil

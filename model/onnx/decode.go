@@ -9,8 +9,8 @@ import (
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
-// Decode reads an ONNX file (ModelProto). The tensors of the model share the memory of file, which must not change
-// afterwards. The domain "ai.onnx" is given its short name "".
+// Decode reads an ONNX file (ModelProto). The tensors and the long attribute lists (graph.List) of the model share the
+// memory of file, which must not change afterwards. The domain "ai.onnx" is given its short name "".
 //
 // Errors: fault.BadModel for a truncated, foreign or inconsistent file, Field being the path to what is wrong
 // ("graph.node[3].attribute[1].t.raw_data"); fault.Unsupported for what a graph.Model cannot hold, external data
@@ -274,6 +274,7 @@ func (d *decoder) function(f field) (*graph.Function, error) {
 			return err
 		case 11:
 			a, err := d.attr(f)
+			unlist(&a)
 			fn.Defaults = append(fn.Defaults, a)
 			return atIndex("attribute_proto", len(fn.Defaults)-1, err)
 		case 13:

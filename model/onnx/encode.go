@@ -215,6 +215,15 @@ func (w *writer) attr(a *graph.Attr) error {
 }
 
 func (w *writer) attrValue(a *graph.Attr) error {
+	if l, ok := a.List.(*list); ok && l.kind() == a.Kind { // as it was read
+		w.buf = append(w.buf, l.raw...)
+		return nil
+	}
+	if a.List != nil {
+		whole := *a
+		whole.Unpack()
+		a = &whole
+	}
 	switch a.Kind {
 	case graph.AttrFloat:
 		w.float(2, a.Float)

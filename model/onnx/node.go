@@ -55,6 +55,11 @@ func (d *decoder) node(f field) (*graph.Node, error) {
 	if err == nil && n.Op == "" {
 		err = broken("a node without an operator").At("op_type")
 	}
+	if n.Domain != graph.ML { // only its operators have lists that are worth it
+		for i := range n.Attrs {
+			unlist(&n.Attrs[i])
+		}
+	}
 	return n, err
 }
 
@@ -71,7 +76,7 @@ func (d *decoder) attr(f field) (graph.Attr, error) {
 	var kind int64
 	seen := graph.AttrKind(0) // kind of the value that is there, for files that do not say the type
 	for len(b) > 0 {
-		rest, k := d.run(b, &a)
+		rest, k := run(b, &a)
 		if len(rest) < len(b) {
 			b, seen = rest, k
 			continue
@@ -120,10 +125,13 @@ func (d *decoder) attrField(f field, a *graph.Attr, kind *int64) (graph.AttrKind
 		a.Graph = g
 		return graph.AttrGraph, at("g", err)
 	case 7:
+		unlist(a)
 		return graph.AttrFloats, f.floats("floats", &a.Floats)
 	case 8:
+		unlist(a)
 		return graph.AttrInts, f.ints("ints", &a.Ints)
 	case 9:
+		unlist(a)
 		b, err := f.message("strings")
 		a.Strs = append(a.Strs, d.name(b))
 		return graph.AttrStrings, err
@@ -167,6 +175,9 @@ func settleKind(a *graph.Attr, kind int64, seen graph.AttrKind) error {
 		return fault.New(fault.Unsupported, "a list of sparse tensors as attribute is not supported")
 	default:
 		a.Kind = graph.AttrKind(kind)
+	}
+	if l, ok := a.List.(*list); ok && (l.kind() != a.Kind || a.Ref != "") {
+		unlist(a)
 	}
 	if a.Ref != "" {
 		return nil

@@ -113,9 +113,11 @@ func ensembleKernel[T float](n *graph.Node, site *Site, rows func(*tensor.Tensor
 	if err != nil {
 		return nil, err
 	}
-	base := make([]T, values.len())
-	for i := range base {
-		base[i] = T(values.at(i))
+	base := make([]T, 0, values.len())
+	for len(base) < values.len() {
+		for _, v := range values.take(min(chunk, values.len()-len(base))) {
+			base = append(base, T(v))
+		}
 	}
 	oneOfTwo := len(base) == 1 && targets == 2 && e.labels != nil
 	if len(base) != 0 && len(base) != targets && !oneOfTwo {
@@ -137,8 +139,10 @@ func (e *ensemble[T]) classify(n *graph.Node) {
 		e.oneClass = e.oneClass && id == ids[0]
 	}
 	weights, _ := readReals(n, "class_weights") // newForest has read it
-	for i := range weights.len() {
-		e.positive = e.positive && !(weights.at(i) < 0)
+	for from := 0; from < weights.len(); from += chunk {
+		for _, v := range weights.take(min(chunk, weights.len()-from)) {
+			e.positive = e.positive && !(v < 0)
+		}
 	}
 }
 
@@ -237,10 +241,10 @@ func (e *ensemble[T]) vote(s []score[T], leaves []int32) {
 		e.voteExtreme(s, leaves)
 		return
 	}
-	if e.single != nil {
+	if e.single {
 		for i, at := range leaves {
 			r := &s[i*e.targets+e.only]
-			r.sum += e.single[at]
+			r.sum += e.nodes[at].Value
 			r.has = true
 		}
 		return
@@ -258,8 +262,8 @@ func (e *ensemble[T]) vote(s []score[T], leaves []int32) {
 func (e *ensemble[T]) voteExtreme(s []score[T], leaves []int32) {
 	for i, at := range leaves {
 		row := s[i*e.targets:][:e.targets]
-		if e.single != nil {
-			row[e.only].extreme(e.single[at], e.aggregate)
+		if e.single {
+			row[e.only].extreme(e.nodes[at].Value, e.aggregate)
 			continue
 		}
 		l := e.weights[at]

@@ -19,7 +19,10 @@ func TestNodeIndex(t *testing.T) {
 		{"the largest ids", []int64{0, 0}, []int64{1<<63 - 1, -1 << 63}, true, -1},
 	} {
 		var x nodeIndex
-		if twice := x.build(c.trees, c.ids); twice != c.twice {
+		open := func() (trees, ids column[int64]) {
+			return column[int64]{n: len(c.trees), list: c.trees}, column[int64]{n: len(c.ids), list: c.ids}
+		}
+		if twice := x.build(open); twice != c.twice {
 			t.Errorf("%s: node %d is there twice, want %d", c.name, twice, c.twice)
 		}
 		if c.twice >= 0 {
