@@ -10,6 +10,7 @@ import (
 
 	"github.com/jarvis-ml/jarvis/model/exec"
 	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/onnx"
 	"github.com/jarvis-ml/jarvis/model/op"
 	"github.com/jarvis-ml/jarvis/model/tensor"
@@ -64,11 +65,11 @@ func backendCase(dir string) (why string, err error) {
 		return "", err
 	}
 	for _, set := range sets {
-		in, err := readTensors(set, "input_", len(p.Inputs()))
+		in, err := readTensors(set, "input_", p.Inputs())
 		if err != nil {
 			return "input", err
 		}
-		want, err := readTensors(set, "output_", len(p.Outputs()))
+		want, err := readTensors(set, "output_", p.Outputs())
 		if err != nil {
 			return "output", err
 		}
@@ -88,14 +89,14 @@ func backendCase(dir string) (why string, err error) {
 	return "", nil
 }
 
-func readTensors(dir, prefix string, n int) ([]*tensor.Tensor, error) {
-	out := make([]*tensor.Tensor, n)
+func readTensors(dir, prefix string, ports []graph.Port) ([]*tensor.Tensor, error) {
+	out := make([]*tensor.Tensor, len(ports))
 	for i := range out {
 		raw, err := os.ReadFile(filepath.Join(dir, prefix+strconv.Itoa(i)+".pb"))
 		if err != nil {
 			return nil, err
 		}
-		if out[i], err = onnx.DecodeTensor(raw); err != nil {
+		if out[i], err = onnx.DecodeValue(raw, ports[i].Type.Kind); err != nil {
 			if strings.Contains(err.Error(), "data type") {
 				return nil, fault.Wrap(err, fault.Unsupported, "tensor")
 			}

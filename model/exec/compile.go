@@ -81,7 +81,7 @@ func Compile(m *graph.Model, o Options) (p *Program, err error) {
 		if s.constants[in.Name] != nil {
 			continue
 		}
-		t := typeOf(in.Type)
+		t := in.Type.Type()
 		if !t.DType.Known() && !t.DType.Container() {
 			return nil, fault.New(fault.Unsupported, "an input of no known type is not built").At(string(in.Name))
 		}
@@ -105,36 +105,6 @@ func port(g *graph.Graph, p graph.Port) graph.Port {
 	return p
 }
 
-// typeOf is a value's type as kernels see it: containers are types of tensors too.
-func typeOf(v graph.ValueType) tensor.Type {
-	if v.Kind == graph.TensorKind {
-		return v.Tensor
-	}
-	t := tensor.Type{DType: [...]tensor.DType{graph.SequenceKind: tensor.Sequence, graph.MapKind: tensor.Map, graph.OptionalKind: tensor.Optional}[v.Kind], Unranked: true}
-	if t.DType == tensor.Map {
-		t.Key = v.Tensor.DType
-	}
-	if v.Elem != nil {
-		elem := typeOf(*v.Elem)
-		t.Elem = &elem
-	}
-	return t
-}
-
-// valueType is the inverse of typeOf.
-func valueType(t tensor.Type) graph.ValueType {
-	if !t.DType.Container() {
-		return graph.TensorOf(t)
-	}
-	v := graph.ValueType{Kind: map[tensor.DType]graph.Kind{tensor.Sequence: graph.SequenceKind, tensor.Map: graph.MapKind, tensor.Optional: graph.OptionalKind}[t.DType]}
-	v.Tensor.DType = t.Key
-	if t.Elem != nil {
-		elem := valueType(*t.Elem)
-		v.Elem = &elem
-	}
-	return v
-}
-
 // Inputs are the tensors that Run wants, in order: the graph's inputs without those that have an initializer.
 func (p *Program) Inputs() []graph.Port { return p.inputs }
 
@@ -144,10 +114,10 @@ func (p *Program) Outputs() []graph.Port { return p.outputs }
 // ports collects the outputs and checks their declared types against the inferred ones.
 func (p *Program) ports(s *scope) error {
 	for _, out := range s.graph.Outputs {
-		t, declared := s.types[out.Name], typeOf(out.Type).DType
+		t, declared := s.types[out.Name], out.Type.Type().DType
 		switch {
 		case declared == tensor.Undefined:
-			out.Type = valueType(t)
+			out.Type = graph.ValueOf(t)
 		case declared != t.DType:
 			return fault.New(fault.BadModel, "the output is declared "+declared.String()+" but is "+t.DType.String()).At(string(out.Name))
 		}

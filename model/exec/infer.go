@@ -65,7 +65,7 @@ func (s *scope) program() (*Program, error) {
 	}
 	p := &Program{limit: s.limit}
 	for _, in := range s.inputs {
-		p.inputs = append(p.inputs, graph.Port{Name: in, Type: valueType(s.types[in])})
+		p.inputs = append(p.inputs, graph.Port{Name: in, Type: graph.ValueOf(s.types[in])})
 		p.accepts = append(p.accepts, s.types[in])
 	}
 	if err := p.ports(s); err != nil {

@@ -41,27 +41,6 @@ type Port struct {
 	Type ValueType
 }
 
-// Kind tells tensors from the containers of ONNX.
-type Kind uint8
-
-// The kinds of value of ONNX.
-const (
-	TensorKind Kind = iota
-	SequenceKind
-	MapKind
-	OptionalKind
-)
-
-// ValueType is the type of a value: a tensor, or a container of Elem (a map's key type is Tensor.DType).
-type ValueType struct {
-	Kind   Kind
-	Tensor tensor.Type
-	Elem   *ValueType
-}
-
-// TensorOf makes the ValueType of a tensor.
-func TensorOf(t tensor.Type) ValueType { return ValueType{Tensor: t} }
-
 // Graph is an ONNX GraphProto. Nodes stand in an order in which every value is made before it is used; values of
 // enclosing graphs may be used by subgraphs.
 type Graph struct {

@@ -87,6 +87,8 @@ var (
 	anyDType = []tensor.DType{
 		tensor.Float32, tensor.Uint8, tensor.Int8, tensor.Uint16, tensor.Int16, tensor.Int32, tensor.Int64, tensor.String,
 		tensor.Bool, tensor.Float16, tensor.Float64, tensor.Uint32, tensor.Uint64, tensor.Complex64, tensor.Complex128, tensor.BFloat16,
+		tensor.Float8E4M3FN, tensor.Float8E4M3FNUZ, tensor.Float8E5M2, tensor.Float8E5M2FNUZ, tensor.Float8E8M0, tensor.Float4E2M1,
+		tensor.Uint4, tensor.Int4, tensor.Uint2, tensor.Int2,
 	}
 )
 

@@ -31,15 +31,17 @@ func TestCases(t *testing.T) {
 
 // siteOf describes the inputs of a case: all that is known, only types with their rank, or only element types.
 func siteOf(s *Spec, c *Case, know string) *Site {
-	site := &Site{Opset: s.Version(c), Threads: 2}
+	site := &Site{Opset: s.Version(c), Threads: 2, Own: len(c.In)}
 	for _, in := range c.In {
 		var typ tensor.Type
 		var constant *tensor.Tensor
 		if in != nil {
-			switch know {
-			case "all":
+			switch {
+			case know == "all":
 				typ, constant = in.Type(), in
-			case "types":
+			case in.DType().Container():
+				typ = in.Type()
+			case know == "types":
 				typ = in.Type()
 				for k := range typ.Dims {
 					typ.Dims[k].Size = tensor.Free

@@ -18,7 +18,7 @@ func init() {
 		return nil
 	}
 	view(&Spec{
-		Name: "Identity", Since: 1, In: Arity{1, 1}, Infer: like(anyDType...),
+		Name: "Identity", Since: 1, In: Arity{1, 1}, Infer: like(append(anyDType, tensor.Sequence, tensor.Optional, tensor.Map)...),
 		Compile: func(*graph.Node, *Site) (Kernel, error) { return identity, nil },
 		Grad:    func(_ *graph.Builder, _ *graph.Node, dy []graph.Value) ([]graph.Value, error) { return dy[:1], nil },
 		Cases:   []Case{{In: in(f64v(1, 2)), Out: in(f64v(1, 2))}, {Name: "strings", In: in(strv("a")), Out: in(strv("a"))}},

@@ -37,3 +37,25 @@ func MapOf(keys, values *Tensor) *Tensor { return container(Map, []*Tensor{keys,
 func container(d DType, list []*Tensor) *Tensor {
 	return &Tensor{dtype: d, shape: []int{len(list)}, list: list}
 }
+
+// containerType is Type for containers. Elements after the first may have other shapes, so that only its element type is told.
+func containerType(t *Tensor) Type {
+	c := Type{DType: t.dtype, Unranked: true}
+	var elem Type
+	switch {
+	case t.dtype == Map && len(t.list) == 2:
+		c.Key, elem = t.list[0].dtype, t.list[1].Type()
+		if elem.DType == Sequence && elem.Elem != nil {
+			elem = *elem.Elem
+		}
+	case t.dtype != Map && len(t.list) > 0:
+		elem = t.list[0].Type()
+	default:
+		return c
+	}
+	if !elem.DType.Container() {
+		elem = Type{DType: elem.DType, Unranked: true}
+	}
+	c.Elem = &elem
+	return c
+}

@@ -122,8 +122,13 @@ func (t *Tensor) Rank() int { return len(t.shape) }
 // Len is the number of elements; 1 for a scalar.
 func (t *Tensor) Len() int { return count(t.shape) }
 
-// Type returns the tensor's type, every dimension fixed.
-func (t *Tensor) Type() Type { return TypeOf(t.dtype, t.shape...) }
+// Type returns the tensor's type, every dimension fixed; of a container, what its first element tells.
+func (t *Tensor) Type() Type {
+	if t.dtype.Container() {
+		return containerType(t)
+	}
+	return TypeOf(t.dtype, t.shape...)
+}
 
 // Reset makes t a tensor of that type and shape, reusing its memory when it is large enough: a slot that is reset to
 // the same size in every run allocates once. The elements are not cleared (strings are).
