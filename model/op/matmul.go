@@ -214,9 +214,8 @@ func (g *gemm[T]) into(threads, m, k, n int, a []T, lda int, b []T, ldb int, tb 
 		return
 	}
 	if packed == nil {
-		panels := g.panels.take(kernel.PackedLen(k, n))
+		p, panels := g.pack(b, k, n, ldb, tb)
 		defer g.panels.put(panels)
-		p := kernel.Pack(b, k, n, ldb, tb, *panels)
 		packed = &p
 	}
 	if threads < 2 || m*n*k < 1<<18 {
@@ -224,6 +223,12 @@ func (g *gemm[T]) into(threads, m, k, n int, a []T, lda int, b []T, ldb int, tb 
 		return
 	}
 	spreadRows(threads, m, a, lda, packed, c, ldc)
+}
+
+// pack lays b out in borrowed memory, which goes back by g.panels.put.
+func (g *gemm[T]) pack(b []T, k, n, ld int, trans bool) (kernel.Packed[T], *[][4]T) {
+	panels := g.panels.take(kernel.PackedLen(k, n))
+	return kernel.Pack(b, k, n, ld, trans, *panels), panels
 }
 
 // spreadRows divides the rows of A among goroutines.

@@ -1,0 +1,219 @@
+//go:build !lean
+
+package op
+
+import (
+	"context"
+	"math"
+
+	"github.com/jarvis-ml/jarvis/model/kernel"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// attentionBlock is the number of queries whose scores are held at once.
+const attentionBlock = 64
+
+// attentionCall is one run of an attention.
+type attentionCall[T float] struct {
+	*attention[T]
+	q, k, v, y headed[T]
+	scale      T
+	past       int     // keys before the first query, for is_causal
+	nonpad     []int64 // by batch: the number of keys, nil for all
+
+	mask                                  []T // nil for none
+	maskBatch, maskHead, maskRow, maskLen int
+
+	qk []T // (batch, heads, l, t), nil where nobody asks
+}
+
+// lengths takes in nonpad_kv_seqlen.
+func (c *attentionCall[T]) lengths(t *tensor.Tensor) error {
+	if t == nil {
+		return nil
+	}
+	if t.Len() != c.q.batches {
+		return misfit("Attention", "nonpad_kv_seqlen "+shapeText(t.Shape())+" does not fit the batch")
+	}
+	c.nonpad = t.I64()
+	for _, n := range c.nonpad {
+		if n < 0 || n > int64(c.k.n) {
+			return misfit("Attention", "nonpad_kv_seqlen "+itoa(n)+" of "+itoa(int64(c.k.n))+" keys")
+		}
+	}
+	return nil
+}
+
+// setMask takes in attn_mask; the memory that it needs for a copy is returned.
+func (c *attentionCall[T]) setMask(t *tensor.Tensor) (*[]T, error) {
+	if t == nil {
+		return nil, nil
+	}
+	shape, full := t.Shape(), [4]int{c.q.batches, c.q.heads, c.q.n, c.k.n}
+	if len(shape) > 4 || len(shape) == 0 {
+		return nil, misfit("Attention", "attn_mask "+shapeText(shape)+" has not 1 to 4 dimensions")
+	}
+	var step [4]int
+	width := 1
+	for i := 3; i >= 4-len(shape); i-- {
+		n := shape[i-4+len(shape)]
+		if n > full[i] || i < 3 && n != 1 && n != full[i] {
+			return nil, misfit("Attention", "attn_mask "+shapeText(shape)+" does not broadcast to "+shapeText(full[:]))
+		}
+		if n > 1 || i == 3 {
+			step[i] = width
+		}
+		width *= n
+	}
+	c.maskBatch, c.maskHead, c.maskRow, c.maskLen = step[0], step[1], step[2], shape[len(shape)-1]
+	if t.DType() == c.dtype {
+		if c.mask = c.data(t); c.mask == nil {
+			c.mask = []T{}
+		}
+		return nil, nil
+	}
+	memory := c.masks.take(t.Len())
+	c.mask = *memory
+	if t.DType() == tensor.Bool {
+		for i, on := range tensor.Data[bool](t) {
+			c.mask[i] = 0
+			if !on {
+				c.mask[i] = T(math.Inf(-1))
+			}
+		}
+		return memory, nil
+	}
+	if t.Len() == 0 {
+		return memory, nil
+	}
+	return memory, castInto(tensor.FromSlice(c.dtype, c.mask), t)
+}
+
+// all does the whole batch: a piece of work is some queries of the heads that share a kv head.
+func (c *attentionCall[T]) all(ctx context.Context) error {
+	if len(c.y.data) == 0 && len(c.qk) == 0 {
+		return nil
+	}
+	pairs := c.k.batches * c.k.heads
+	rows := c.q.heads / c.k.heads * c.q.n // that share a kv head
+	if c.threads < 2 || pairs*rows*c.k.n < 1<<12 {
+		for p := range pairs {
+			c.some(ctx, p, 0, rows)
+		}
+		return ctx.Err()
+	}
+	c.spread(ctx, pairs, rows)
+	return ctx.Err()
+}
+
+// spread divides the pairs, and where they are few their rows, among goroutines.
+func (c attentionCall[T]) spread(ctx context.Context, pairs, rows int) {
+	cuts := 1
+	if pairs < c.threads {
+		cuts = min(max((c.threads+pairs-1)/pairs, 1), (rows+3)/4)
+	}
+	parallel(c.threads, pairs*cuts, 1, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			cut := i % cuts
+			c.some(ctx, i/cuts, rows*cut/cuts, rows*(cut+1)/cuts)
+		}
+	})
+}
+
+// some does the rows lo to hi of one pair of batch and kv head; row r is query r%l of the group's head r/l.
+func (c *attentionCall[T]) some(ctx context.Context, pair, lo, hi int) {
+	b, kv := pair/c.k.heads, pair%c.k.heads
+	group, l, t, width := c.q.heads/c.k.heads, c.q.n, c.k.n, c.k.width
+	if c.nonpad != nil && c.qk == nil {
+		t = int(c.nonpad[b]) // the rest has no weight
+	}
+	var keys, values *kernel.Packed[T]
+	if min(hi-lo, l) >= 4 && t > 0 && width > 0 && c.v.width > 0 {
+		pk, ik := c.gemm.pack(c.k.at(b, kv, 0), width, t, c.k.row, true)
+		pv, iv := c.gemm.pack(c.v.at(b, kv, 0), t, c.v.width, c.v.row, false)
+		defer c.gemm.panels.put(ik)
+		defer c.gemm.panels.put(iv)
+		keys, values = &pk, &pv
+	}
+	memory := c.rows.take(min(attentionBlock, hi-lo) * t)
+	defer c.rows.put(memory)
+	for r := lo; r < hi && ctx.Err() == nil; {
+		head, query := kv*group+r/l, r%l
+		n := min(attentionBlock, l-query, hi-r)
+		scores := (*memory)[:n*t]
+		clear(scores)
+		if t > 0 && width > 0 {
+			c.gemm.into(1, n, width, t, c.q.at(b, head, query), c.q.row, c.k.at(b, kv, 0), c.k.row, true, keys, scores, t)
+		}
+		for i := range n {
+			c.weigh(scores[i*t:][:t], b, head, query+i)
+		}
+		for i := range n {
+			if c.v.width > 0 {
+				clear(c.y.at(b, head, query+i)[:c.v.width])
+			}
+		}
+		if t > 0 && c.v.width > 0 {
+			c.gemm.into(1, n, t, c.v.width, scores, t, c.v.at(b, kv, 0), c.v.row, false, values, c.y.at(b, head, query), c.y.row)
+		}
+		r += n
+	}
+}
+
+// weigh makes the weights of one query from its products with the keys.
+func (c *attentionCall[T]) weigh(row []T, b, head, query int) {
+	for i := range row {
+		row[i] *= c.scale
+	}
+	c.show(0, row, b, head, query)
+	if c.softcap > 0 {
+		for i, x := range row {
+			row[i] = T(c.softcap * math.Tanh(float64(x)/c.softcap))
+		}
+	}
+	c.show(1, row, b, head, query)
+	seen := len(row) // the keys from here on are hidden
+	if c.causal {
+		seen = min(seen, c.past+query+1)
+	}
+	if c.nonpad != nil {
+		seen = min(seen, int(c.nonpad[b]))
+	}
+	if c.mask != nil {
+		seen = min(seen, c.maskLen)
+		at := b*c.maskBatch + head*c.maskHead + query*c.maskRow
+		for i, m := range c.mask[at : at+seen] {
+			row[i] += m
+		}
+	}
+	if c.mode == 2 {
+		fill(row[seen:], T(math.Inf(-1)))
+		c.show(2, row, b, head, query)
+	}
+	clear(row[seen:])
+	softmaxWeights(row[:seen], c.exps)
+	c.show(3, row, b, head, query)
+}
+
+// show copies a row to qk_matmul_output where that asks for this stage.
+func (c *attentionCall[T]) show(stage int64, row []T, b, head, query int) {
+	if c.qk != nil && c.mode == stage {
+		copy(c.qk[((b*c.q.heads+head)*c.q.n+query)*c.k.n:], row)
+	}
+}
+
+// softmaxWeights makes the softmax of a row; zeros where all is -Inf.
+func softmaxWeights[T float](row []T, exps func([]T, T) float64) {
+	top := T(math.Inf(-1))
+	for _, x := range row {
+		top = max(top, x)
+	}
+	if top == T(math.Inf(-1)) {
+		clear(row)
+		return
+	}
+	factor := T(1 / exps(row, top))
+	for i := range row {
+		row[i] *= factor
+	}
+}
