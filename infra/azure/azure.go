@@ -10,19 +10,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
-	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
@@ -38,8 +34,8 @@ const (
 
 // Store is a bucket.Bucket in a container of Azure Blob Storage.
 type Store struct {
-	client *container.Client
-	name   string
+	account account
+	name    string
 }
 
 var _ bucket.Bucket = (*Store)(nil)
@@ -60,40 +56,20 @@ func New(name string) (*Store, error) {
 	if name == "" {
 		return nil, fault.New(fault.Invalid, "the address names no container").At("bucket").Try("write azblob://CONTAINER/PREFIX")
 	}
-	client, err := connect(name)
-	if err != nil {
-		var known *fault.Error
-		if errors.As(err, &known) {
-			return nil, err
-		}
-		// The SDK's text may repeat the connection string.
-		return nil, fault.New(fault.Denied, "the Azure credentials cannot be used").At(name).
-			Try("check AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY")
-	}
-	return &Store{client, name}, nil
-}
-
-func connect(name string) (*container.Client, error) {
-	options := &container.ClientOptions{ClientOptions: azcore.ClientOptions{
-		Retry: policy.RetryOptions{MaxRetries: 3, RetryDelay: 200 * time.Millisecond, MaxRetryDelay: 5 * time.Second},
-	}}
-	if connection := os.Getenv("AZURE_STORAGE_CONNECTION_STRING"); connection != "" {
-		return container.NewClientFromConnectionString(connection, name, options)
-	}
-	account := os.Getenv("AZURE_STORAGE_ACCOUNT")
-	if account == "" {
-		return nil, fault.New(fault.Denied, "no Azure account").At(name).
-			Try("set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY")
-	}
-	address := "https://" + account + ".blob.core.windows.net/" + name
-	if token := os.Getenv("AZURE_STORAGE_SAS_TOKEN"); token != "" {
-		return container.NewClientWithNoCredential(address+"?"+strings.TrimPrefix(token, "?"), options)
-	}
-	key, err := container.NewSharedKeyCredential(account, os.Getenv("AZURE_STORAGE_KEY"))
+	account, err := environment(name)
 	if err != nil {
 		return nil, err
 	}
-	return container.NewClientWithSharedKeyCredential(address, key, options)
+	return &Store{account, name}, nil
+}
+
+// blob addresses the object under a key.
+func (s *Store) blob(key string) (*blockblob.Client, error) {
+	address := s.account.address(s.name, key)
+	if s.account.key != nil {
+		return blockblob.NewClientWithSharedKeyCredential(address, s.account.key, &blockblob.ClientOptions{ClientOptions: options})
+	}
+	return blockblob.NewClientWithNoCredential(address, &blockblob.ClientOptions{ClientOptions: options})
 }
 
 // Open implements bucket.Bucket.
@@ -108,7 +84,11 @@ func (s *Store) Open(ctx context.Context, key string, offset, n int64) (io.ReadC
 		object, err := s.stat(ctx, key)
 		return io.NopCloser(strings.NewReader("")), object, err
 	}
-	out, err := s.client.NewBlobClient(key).DownloadStream(ctx, &blob.DownloadStreamOptions{
+	target, err := s.blob(key)
+	if err != nil {
+		return nil, bucket.Object{}, s.fault(ctx, err, key)
+	}
+	out, err := target.DownloadStream(ctx, &blob.DownloadStreamOptions{
 		Range: blob.HTTPRange{Offset: offset, Count: max(n, 0)}, // count 0: to the end
 	})
 	if status(err) == http.StatusRequestedRangeNotSatisfiable { // it starts behind the end
@@ -129,7 +109,11 @@ func (s *Store) Open(ctx context.Context, key string, offset, n int64) (io.ReadC
 }
 
 func (s *Store) stat(ctx context.Context, key string) (bucket.Object, error) {
-	out, err := s.client.NewBlobClient(key).GetProperties(ctx, nil)
+	target, err := s.blob(key)
+	if err != nil {
+		return bucket.Object{}, s.fault(ctx, err, key)
+	}
+	out, err := target.GetProperties(ctx, nil)
 	if err != nil {
 		return bucket.Object{}, s.fault(ctx, err, key)
 	}
@@ -141,12 +125,15 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, opt bucket.Put
 	if err := check(ctx, key); err != nil {
 		return bucket.Object{}, err
 	}
+	target, err := s.blob(key)
+	if err != nil {
+		return bucket.Object{}, s.fault(ctx, err, key)
+	}
 	in := bucket.NewInput(ctx, r)
 	data, err := next(in)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return bucket.Object{}, err
 	}
-	target := s.client.NewBlockBlobClient(key)
 	conditions := &blob.AccessConditions{}
 	if opt.IfAbsent {
 		whatever := azcore.ETagAny
@@ -226,39 +213,14 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := check(ctx, key); err != nil {
 		return err
 	}
-	_, err := s.client.NewBlobClient(key).Delete(ctx, nil)
+	target, err := s.blob(key)
+	if err == nil {
+		_, err = target.Delete(ctx, nil)
+	}
 	if err = s.fault(ctx, err, key); fault.Is(err, fault.NotFound) {
 		return nil
 	}
 	return err
-}
-
-// List implements bucket.Bucket.
-func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[bucket.Object, error] {
-	if err := bucket.CheckPrefix(prefix); err != nil {
-		return bucket.Failed(err)
-	}
-	return func(yield func(bucket.Object, error) bool) {
-		pages := s.client.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{Prefix: &prefix})
-		for pages.More() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				yield(bucket.Object{}, s.fault(ctx, err, prefix))
-				return
-			}
-			for _, item := range page.Segment.BlobItems {
-				key := value(item.Name)
-				if bucket.CheckKey(key) != nil || item.Properties == nil {
-					continue
-				}
-				p := item.Properties
-				object := bucket.Object{Key: key, Size: value(p.ContentLength), ETag: etag(p.ETag), Modified: value(p.LastModified)}
-				if !yield(object, nil) {
-					return
-				}
-			}
-		}
-	}
 }
 
 // URL implements bucket.Bucket. It needs the account's key, which signs. A PUT must carry x-ms-blob-type: BlockBlob.
@@ -278,7 +240,11 @@ func (s *Store) URL(ctx context.Context, key, method string, ttl time.Duration) 
 	default:
 		return "", fault.New(fault.Invalid, "presigned URLs are for GET and PUT").At("method")
 	}
-	signed, err := s.client.NewBlobClient(key).GetSASURL(rights, time.Now().Add(ttl), nil)
+	target, err := s.blob(key)
+	if err != nil {
+		return "", s.fault(ctx, err, key)
+	}
+	signed, err := target.GetSASURL(rights, time.Now().Add(ttl), nil)
 	if err != nil {
 		return "", fault.New(fault.Unsupported, "these credentials cannot sign URLs").At(s.name).Try("use the account's key")
 	}
@@ -286,7 +252,9 @@ func (s *Store) URL(ctx context.Context, key, method string, ttl time.Duration) 
 }
 
 // etag leaves out the quotes, which answers have and lists have not.
-func etag(tag *azcore.ETag) string { return strings.Trim(string(value(tag)), `"`) }
+func etag(tag *azcore.ETag) string { return trim(string(value(tag))) }
+
+func trim(tag string) string { return strings.Trim(tag, `"`) }
 
 func value[T any](p *T) (zero T) {
 	if p == nil {
