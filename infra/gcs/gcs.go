@@ -1,20 +1,16 @@
-// Package gcs is a bucket in Google Cloud Storage. Credentials come from Google's usual places (Application Default
-// Credentials); STORAGE_EMULATOR_HOST points it at an emulator.
+// Package gcs is a bucket in Google Cloud Storage, through the documented JSON interface. Credentials come from Google's
+// usual places (Application Default Credentials); STORAGE_EMULATOR_HOST points it at an emulator.
 package gcs
 
 import (
 	"context"
-	"errors"
 	"io"
 	"iter"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
-
-	"cloud.google.com/go/storage"
-	"google.golang.org/api/googleapi"
-	"google.golang.org/api/iterator"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/pipeline/bucket"
@@ -22,11 +18,9 @@ import (
 
 func init() { bucket.Register("gs", open) }
 
-const chunk = 8 << 20 // bytes that an upload holds in memory, so that it can be sent again
-
 // Store is a bucket.Bucket in Google Cloud Storage.
 type Store struct {
-	handle *storage.BucketHandle
+	client *client
 	name   string
 }
 
@@ -49,14 +43,36 @@ func New(ctx context.Context, name string) (*Store, error) {
 		return nil, fault.New(fault.Invalid, "the address names no bucket").At("bucket").Try("write gs://BUCKET/PREFIX")
 	}
 	// The client outlives the call that opens it.
-	client, err := storage.NewClient(context.WithoutCancel(ctx), storage.WithJSONReads())
+	c, err := connect(context.WithoutCancel(ctx))
 	if err != nil {
 		return nil, fault.New(fault.Denied, "no Google credentials").At(name).Because(err).
 			Try("set GOOGLE_APPLICATION_CREDENTIALS or run gcloud auth application-default login")
 	}
-	handle := client.Bucket(name).Retryer(storage.WithMaxAttempts(4), storage.WithPolicy(storage.RetryIdempotent))
-	return &Store{handle: handle, name: name}, nil
+	return &Store{client: c, name: name}, nil
 }
+
+// resource is what the store says of an object. Numbers of 64 bits come as text.
+type resource struct {
+	Name       string            `json:"name"`
+	Size       int64             `json:"size,string"`
+	Generation int64             `json:"generation,string"`
+	ETag       string            `json:"etag"`
+	Updated    time.Time         `json:"updated"`
+	CRC32C     string            `json:"crc32c"`
+	Encoding   string            `json:"contentEncoding"`
+	Metadata   map[string]string `json:"metadata"`
+}
+
+func (r *resource) object() bucket.Object {
+	return bucket.Object{Key: r.Name, Size: r.Size, ETag: r.ETag, Modified: r.Updated}
+}
+
+// objects is the address of the bucket's objects, object that of one; the key's slashes are escaped, too.
+func (s *Store) objects() string {
+	return s.client.endpoint + "/storage/v1/b/" + url.PathEscape(s.name) + "/o"
+}
+
+func (s *Store) object(key string) string { return s.objects() + "/" + url.PathEscape(key) }
 
 // Open implements bucket.Bucket.
 func (s *Store) Open(ctx context.Context, key string, offset, n int64) (io.ReadCloser, bucket.Object, error) {
@@ -66,52 +82,38 @@ func (s *Store) Open(ctx context.Context, key string, offset, n int64) (io.ReadC
 	if err := bucket.CheckRange(offset); err != nil {
 		return nil, bucket.Object{}, err
 	}
-	attrs, err := s.handle.Object(key).Attrs(ctx)
-	if err != nil {
-		return nil, bucket.Object{}, s.fault(ctx, err, key)
+	for {
+		r, err := s.stat(ctx, key)
+		if err != nil {
+			return nil, bucket.Object{}, s.fault(ctx, err, key)
+		}
+		if n == 0 || offset >= r.Size {
+			return io.NopCloser(strings.NewReader("")), r.object(), nil
+		}
+		length := r.Size - offset
+		if n > 0 {
+			length = min(n, length)
+		}
+		body, err := s.read(ctx, key, r, offset, length)
+		if status(err) == http.StatusNotFound { // overwritten or deleted in between
+			if err := bucket.Canceled(ctx); err != nil {
+				return nil, bucket.Object{}, err
+			}
+			continue
+		}
+		if err != nil {
+			return nil, bucket.Object{}, s.fault(ctx, err, key)
+		}
+		return body, r.object(), nil
 	}
-	if n == 0 || offset >= attrs.Size {
-		return io.NopCloser(strings.NewReader("")), object(attrs), nil
-	}
-	// By its generation, so that what is read is what was described.
-	r, err := s.handle.Object(key).Generation(attrs.Generation).NewRangeReader(ctx, offset, n)
-	if fault.Is(s.fault(ctx, err, key), fault.NotFound) { // overwritten or deleted in between
-		return s.Open(ctx, key, offset, n)
-	}
-	if err != nil {
-		return nil, bucket.Object{}, s.fault(ctx, err, key)
-	}
-	return r, object(attrs), nil
 }
 
-// Put implements bucket.Bucket.
-func (s *Store) Put(ctx context.Context, key string, r io.Reader, opt bucket.PutOptions) (bucket.Object, error) {
-	if err := check(ctx, key); err != nil {
-		return bucket.Object{}, err
+func (s *Store) stat(ctx context.Context, key string) (*resource, error) {
+	var r resource
+	if err := s.client.json(ctx, request{method: http.MethodGet, address: s.object(key), repeat: true}, &r); err != nil {
+		return nil, err
 	}
-	target := s.handle.Object(key)
-	if opt.IfAbsent {
-		target = target.If(storage.Conditions{DoesNotExist: true})
-	}
-	writing, cancel := context.WithCancel(ctx)
-	defer cancel()
-	w := target.NewWriter(writing)
-	w.ChunkSize = chunk
-	w.ContentType = opt.ContentType
-	in := bucket.NewInput(ctx, r)
-	_, err := io.Copy(w, in)
-	if in.Err() != nil {
-		cancel() // without a Close nothing is stored
-		_ = w.Close()
-		return bucket.Object{}, in.Err()
-	}
-	if err == nil {
-		err = w.Close()
-	}
-	if err != nil {
-		return bucket.Object{}, s.fault(ctx, err, key)
-	}
-	return object(w.Attrs()), nil
+	return &r, nil
 }
 
 // Delete implements bucket.Bucket.
@@ -119,11 +121,11 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 	if err := check(ctx, key); err != nil {
 		return err
 	}
-	err := s.fault(ctx, s.handle.Object(key).Retryer(storage.WithPolicy(storage.RetryAlways)).Delete(ctx), key)
-	if fault.Is(err, fault.NotFound) {
-		return nil
+	err := s.client.json(ctx, request{method: http.MethodDelete, address: s.object(key), repeat: true}, nil)
+	if err := s.fault(ctx, err, key); !fault.Is(err, fault.NotFound) {
+		return err
 	}
-	return err
+	return nil
 }
 
 // List implements bucket.Bucket.
@@ -132,19 +134,31 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[bucket.Object
 		return bucket.Failed(err)
 	}
 	return func(yield func(bucket.Object, error) bool) {
-		objects := s.handle.Objects(ctx, &storage.Query{Prefix: prefix})
+		query := url.Values{
+			"prefix": {prefix}, "maxResults": {strconv.Itoa(1000)}, "fields": {"nextPageToken,items(name,size,etag,updated)"},
+		}
 		for {
-			attrs, err := objects.Next()
-			if errors.Is(err, iterator.Done) {
-				return
+			var page struct {
+				Items []resource `json:"items"`
+				Next  string     `json:"nextPageToken"`
 			}
+			err := s.client.json(ctx, request{method: http.MethodGet, address: s.objects() + "?" + query.Encode(), repeat: true}, &page)
 			if err != nil {
+				if status(err) == http.StatusNotFound {
+					err = s.lacking()
+				}
 				yield(bucket.Object{}, s.fault(ctx, err, prefix))
 				return
 			}
-			if bucket.CheckKey(attrs.Name) == nil && !yield(object(attrs), nil) {
+			for i := range page.Items {
+				if bucket.CheckKey(page.Items[i].Name) == nil && !yield(page.Items[i].object(), nil) {
+					return
+				}
+			}
+			if page.Next == "" {
 				return
 			}
+			query.Set("pageToken", page.Next)
 		}
 	}
 }
@@ -160,18 +174,15 @@ func (s *Store) URL(ctx context.Context, key, method string, ttl time.Duration) 
 	if ttl <= 0 || ttl > 7*24*time.Hour {
 		return "", fault.New(fault.Invalid, "a presigned URL lives for up to seven days").At("ttl")
 	}
-	signed, err := s.handle.SignedURL(key, &storage.SignedURLOptions{
-		Scheme: storage.SigningSchemeV4, Method: method, Expires: time.Now().Add(ttl),
-	})
+	signed, err := s.client.sign(ctx, s.name, key, method, time.Now(), ttl)
 	if err != nil {
-		return "", fault.New(fault.Unsupported, "these credentials cannot sign URLs").At(s.name).Because(err).
+		if canceled := bucket.Canceled(ctx); canceled != nil {
+			return "", canceled
+		}
+		return "", fault.New(fault.Unsupported, "these credentials cannot sign URLs").At(s.name).Because(innermost(err)).
 			Try("use a service account")
 	}
 	return signed, nil
-}
-
-func object(a *storage.ObjectAttrs) bucket.Object {
-	return bucket.Object{Key: a.Name, Size: a.Size, ETag: a.Etag, Modified: a.Updated}
 }
 
 func check(ctx context.Context, key string) error {
@@ -179,45 +190,4 @@ func check(ctx context.Context, key string) error {
 		return err
 	}
 	return bucket.Canceled(ctx)
-}
-
-func (s *Store) fault(ctx context.Context, err error, key string) error {
-	if err == nil {
-		return nil
-	}
-	if canceled := bucket.Canceled(ctx); canceled != nil {
-		return canceled
-	}
-	var api *googleapi.Error
-	status, message := 0, ""
-	if errors.As(err, &api) {
-		status, message = api.Code, api.Message
-	}
-	cause := errors.New(strings.TrimSpace(http.StatusText(status) + " " + message))
-	switch {
-	case errors.Is(err, storage.ErrBucketNotExist) || status == http.StatusNotFound && strings.Contains(message, "bucket does not exist"):
-		return fault.New(fault.Unavailable, "there is no such bucket").At(s.name).Try("create it, or correct its name")
-	case errors.Is(err, storage.ErrObjectNotExist) || status == http.StatusNotFound:
-		return bucket.Missing(key)
-	case status == http.StatusPreconditionFailed:
-		return bucket.Exists(key)
-	case status == http.StatusForbidden || status == http.StatusUnauthorized:
-		return fault.New(fault.Denied, "the store refused the credentials or the right").At(s.name).Because(cause)
-	case status == http.StatusBadRequest:
-		return fault.New(fault.Invalid, "the store does not take this request").At(key).Because(cause)
-	case status == 0:
-		cause = innermost(err)
-	}
-	return fault.New(fault.Unavailable, "the store failed").At(s.name).Because(cause).Try("try again later")
-}
-
-// innermost leaves the request's address out of the error.
-func innermost(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
-		err = inner
-	}
 }
