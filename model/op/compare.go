@@ -49,7 +49,7 @@ func init() {
 		Name: "IsNaN", Since: 9, Half: true, In: Arity{1, 1}, Out: Arity{1, 1}, Compile: compileIsNaN,
 		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) {
 			t := site.Types[0]
-			if err := oneOf(n, t, floats...); err != nil {
+			if err := oneOf(n, t, nanTypes...); err != nil {
 				return nil, err
 			}
 			t.DType = tensor.Bool
@@ -87,11 +87,17 @@ func compileEqual(n *graph.Node, site *Site) (Kernel, error) {
 	return relation("Equal", equal[float32], equal[float64], equal[int32], equal[int64])(n, site)
 }
 
+// nanTypes are the types with NaN, half precision aside.
+var nanTypes = []tensor.DType{tensor.Float32, tensor.Float64, tensor.Float8E4M3FN, tensor.Float8E4M3FNUZ, tensor.Float8E5M2, tensor.Float8E5M2FNUZ}
+
 func compileIsNaN(n *graph.Node, site *Site) (Kernel, error) {
 	if site.Types[0].DType == tensor.Float32 {
-		return unaryKernel(tensor.Data[float32], tensor.Data[bool], tensor.Bool, isNaN[float32]), nil
+		return mapKernel(site.Threads, cheapGrain, tensor.Data[float32], tensor.Data[bool], tensor.Bool, isNaN[float32]), nil
 	}
-	return unaryKernel(tensor.Data[float64], tensor.Data[bool], tensor.Bool, isNaN[float64]), nil
+	if site.Types[0].DType != tensor.Float64 {
+		return rare(n, site)
+	}
+	return mapKernel(site.Threads, cheapGrain, tensor.Data[float64], tensor.Data[bool], tensor.Bool, isNaN[float64]), nil
 }
 
 func isNaN[T float](dst []bool, src []T) {
