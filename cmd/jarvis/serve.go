@@ -15,6 +15,7 @@ import (
 
 	"github.com/jarvis-ml/jarvis/infra/server"
 	"github.com/jarvis-ml/jarvis/infra/server/docs"
+	"github.com/jarvis-ml/jarvis/infra/server/front"
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/pipeline/bucket"
 	"github.com/jarvis-ml/jarvis/pipeline/job"
@@ -68,18 +69,18 @@ func (c serveCommand) Run(ctx context.Context, a *app) error {
 		}
 	}()
 	a.notice("Jarvis is on http://%s", listener.Addr())
-	err = serveUntil(ctx, listener, s)
+	err = serveUntil(ctx, listener, s, s.Hot)
 	stop()
 	<-watched
 	return err
 }
 
 // serveUntil answers until ctx ends, and then lets what was begun come to its end.
-func serveUntil(ctx context.Context, l net.Listener, h http.Handler) error {
-	srv := &http.Server{
+func serveUntil(ctx context.Context, l net.Listener, h http.Handler, hot func(*http.Request) bool) error {
+	srv := &front.Server{Hot: hot, Timeout: server.DefaultTimeout, HTTP: &http.Server{
 		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 5 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug),
-	}
+	}}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()
 	select {

@@ -61,10 +61,7 @@ func writes(r *http.Request) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions {
 		return false
 	}
-	p := r.URL.Path
-	reads := strings.HasSuffix(p, "/predict") && strings.HasPrefix(p, "/models/") ||
-		strings.HasSuffix(p, "/infer") && strings.HasPrefix(p, "/v2/models/") || p == eventsPath
-	return !reads
+	return !predicts(r.URL.Path) && r.URL.Path != eventsPath
 }
 
 func (s *Server) denied(r *http.Request) *Problem {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -123,8 +124,12 @@ func (s *Server) predictWith(r *http.Request, f predicter, b *buffer) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.opt.Timeout)
-	defer cancel()
+	ctx := r.Context()
+	if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) > s.opt.Timeout {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.opt.Timeout)
+		defer cancel()
+	}
 	m, err := s.models.get(ctx, r.PathValue("name"), ref)
 	if err != nil {
 		return err
@@ -153,6 +158,17 @@ func wanted(r *http.Request) (string, error) {
 		return "", fault.New(fault.Invalid, "not the number of a version").At("query.version").Try("name an alias as ?alias=champion")
 	}
 	return version + alias, nil
+}
+
+// Hot tells predictions from other requests: the front of a server may answer them in its own way.
+func (s *Server) Hot(r *http.Request) bool {
+	return r.Method == http.MethodPost && predicts(r.URL.Path)
+}
+
+// predicts reports whether a path is that of a prediction.
+func predicts(path string) bool {
+	return strings.HasSuffix(path, "/predict") && strings.HasPrefix(path, "/models/") ||
+		strings.HasSuffix(path, "/infer") && strings.HasPrefix(path, "/v2/models/")
 }
 
 // notJSON refuses bodies that do not say that they are JSON; a client that says nothing is taken at its best.

@@ -31,7 +31,9 @@ func TestAnswerJSON(t *testing.T) {
 				t.Errorf("%s %d: %s, %d rows, %v, not %s", task, i, got, rows, err, want)
 			}
 		}
-		m.Via(func(ctx context.Context, in map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) { return m.Program.Run(ctx, in) })
+		m.Via(func(ctx context.Context, in map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) {
+			return m.Program.Run(ctx, in)
+		})
 		want, _, _ := fresh.AnswerJSON(t.Context(), []byte(bodies[0]), nil)
 		if got, _, err := m.AnswerJSON(t.Context(), []byte(bodies[0]), nil); string(got) != string(want) || err != nil {
 			t.Errorf("%s through something else: %s %v", task, got, err)
