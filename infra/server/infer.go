@@ -72,7 +72,7 @@ func (s *Server) addInference(mux *http.ServeMux, api huma.API) {
 	ask(s, api, huma.Operation{OperationID: "model_ready", Path: "/v2/models/{name}/ready", Summary: "Can a model predict", Tags: tags}, s.modelReady)
 	infer := huma.Operation{OperationID: "infer", Path: "/v2/models/{name}/infer", Summary: "Predict with tensors"}
 	request := schemaOf(api.OpenAPI().Components.Schemas, reflect.TypeFor[inferRequest]())
-	s.call(mux, api, infer, request, reflect.TypeFor[inferResponse](),
+	s.addCall(mux, api, infer, request, reflect.TypeFor[inferResponse](),
 		`{"inputs":[{"name":"bill_length_mm","shape":[2,1],"datatype":"FP32","data":[45.2,39.1]},{"name":"island","shape":[2,1],"datatype":"BYTES","data":["Biscoe","Dream"]}]}`, s.infer)
 }
 

@@ -104,11 +104,14 @@ func (m *metrics) forget(model string) {
 func (m *metrics) count(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		rec := &recorder{ResponseWriter: w}
+		rec, _ := recorders.Get().(*recorder)
+		*rec = recorder{ResponseWriter: w}
 		next.ServeHTTP(rec, r)
 		route := routeOf(r.URL.Path)
 		m.status(route, rec.status).Inc()
 		m.routes[route].seconds.Observe(time.Since(start).Seconds())
+		*rec = recorder{}
+		recorders.Put(rec) // not after a panic
 	})
 }
 
@@ -160,6 +163,8 @@ func routeOf(path string) route {
 	}
 	return pageRoute
 }
+
+var recorders = sync.Pool{New: func() any { return new(recorder) }}
 
 // recorder remembers what was answered; status is 0 while nothing was.
 type recorder struct {

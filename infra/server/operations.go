@@ -58,9 +58,9 @@ func pathParameter(name, doc string) *huma.Param {
 // predicter answers a body with a model by appending JSON to b. It must keep nothing of body.
 type predicter func(ctx context.Context, m *served, body, b []byte) ([]byte, error)
 
-// call mounts a POST for NAME and NAME/versions/VERSION on the mux itself: predictions are the hot path, and decode and
+// addCall mounts a POST for NAME and NAME/versions/VERSION on the mux itself: predictions are the hot path, and decode and
 // encode their bodies without reflection. The description gets what huma would have found out.
-func (s *Server) call(mux *http.ServeMux, api huma.API, op huma.Operation, request *huma.Schema, answer reflect.Type, example string, f predicter) {
+func (s *Server) addCall(mux *http.ServeMux, api huma.API, op huma.Operation, request *huma.Schema, answer reflect.Type, example string, f predicter) {
 	op.Method, op.Tags, op.DefaultStatus = http.MethodPost, []string{"inference"}, http.StatusOK
 	op.Parameters = []*huma.Param{pathParameter("name", "Name of the model")}
 	schemas := api.OpenAPI().Components.Schemas
@@ -77,7 +77,9 @@ func (s *Server) call(mux *http.ServeMux, api huma.API, op huma.Operation, reque
 	}
 	for _, o := range []huma.Operation{op, byVersion} {
 		api.OpenAPI().AddOperation(&o)
-		mux.Handle("POST "+o.Path, s.caller(f))
+		mux.HandleFunc("POST "+o.Path, func(w http.ResponseWriter, r *http.Request) {
+			s.call(w, r, f, r.PathValue("name"), r.PathValue("version"))
+		})
 	}
 }
 
@@ -95,32 +97,30 @@ func answers(schemas huma.Registry, status string, content map[string]*huma.Medi
 	}
 }
 
-// caller is the handler of a prediction.
-func (s *Server) caller(f predicter) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if p := notJSON(r); p != nil {
-			p.write(w)
-			return
-		}
-		b, _ := buffers.Get().(*buffer)
-		defer b.free()
-		if err := s.predictWith(r, f, b); err != nil {
-			s.problemOf(err).write(w)
-			return
-		}
-		h := w.Header()
-		h["Content-Type"] = jsonType
-		if len(b.out) >= 2048 { // net/http knows the length of shorter answers
-			h["Content-Length"] = []string{strconv.Itoa(len(b.out))}
-		}
-		_, _ = w.Write(b.out) // the caller may be gone
-	})
+// call answers a prediction; version is what the path says, a number or an alias, "" for nothing.
+func (s *Server) call(w http.ResponseWriter, r *http.Request, f predicter, name, version string) {
+	if p := notJSON(r); p != nil {
+		p.write(w)
+		return
+	}
+	b, _ := buffers.Get().(*buffer)
+	defer b.free()
+	if err := s.predictWith(r, f, b, name, version); err != nil {
+		s.problemOf(err).write(w)
+		return
+	}
+	h := w.Header()
+	h["Content-Type"] = jsonType
+	if len(b.out) >= 2048 { // net/http knows the length of shorter answers
+		h["Content-Length"] = []string{strconv.Itoa(len(b.out))}
+	}
+	_, _ = w.Write(b.out) // the caller may be gone
 }
 
 var jsonType = []string{"application/json"}
 
-func (s *Server) predictWith(r *http.Request, f predicter, b *buffer) error {
-	ref, err := wanted(r)
+func (s *Server) predictWith(r *http.Request, f predicter, b *buffer, name, version string) error {
+	ref, err := wanted(r, version)
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (s *Server) predictWith(r *http.Request, f predicter, b *buffer) error {
 		ctx, cancel = context.WithTimeout(ctx, s.opt.Timeout)
 		defer cancel()
 	}
-	m, err := s.models.get(ctx, r.PathValue("name"), ref)
+	m, err := s.models.get(ctx, name, ref)
 	if err != nil {
 		return err
 	}
@@ -142,22 +142,22 @@ func (s *Server) predictWith(r *http.Request, f predicter, b *buffer) error {
 }
 
 // wanted is the version or alias that a path or a query names.
-func wanted(r *http.Request) (string, error) {
-	if ref := r.PathValue("version"); ref != "" || r.URL.RawQuery == "" {
-		return ref, nil
+func wanted(r *http.Request, version string) (string, error) {
+	if version != "" || r.URL.RawQuery == "" {
+		return version, nil
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return "", fault.New(fault.Invalid, "the query cannot be read").At("query")
 	}
-	version, alias := query.Get("version"), query.Get("alias")
-	if version != "" && alias != "" {
+	number, alias := query.Get("version"), query.Get("alias")
+	if number != "" && alias != "" {
 		return "", fault.New(fault.Invalid, "a version and an alias").At("query.alias").Try("name one of them")
 	}
-	if _, err := strconv.Atoi(version); version != "" && err != nil {
+	if _, err := strconv.Atoi(number); number != "" && err != nil {
 		return "", fault.New(fault.Invalid, "not the number of a version").At("query.version").Try("name an alias as ?alias=champion")
 	}
-	return version + alias, nil
+	return number + alias, nil
 }
 
 // Hot tells predictions from other requests: the front of a server may answer them in its own way.

@@ -34,7 +34,7 @@ func (s *Server) addPredict(mux *http.ServeMux, api huma.API) {
 	schemas := api.OpenAPI().Components.Schemas
 	rows := schemaOf(schemas, reflect.TypeFor[predictRequest]())
 	body := &huma.Schema{OneOf: []*huma.Schema{rows, schemas.SchemaFromRef(rows.Ref).Properties["rows"]}}
-	s.call(mux, api, op, body, reflect.TypeFor[predictResponse](), `{"rows":[{"island":"Biscoe","bill_length_mm":45.2,"bill_depth_mm":14.8,"flipper_length_mm":212,"body_mass_g":5200,"sex":null,"year":2008}]}`, s.predict)
+	s.addCall(mux, api, op, body, reflect.TypeFor[predictResponse](), `{"rows":[{"island":"Biscoe","bill_length_mm":45.2,"bill_depth_mm":14.8,"flipper_length_mm":212,"body_mass_g":5200,"sex":null,"year":2008}]}`, s.predict)
 }
 
 func (s *Server) predict(ctx context.Context, m *served, body, b []byte) ([]byte, error) {

@@ -126,7 +126,48 @@ func (s *Server) routes() http.Handler {
 	if err != nil {
 		panic("server: " + err.Error()) // the options above are constant
 	}
-	return compressed(s.metrics.count(s.survive(s.guard(s.limit(mux)))))
+	answers := s.metrics.count(s.survive(s.guard(s.limit(s.shortcut(mux)))))
+	return compressible(compressed(answers), answers)
+}
+
+// compressible takes requests that accept no compression past the wrapper for it, which would cost more than they do.
+func compressible(compressed, plain http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, asked := r.Header["Accept-Encoding"]; asked {
+			compressed.ServeHTTP(w, r)
+			return
+		}
+		w.Header()["Vary"] = varies
+		plain.ServeHTTP(w, r)
+	})
+}
+
+var varies = []string{"Accept-Encoding"}
+
+// shortcut finds the handler of a prediction with the champion, the usual one, without the mux.
+func (s *Server) shortcut(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && r.URL.RawPath == "" {
+			if name, ok := between(r.URL.Path, "/models/", "/predict"); ok {
+				s.call(w, r, s.predict, name, "")
+				return
+			}
+			if name, ok := between(r.URL.Path, "/v2/models/", "/infer"); ok {
+				s.call(w, r, s.infer, name, "")
+				return
+			}
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// between gives the name of a model in a path; names that the mux would see in another way are left to it.
+func between(path, before, after string) (string, bool) {
+	if len(path) <= len(before)+len(after) || path[:len(before)] != before || path[len(path)-len(after):] != after {
+		return "", false
+	}
+	name := path[len(before) : len(path)-len(after)]
+	return name, name != "." && name != ".." && strings.IndexByte(name, '/') < 0
 }
 
 // otherwise answers what no operation does: with the page, or a problem for paths of the API and other methods than GET.
