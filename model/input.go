@@ -16,10 +16,10 @@ func (p *Program) arrange(in map[string]*tensor.Tensor) ([]*tensor.Tensor, error
 	for i, port := range ports {
 		t := in[string(port.Name)]
 		if t == nil {
-			return nil, fault.New(fault.Invalid, "the input is missing, want "+port.Type.Tensor.String()).At(string(port.Name)).Try(p.signature())
+			return nil, fault.New(fault.Invalid, "the input is missing, want "+port.Type.Type().String()).At(string(port.Name)).Try(p.signature())
 		}
-		if !port.Type.Tensor.Accepts(t.DType(), t.Shape()) {
-			return nil, fault.New(fault.Invalid, "got "+t.Type().String()+", want "+port.Type.Tensor.String()).At(string(port.Name)).Try(mismatch(port, t))
+		if want := port.Type.Type(); !want.Accepts(t.DType(), t.Shape()) {
+			return nil, fault.New(fault.Invalid, "got "+t.Type().String()+", want "+want.String()).At(string(port.Name)).Try(mismatch(port, t))
 		}
 		args[i] = t
 	}
@@ -31,8 +31,10 @@ func (p *Program) arrange(in map[string]*tensor.Tensor) ([]*tensor.Tensor, error
 
 // mismatch tells what to change about t.
 func mismatch(port graph.Port, t *tensor.Tensor) string {
-	w := port.Type.Tensor
+	w := port.Type.Type()
 	switch {
+	case w.DType.Container() || t.DType().Container():
+		return "give a value of the kind that the model declares"
 	case t.DType() != w.DType:
 		return "give elements of " + w.DType.String()
 	case len(w.Dims) != t.Rank():
@@ -55,7 +57,7 @@ func (p *Program) signature() string {
 		if i > 0 {
 			s += ", "
 		}
-		s += string(port.Name) + " " + port.Type.Tensor.String()
+		s += string(port.Name) + " " + port.Type.Type().String()
 	}
 	return s
 }

@@ -55,6 +55,11 @@ func FromGraph(m *graph.Model, opts ...Option) (*Program, error) {
 	return compile(m, settle(opts))
 }
 
+// External lets Load find what a model keeps in other files; see onnx.Limits.External. It comes after Limits.
+func External(find func(onnx.External) ([]byte, error)) Option {
+	return func(o *options) { o.limits.External = find }
+}
+
 func settle(opts []Option) options {
 	var o options
 	for _, set := range opts {
@@ -67,14 +72,6 @@ func compile(m *graph.Model, o options) (*Program, error) {
 	p, err := exec.Compile(m, o.exec)
 	if err != nil {
 		return nil, err
-	}
-	for _, port := range p.Inputs() {
-		if port.Type.Kind != graph.TensorKind {
-			return nil, fault.New(fault.Unsupported, "an input that is not a tensor").At(string(port.Name))
-		}
-		if !port.Type.Tensor.DType.Known() {
-			return nil, fault.New(fault.BadModel, "the input has no element type").At(string(port.Name))
-		}
 	}
 	return &Program{model: m, exec: p, equal: alike(p.Inputs())}, nil
 }
@@ -126,4 +123,9 @@ func (p *Program) RunInto(ctx context.Context, in, out []*tensor.Tensor) error {
 		}
 	}
 	return p.exec.RunInto(ctx, in, out)
+}
+
+// RunObserved is RunInto that calls after when a node is done, with the node's name and operator: for a profile.
+func (p *Program) RunObserved(ctx context.Context, in, out []*tensor.Tensor, after func(node, operator string)) error {
+	return p.exec.RunObserved(ctx, in, out, after)
 }

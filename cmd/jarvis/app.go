@@ -65,8 +65,12 @@ var exitCodes = map[fault.Code]int{
 	fault.NotFound: 4, fault.Conflict: 5, fault.Denied: 6, fault.Unavailable: 7, fault.Canceled: 130, fault.Internal: 1,
 }
 
-// exited is what kong's own exits (after --help) turn into, so that run returns.
+// exited is what kong's own exits (after --help) turn into, so that run returns, and the error of a command that has told everything and
+// wants no more than its exit code.
 type exited int
+
+// Error implements error.
+func (e exited) Error() string { return "exit code " + strconv.Itoa(int(e)) }
 
 // run executes one command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) (code int) {
@@ -100,6 +104,10 @@ func (a *app) run(ctx context.Context, args []string) (code int) {
 	slog.SetDefault(a.logger())
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	if err := parsed.Run(a); err != nil {
+		var exit exited
+		if errors.As(err, &exit) {
+			return int(exit)
+		}
 		if ctx.Err() != nil {
 			err = fault.Wrap(err, fault.Canceled, "interrupted")
 		}

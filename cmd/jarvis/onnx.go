@@ -11,11 +11,15 @@ import (
 
 	"github.com/jarvis-ml/jarvis/model"
 	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/pipeline/onnxfile"
 	"github.com/jarvis-ml/jarvis/pipeline/registry"
 )
 
 type onnxCommand struct {
 	Inspect onnxInspect `cmd:"" help:"Print signature, operators, size and what is unsupported of an ONNX file."`
+	Run     onnxRun     `cmd:"" help:"Run an ONNX file on tensors from .pb or .npy files."`
+	Test    onnxTest    `cmd:"" help:"Run cases in the layout of the ONNX backend tests and compare with their recorded outputs."`
+	Bench   onnxBench   `cmd:"" help:"Measure how fast an ONNX file loads and runs."`
 }
 
 type onnxInspect struct {
@@ -23,11 +27,12 @@ type onnxInspect struct {
 }
 
 func (c onnxInspect) Run(ctx context.Context, a *app) error {
-	file, _, err := a.modelFile(ctx, c.Model)
+	file, options, done, err := a.openModel(ctx, c.Model)
 	if err != nil {
 		return err
 	}
-	d, err := model.Inspect(file)
+	defer done()
+	d, err := model.Inspect(file, options...)
 	if err != nil {
 		return err
 	}
@@ -79,8 +84,17 @@ func shapeText(shape []any) string {
 // modelFile reads a model. What ends in .onnx, or cannot name a model, is a file; everything else is looked for in the
 // bucket first. The second result names what was read: the file, or NAME/VERSION.
 func (a *app) modelFile(ctx context.Context, ref string) ([]byte, string, error) {
+	file, name, err := a.modelInBucket(ctx, ref)
+	if err != nil || file != nil {
+		return file, name, err
+	}
+	return readModel(name)
+}
+
+// modelInBucket is modelFile for what is in the bucket; file is nil where ref is the name of a file.
+func (a *app) modelInBucket(ctx context.Context, ref string) (file []byte, name string, err error) {
 	if _, err := registry.ParseRef(ref); err != nil || strings.HasSuffix(ref, ".onnx") {
-		return readModel(ref)
+		return nil, ref, nil
 	}
 	reg, err := a.registry(ctx)
 	if err != nil {
@@ -88,20 +102,35 @@ func (a *app) modelFile(ctx context.Context, ref string) ([]byte, string, error)
 	}
 	v, err := reg.Resolve(ctx, ref)
 	if info, e := os.Stat(ref); fault.Is(err, fault.NotFound) && e == nil && info.Mode().IsRegular() {
-		return readModel(ref)
+		return nil, ref, nil
 	}
 	if err != nil {
 		return nil, "", err
 	}
-	file, err := reg.Load(ctx, v)
+	file, err = reg.Load(ctx, v)
 	return file, v.Ref(), err
 }
+
+// openModel is modelFile for models that may keep data in other files beside them: options let model.Load find these, done gives
+// the memory back.
+func (a *app) openModel(ctx context.Context, ref string) (file []byte, options []model.Option, done func(), err error) {
+	file, name, err := a.modelInBucket(ctx, ref)
+	if err != nil || file != nil {
+		return file, nil, func() {}, err
+	}
+	f, err := onnxfile.Open(name)
+	if err != nil {
+		return nil, nil, nil, fault.New(fault.NotFound, "no such model").Because(err).Try(modelHint)
+	}
+	return f.Bytes, []model.Option{f.Option()}, func() { _ = f.Close() }, nil // only memory is given back
+}
+
+const modelHint = "MODEL is an ONNX file, or NAME, NAME@ALIAS or NAME/VERSION in the bucket"
 
 func readModel(name string) ([]byte, string, error) {
 	file, err := os.ReadFile(name)
 	if err != nil {
-		return nil, "", fault.New(fault.NotFound, "cannot read the model file").At(name).Because(err).
-			Try("MODEL is an ONNX file, or NAME, NAME@ALIAS or NAME/VERSION in the bucket")
+		return nil, "", fault.New(fault.NotFound, "cannot read the model file").At(name).Because(err).Try(modelHint)
 	}
 	return file, name, nil
 }

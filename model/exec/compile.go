@@ -39,9 +39,10 @@ const absent place = 0
 
 // step is one node: in and out are places of its values.
 type step struct {
-	node    string
-	kernel  op.Kernel
-	in, out []place
+	node     string
+	operator string
+	kernel   op.Kernel
+	in, out  []place
 }
 
 // slot is memory of a frame that values with disjoint lifetimes share.

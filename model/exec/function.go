@@ -10,7 +10,7 @@ import (
 // Bounds of what calls of functions may become: a file of a few kilobytes could otherwise double its nodes with each level.
 const (
 	maxCallDepth     = 32
-	maxExpandedNodes = 1 << 20
+	maxExpandedNodes = 1 << 18
 )
 
 // expand puts the bodies of model-local functions where they are called. m stays as it is. versions holds the opsets of nodes that come

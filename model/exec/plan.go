@@ -118,7 +118,7 @@ func (pl *planner) place(t *tensor.Tensor) place {
 // step places node i and frees the slots of values that it reads last.
 func (pl *planner) step(i int, outputs map[graph.Value]place) error {
 	c := pl.nodes[i]
-	st := step{node: nodeName(c.node), kernel: c.kernel}
+	st := step{node: nodeName(c.node), operator: c.node.Op, kernel: c.kernel}
 	for _, v := range c.node.Inputs {
 		at, err := pl.read(v)
 		if err != nil {

@@ -65,11 +65,19 @@ func (p *Program) RunInto(ctx context.Context, in, out []*tensor.Tensor) error {
 	if err := p.accept(in, out); err != nil {
 		return err
 	}
-	return p.run(ctx, in, out)
+	return p.run(ctx, in, out, nil)
+}
+
+// RunObserved is RunInto that calls after when a node is done, with the node's name and operator.
+func (p *Program) RunObserved(ctx context.Context, in, out []*tensor.Tensor, after func(node, operator string)) error {
+	if err := p.accept(in, out); err != nil {
+		return err
+	}
+	return p.run(ctx, in, out, after)
 }
 
 // run is RunInto without a look at the arguments: subgraphs are run by kernels.
-func (p *Program) run(ctx context.Context, in, out []*tensor.Tensor) (err error) {
+func (p *Program) run(ctx context.Context, in, out []*tensor.Tensor, after func(node, operator string)) (err error) {
 	f, _ := p.frames.Get().(*frame)
 	if f == nil {
 		f = p.newFrame()
@@ -100,6 +108,9 @@ func (p *Program) run(ctx context.Context, in, out []*tensor.Tensor) (err error)
 		}
 		if err := s.kernel(f, args, results); err != nil {
 			return failed(s, err)
+		}
+		if after != nil {
+			after(s.node, s.operator)
 		}
 	}
 	for _, c := range p.copies {

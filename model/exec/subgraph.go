@@ -187,7 +187,7 @@ func (b *body) Run(ctx context.Context, formals, captured, out []*tensor.Tensor)
 	for _, i := range b.pick {
 		*in = append(*in, captured[i])
 	}
-	err := b.program.run(ctx, *in, out)
+	err := b.program.run(ctx, *in, out, nil)
 	clear(*in)
 	b.frames.Put(in)
 	return err

@@ -12,6 +12,10 @@ type Limits struct {
 	MaxTensorElements int64 // elements of one tensor, and length of one dimension; default 2^31
 	MaxNodes          int   // nodes of all graphs and functions together; default 2^20
 	MaxDepth          int   // graphs inside graphs, types inside types; default 64
+
+	// External gives the bytes of a tensor that lie in another file, which must not change afterwards. nil: such a model is refused. It is
+	// called with what the file says, so it must not be led out of the model's folder.
+	External func(External) ([]byte, error)
 }
 
 // maxRank is the number of dimensions that a tensor or a type may have.

@@ -33,6 +33,14 @@ type tensorProto struct {
 	raw   []byte
 	data  uint64 // number of the field that holds the elements; 0 when there are none
 	size  int    // values in that field
+	place *External
+}
+
+// External is where the data of a tensor lies outside of the model file (TensorProto.external_data). Length is -1 where the file does not
+// tell it.
+type External struct {
+	Location       string // a path relative to the folder of the model file
+	Offset, Length int64
 }
 
 // tensor reads a TensorProto and its name.
@@ -55,6 +63,11 @@ func (d *decoder) tensor(f field) (*tensor.Tensor, string, error) {
 	if int64(n) > d.limits.MaxTensorElements {
 		return nil, "", fault.New(fault.TooLarge, "a tensor of "+strconv.Itoa(n)+" elements").At("dims")
 	}
+	if p.place != nil {
+		if err := d.fetch(p, n); err != nil {
+			return nil, "", err
+		}
+	}
 	t, err := d.elements(b, p, n)
 	return t, p.name, err
 }
@@ -63,7 +76,7 @@ func (d *decoder) tensor(f field) (*tensor.Tensor, string, error) {
 func (d *decoder) tensorHead(b []byte) (*tensorProto, error) {
 	p := new(tensorProto)
 	var dtype int64
-	var external bool
+	external, place := false, External{Length: -1}
 	err := each(b, func(f field) error {
 		switch f.num {
 		case 1:
@@ -78,6 +91,7 @@ func (d *decoder) tensorHead(b []byte) (*tensorProto, error) {
 			return err
 		case 13:
 			external = true
+			return at("external_data", place.entry(f))
 		case 14:
 			external = external || f.n == 1
 		case floatData, int32Data, stringData, int64Data, rawData, doubleData, uint64Data:
@@ -89,8 +103,11 @@ func (d *decoder) tensorHead(b []byte) (*tensorProto, error) {
 		return nil, err
 	}
 	if external {
-		return nil, fault.New(fault.Unsupported, "the tensor "+strconv.Quote(p.name)+" keeps its data in another file").At("external_data").
-			Try("save the model as one file (onnx.save_model with save_as_external_data=False)")
+		if d.limits.External == nil {
+			return nil, fault.New(fault.Unsupported, "the tensor "+strconv.Quote(p.name)+" keeps its data in another file").At("external_data").
+				Try("save the model as one file (onnx.save_model with save_as_external_data=False)")
+		}
+		p.place = &place
 	}
 	if dtype <= 0 || dtype > 255 {
 		return nil, broken("no such element type: " + strconv.FormatInt(dtype, 10)).At("data_type")
@@ -101,6 +118,62 @@ func (d *decoder) tensorHead(b []byte) (*tensorProto, error) {
 			", which is not supported").At("data_type")
 	}
 	return p, nil
+}
+
+// entry reads a StringStringEntryProto of external_data.
+func (e *External) entry(f field) error {
+	b, err := f.message("")
+	if err != nil {
+		return err
+	}
+	var key, value string
+	err = each(b, func(f field) error {
+		b, err := f.message("entry")
+		switch f.num {
+		case 1:
+			key = string(b)
+		case 2:
+			value = string(b)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	number := &e.Offset
+	switch key {
+	case "location":
+		e.Location = value
+		return nil
+	case "length":
+		number = &e.Length
+	case "offset":
+	default:
+		return nil
+	}
+	if *number, err = strconv.ParseInt(value, 10, 64); err != nil || *number < 0 {
+		return broken("no such " + key + ": " + strconv.Quote(value))
+	}
+	return nil
+}
+
+// fetch brings the data of a tensor of n elements from where it lies.
+func (d *decoder) fetch(p *tensorProto, n int) error {
+	if p.dtype == tensor.String {
+		return broken("strings cannot be external data").At("external_data")
+	}
+	want := (int64(n)*int64(p.dtype.Bits()) + 7) / 8
+	if p.place.Length >= 0 && p.place.Length != want {
+		return broken("has " + strconv.FormatInt(p.place.Length, 10) + " bytes, " + tensor.TypeOf(p.dtype, p.shape...).String() + " needs " +
+			strconv.FormatInt(want, 10)).At("external_data")
+	}
+	p.place.Length = want
+	raw, err := d.limits.External(*p.place)
+	if err == nil && int64(len(raw)) != want {
+		err = broken("the file gives " + strconv.Itoa(len(raw)) + " bytes")
+	}
+	p.raw, p.data = raw, rawData
+	return at("external_data", err)
 }
 
 func (d *decoder) tensorDims(f field, p *tensorProto) error {

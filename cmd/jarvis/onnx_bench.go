@@ -1,0 +1,202 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jarvis-ml/jarvis/model"
+	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+type onnxBench struct {
+	Model   string            `arg:"" help:"ONNX file, or NAME, NAME@ALIAS, NAME/VERSION of a model in the bucket."`
+	Threads int               `help:"Goroutines that a run may use; 0 is one for each core." default:"0"`
+	Batch   int               `help:"Length of the first dimension of inputs where the model leaves it open." default:"1"`
+	Dim     map[string]int    `help:"Length of an open dimension by its name in the model; others are 1." placeholder:"NAME=N" mapsep:"none"`
+	Seconds float64           `help:"How long to measure." default:"3"`
+	In      map[string]string `help:"Value of an input from a .pb or .npy file; others are random." placeholder:"NAME=FILE" mapsep:"none"`
+	Profile bool              `help:"Print the time that each operator takes."`
+}
+
+// benched is what onnx bench prints.
+type benched struct {
+	LoadMS       float64        `json:"load_ms"`  // file to program
+	FirstMS      float64        `json:"first_ms"` // the first run
+	P50US        float64        `json:"p50_us"`
+	P90US        float64        `json:"p90_us"`
+	P99US        float64        `json:"p99_us"`
+	RunsPerS     float64        `json:"runs_per_s"`
+	AllocsPerRun float64        `json:"allocs_per_run"`
+	PeakRSSMB    float64        `json:"peak_rss_mb"` // of the process; 0 where the system does not tell
+	Runs         int            `json:"runs"`
+	Inputs       []string       `json:"inputs"`
+	Operators    []operatorTime `json:"operators,omitempty"`
+}
+
+// operatorTime is a line of the profile.
+type operatorTime struct {
+	Operator string  `json:"operator"`
+	Nodes    int     `json:"nodes"`
+	US       float64 `json:"us"`    // of one run
+	Share    float64 `json:"share"` // of the run's time
+}
+
+func (c onnxBench) Run(ctx context.Context, a *app) error {
+	if c.Seconds <= 0 || c.Batch < 1 {
+		return fault.New(fault.Invalid, "--seconds and --batch must be positive")
+	}
+	start := time.Now()
+	file, options, done, err := a.openModel(ctx, c.Model)
+	if err != nil {
+		return err
+	}
+	defer done()
+	p, err := model.Load(file, append(options, model.Threads(c.Threads))...)
+	if err != nil {
+		return err
+	}
+	b := benched{LoadMS: ms(time.Since(start))}
+	in, err := c.inputs(p)
+	if err != nil {
+		return err
+	}
+	for i, port := range p.Inputs() {
+		b.Inputs = append(b.Inputs, string(port.Name)+" "+in[i].Type().String())
+	}
+	out := make([]*tensor.Tensor, len(p.Outputs()))
+	for i := range out {
+		out[i] = new(tensor.Tensor)
+	}
+	if err := c.measure(ctx, p, in, out, &b); err != nil {
+		return err
+	}
+	if c.Profile {
+		if b.Operators, err = profile(ctx, p, in, out, c.Seconds); err != nil {
+			return err
+		}
+	}
+	if a.flags.JSON {
+		return a.print(b)
+	}
+	a.printBench(b)
+	return nil
+}
+
+// inputs are the values of --in, and random ones for the rest.
+func (c onnxBench) inputs(p *model.Program) ([]*tensor.Tensor, error) {
+	given, err := readInputs(p, c.In)
+	if err != nil {
+		return nil, err
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	in := make([]*tensor.Tensor, len(p.Inputs()))
+	for i, port := range p.Inputs() {
+		if in[i] = given[string(port.Name)]; in[i] != nil {
+			continue
+		}
+		dim := func(axis int, d tensor.Dim) int {
+			if n, ok := c.Dim[d.Name]; ok {
+				return n
+			}
+			if axis == 0 {
+				return c.Batch
+			}
+			return 1
+		}
+		if in[i], err = randomInput(port, dim, rng); err != nil {
+			return nil, err
+		}
+	}
+	return in, nil
+}
+
+// measure fills in the times. A tenth of the time warms up.
+func (c onnxBench) measure(ctx context.Context, p *model.Program, in, out []*tensor.Tensor, b *benched) error {
+	start := time.Now()
+	if err := p.RunInto(ctx, in, out); err != nil {
+		return err
+	}
+	b.FirstMS = ms(time.Since(start))
+	limit := time.Duration(c.Seconds * float64(time.Second))
+	for start = time.Now(); time.Since(start) < limit/10; {
+		if err := p.RunInto(ctx, in, out); err != nil {
+			return err
+		}
+	}
+	times := make([]time.Duration, 0, 1<<16)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start = time.Now()
+	for last := start; last.Sub(start) < limit && len(times) < cap(times) || len(times) == 0; {
+		if err := p.RunInto(ctx, in, out); err != nil {
+			return err
+		}
+		now := time.Now()
+		times = append(times, now.Sub(last))
+		last = now
+	}
+	took := time.Since(start)
+	runtime.ReadMemStats(&after)
+	slices.Sort(times)
+	at := func(q float64) float64 { return us(times[min(int(q*float64(len(times))), len(times)-1)]) }
+	b.Runs, b.P50US, b.P90US, b.P99US = len(times), at(.5), at(.9), at(.99)
+	b.RunsPerS = float64(len(times)) / took.Seconds()
+	b.AllocsPerRun = float64(after.Mallocs-before.Mallocs) / float64(len(times))
+	b.PeakRSSMB = float64(peakRSS()) / 1e6
+	return nil
+}
+
+// profile adds up the time between nodes.
+func profile(ctx context.Context, p *model.Program, in, out []*tensor.Tensor, seconds float64) ([]operatorTime, error) {
+	spent, nodes := map[string]time.Duration{}, map[string]int{}
+	runs := 0
+	limit := time.Duration(seconds * float64(time.Second))
+	for start := time.Now(); time.Since(start) < limit || runs == 0; runs++ {
+		last := time.Now()
+		err := p.RunObserved(ctx, in, out, func(_, operator string) {
+			now := time.Now()
+			spent[operator] += now.Sub(last)
+			nodes[operator]++
+			last = now
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	var total time.Duration
+	for _, d := range spent {
+		total += d
+	}
+	var list []operatorTime
+	for name, d := range spent {
+		list = append(list, operatorTime{name, nodes[name] / runs, us(d) / float64(runs), float64(d) / float64(total)})
+	}
+	slices.SortFunc(list, func(a, b operatorTime) int {
+		return cmp.Or(cmp.Compare(b.US, a.US), cmp.Compare(a.Operator, b.Operator))
+	})
+	return list, nil
+}
+
+func (a *app) printBench(b benched) {
+	w := tabwriter.NewWriter(a.stdout, 0, 4, 2, ' ', 0)
+	for _, in := range b.Inputs {
+		fmt.Fprintf(w, "input\t%s\n", in)
+	}
+	fmt.Fprintf(w, "load\t%.2f ms\nfirst run\t%.2f ms\n", b.LoadMS, b.FirstMS)
+	fmt.Fprintf(w, "run\tp50 %.1f µs, p90 %.1f µs, p99 %.1f µs\n", b.P50US, b.P90US, b.P99US)
+	fmt.Fprintf(w, "rate\t%.1f runs/s over %d runs\nallocations\t%.1f a run\npeak memory\t%.1f MB\n", b.RunsPerS, b.Runs, b.AllocsPerRun, b.PeakRSSMB)
+	for _, o := range b.Operators {
+		fmt.Fprintf(w, "%s\t%5.1f %%  %.1f µs in %d nodes\n", o.Operator, 100*o.Share, o.US, o.Nodes)
+	}
+	w.Flush()
+}
+
+func ms(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
+func us(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
