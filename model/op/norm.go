@@ -76,6 +76,14 @@ func normLine[T float](dst, src []T, a, b T) {
 	}
 }
 
+// centerLine writes (x - mean)·a + b, which stays exact where the mean is large.
+func centerLine[T float](dst, src []T, mean, a, b T) {
+	dst = dst[:len(src)]
+	for i, x := range src {
+		dst[i] = (x-mean)*a + b
+	}
+}
+
 // normLineEach writes x·a + b element by element.
 func normLineEach[T float](dst, src, a, b []T) {
 	dst, a, b = dst[:len(src)], a[:len(src)], b[:len(src)]

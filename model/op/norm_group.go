@@ -125,9 +125,10 @@ func (g *groupNorm[T]) some(ctx context.Context, lo, hi int) {
 		mean, inverse := normMoments(g.x[r*size:][:size], g.epsilon)
 		for k := range g.channels {
 			at := (r%g.groups*g.channels + k) / g.each
-			slope := float64(g.scale[at]) * inverse
 			row := r*size + k*g.inner
-			normLine(g.y[row:], g.x[row:][:g.inner], T(slope), T(float64(g.bias[at])-mean*slope))
+			slope := float64(g.scale[at]) * inverse
+			rest := mean - float64(T(mean)) // what rounding took from the mean
+			centerLine(g.y[row:], g.x[row:][:g.inner], T(mean), T(slope), T(float64(g.bias[at])-rest*slope))
 		}
 	}
 }
