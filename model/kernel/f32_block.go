@@ -1,0 +1,353 @@
+package kernel
+
+import (
+	"sync"
+	"unsafe"
+)
+
+const (
+	// few is the number of rows up to which A and, where it is not constant, B are read where they lie.
+	few = 2 * tileRows
+	// aRows is how many rows of A make a block, which stays in the second-level cache.
+	aRows = 96
+	// bColumns is how many columns of B are packed at a time, where it is not constant.
+	bColumns = 1024
+	// finish is how many columns of C are made before Epilogue.Func goes over them.
+	finish = 8 * tileColumns
+	// grain is how many multiplications are worth a goroutine.
+	grain = 1 << 19
+)
+
+// productF32 is one product of matrices, as GemmF32 and ProductF32 tell. A(i, p) is a[i·rs + p·cs].
+type productF32 struct {
+	m, k, n int
+	a       []float32
+	rs, cs  int
+	packed  []float32 // B, or nil
+	kBlock  int
+	b       []float32 // B where it is not packed
+	ldb     int
+	transB  bool
+	c       []float32
+	ldc     int
+	e       Epilogue
+}
+
+// right is a block of B: columns j0 and on of some rows.
+type right struct {
+	p      unsafe.Pointer
+	j0     int
+	ps, bs uintptr // from panel to panel, from row to row
+	last   uintptr // from row to row of a last panel that is at most 8 wide
+}
+
+// run checks that all lies within the slices, and divides the work.
+func (g *productF32) run(threads int, e *Epilogue) {
+	if e != nil {
+		g.e = *e
+	}
+	if g.m <= 0 || g.n <= 0 {
+		return
+	}
+	_ = g.c[(g.m-1)*g.ldc+g.n-1]
+	if g.k > 0 {
+		_ = g.a[(g.m-1)*g.rs+(g.k-1)*g.cs]
+		switch {
+		case g.packed != nil:
+			_ = g.packed[g.k*padded(g.n)-1]
+		case g.transB:
+			_ = g.b[(g.n-1)*g.ldb+g.k-1]
+		default:
+			_ = g.b[(g.k-1)*g.ldb+g.n-1]
+		}
+	}
+	if g.e.ColBias != nil {
+		_ = g.e.ColBias[g.n-1]
+	}
+	if g.e.RowBias != nil {
+		_ = g.e.RowBias[g.m-1]
+	}
+	if pieces := min(threads, g.m*g.n*g.k/grain); pieces > 1 {
+		g.spread(pieces)
+		return
+	}
+	g.part(0, g.m, 0, g.n)
+}
+
+// spread cuts C into a grid of so many pieces, such that little of A and B is read or packed twice.
+func (g *productF32) spread(pieces int) {
+	byRow, cost := 1, 0
+	for r := 1; r <= pieces; r++ {
+		if pieces%r != 0 {
+			continue
+		}
+		q := pieces / r
+		h, w := (g.m+r-1)/r, (g.n+q-1)/q
+		if now := q*g.m + r*g.n + max(0, few-h)*g.n + max(0, finish-w)*g.m; r == 1 || now < cost {
+			byRow, cost = r, now
+		}
+	}
+	byColumn := pieces / byRow
+	h := (g.m + byRow - 1) / byRow
+	w := ((g.n+byColumn-1)/byColumn + tileColumns - 1) &^ (tileColumns - 1)
+	shared := *g
+	var wg sync.WaitGroup
+	for i := 0; i < g.m; i += h {
+		for j := 0; j < g.n; j += w {
+			if i+h >= g.m && j+w >= g.n {
+				shared.part(i, g.m, j, g.n)
+				break
+			}
+			wg.Go(func() { shared.part(i, min(i+h, shared.m), j, min(j+w, shared.n)) })
+		}
+	}
+	wg.Wait()
+}
+
+// part computes the rows i0…i1 and columns j0…j1 of C. j0 is a multiple of 16.
+func (g *productF32) part(i0, i1, j0, j1 int) {
+	m := i1 - i0
+	switch {
+	case g.packed != nil:
+		w := padded(g.n)
+		for p := 0; p == 0 || p < g.k; p += g.kBlock {
+			rows := min(g.kBlock, g.k-p)
+			b := right{bs: tileColumns * 4, ps: uintptr(rows) * tileColumns * 4, last: half * 4, j0: j0}
+			if rows > 0 {
+				b.p = unsafe.Pointer(&g.packed[p*w+j0*rows])
+			}
+			g.block(i0, i1, j0, j1, p, rows, b)
+			if g.kBlock == 0 {
+				break
+			}
+		}
+	case m <= few && !g.transB:
+		const high = 64
+		for p := 0; p == 0 || p < g.k; p += high {
+			rows := min(high, g.k-p)
+			b := right{bs: uintptr(g.ldb) * 4, ps: tileColumns * 4, last: uintptr(g.ldb) * 4, j0: j0}
+			if rows > 0 {
+				b.p = unsafe.Pointer(&g.b[p*g.ldb+j0])
+			}
+			g.block(i0, i1, j0, j1, p, rows, b)
+		}
+	default:
+		g.packing(i0, i1, j0, j1)
+	}
+}
+
+// packing is part for B that is packed on the way, block by block.
+func (g *productF32) packing(i0, i1, j0, j1 int) {
+	memory := floats.take(g.kBlock * min(bColumns, padded(j1-j0)))
+	defer floats.put(memory)
+	for ; j0 < j1; j0 += bColumns {
+		j2 := min(j0+bColumns, j1)
+		for p := 0; p == 0 || p < g.k; p += g.kBlock {
+			rows := min(g.kBlock, g.k-p)
+			for j := j0; j < j2; j += tileColumns {
+				width := min(tileColumns, padded(j2-j))
+				fillPanel((*memory)[(j-j0)*rows:][:rows*width], width, min(width, j2-j), g.b, p, j, g.ldb, g.transB)
+			}
+			g.block(i0, i1, j0, j2, p, rows, right{unsafe.Pointer(unsafe.SliceData(*memory)), j0, uintptr(rows) * tileColumns * 4, tileColumns * 4, half * 4})
+			if g.kBlock == 0 {
+				break
+			}
+		}
+	}
+}
+
+// block adds the product of the columns p…p+k of A with a block of B to C, rows i0…i1 and columns j0…j1.
+func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
+	packs := i1-i0 > few && g.cs == 1 && k > 0
+	rows := i1 - i0
+	var memory *[]float32
+	if packs {
+		rows = (rows + aRows - 1) / aRows
+		rows = ((i1-i0+rows-1)/rows + tileRows - 1) / tileRows * tileRows
+		memory = floats.take(rows * k)
+		defer floats.put(memory)
+	}
+	t := tile{k: k, ldc: uintptr(g.ldc) * 4, rs: uintptr(g.rs) * 4, cs: uintptr(g.cs) * 4, count: 1}
+	if p > 0 || g.e.Add {
+		t.add = 1
+	}
+	done := p+k >= g.k
+	if done {
+		t.act, t.lo, t.hi = int(g.e.Act), g.e.Lo, g.e.Hi
+	}
+	for ; i0 < i1; i0 += rows {
+		i2 := min(i0+rows, i1)
+		l := left{g: g, i0: i0, i1: i2, p: p, k: k}
+		if packs {
+			packA(*memory, g.a[i0*g.rs+p:], i2-i0, k, g.rs)
+			l.packed = *memory
+		}
+		for j := j0; j < j1; j += finish {
+			j2 := min(j+finish, j1)
+			if i2-i0 <= few {
+				l.rowsFirst(&t, j, j2, b)
+			} else {
+				l.panelsFirst(&t, j, j2, b)
+			}
+			if done && g.e.Func != nil {
+				for i := i0; i < i2; i++ {
+					g.e.Func(g.c[i*g.ldc+j:][:j2-j])
+				}
+			}
+		}
+	}
+}
+
+// cut divides m rows into so many tiles of six and up to two smaller ones; a tile of one or two rows would have to wait for its own sums.
+func cut(m int) (six, more, last int) {
+	six, more = m/tileRows, m%tileRows
+	if six > 0 && more > 0 && more < 4 {
+		six, more = six-1, more+tileRows
+		last = more / 2
+		more -= last
+	}
+	return six, more, last
+}
+
+// left is the rows i0…i1 and the columns p…p+k of A, packed or not.
+type left struct {
+	g            *productF32
+	i0, i1, p, k int
+	packed       []float32
+}
+
+// at points t to m rows of A from i on, and returns the distance of tiles of m rows.
+func (l *left) at(t *tile, i, m int) uintptr {
+	if l.packed != nil {
+		t.a, t.rs, t.cs = &l.packed[(i-l.i0)*l.k], 4, uintptr(m)*4
+		return uintptr(m*l.k) * 4
+	}
+	if l.k > 0 {
+		t.a = &l.g.a[i*l.g.rs+l.p*l.g.cs]
+	}
+	return uintptr(m) * t.rs
+}
+
+// to points t to the columns from j on, in row i.
+func (l *left) to(t *tile, i, j int, b *right) {
+	g := l.g
+	t.c = &g.c[i*g.ldc+j]
+	t.b = (*float32)(unsafe.Add(b.p, uintptr((j-b.j0)/tileColumns)*b.ps))
+	if l.p == 0 && g.e.ColBias != nil {
+		t.colBias = &g.e.ColBias[j]
+	} else {
+		t.colN = 0 // nil stays nil
+	}
+	if l.p == 0 && g.e.RowBias != nil {
+		t.rowBias = &g.e.RowBias[i]
+	} else {
+		t.rowN = 0
+	}
+}
+
+// panelsFirst goes down all rows with a panel of B, which stays in the first-level cache.
+func (l *left) panelsFirst(t *tile, j, j1 int, b right) {
+	six, more, last := cut(l.i1 - l.i0)
+	for ; j < j1; j += tileColumns {
+		n := min(tileColumns, j1-j)
+		t.bs = b.bs
+		if n <= half {
+			t.bs = b.last
+		}
+		t.bn, t.colN, t.rowN = 0, 0, tileRows*4
+		i := l.i0
+		if six > 0 {
+			t.count, t.an, t.cn = six, l.at(t, i, tileRows), tileRows*t.ldc
+			l.to(t, i, j, &b)
+			t.run(tileRows, n)
+			t.count = 1
+			i += six * tileRows
+		}
+		for _, m := range [2]int{more, last} {
+			if m > 0 {
+				l.at(t, i, m)
+				l.to(t, i, j, &b)
+				t.run(m, n)
+				i += m
+			}
+		}
+	}
+}
+
+// rowsFirst goes over all panels of B with a few rows, which stay in the first-level cache.
+func (l *left) rowsFirst(t *tile, j0, j1 int, b right) {
+	six, more, last := cut(l.i1 - l.i0)
+	i := l.i0
+	for range six {
+		l.row(t, i, tileRows, j0, j1, b)
+		i += tileRows
+	}
+	for _, m := range [2]int{more, last} {
+		if m > 0 {
+			l.row(t, i, m, j0, j1, b)
+			i += m
+		}
+	}
+}
+
+// row computes m rows from i on, as wide as a tile may be.
+func (l *left) row(t *tile, i, m, j, j1 int, b right) {
+	l.at(t, i, m)
+	t.an, t.rowN = 0, 0
+	t.bs, t.ps = b.bs, b.ps
+	for j < j1 {
+		n := tileColumns
+		switch rest := j1 - j; {
+		case m == 1 && rest >= 4*tileColumns:
+			n = 4 * tileColumns
+		case (m == 2 || m == 3) && rest >= 2*tileColumns:
+			n = 2 * tileColumns
+		case rest < tileColumns:
+			n = rest
+		}
+		t.count = max(1, (j1-j)/n)
+		if n <= half {
+			t.bs = b.last
+		}
+		t.bn, t.cn, t.colN = uintptr(n/tileColumns)*b.ps, uintptr(n)*4, uintptr(n)*4
+		l.to(t, i, j, &b)
+		t.run(m, n)
+		j += t.count * n
+	}
+	t.count = 1
+}
+
+// packA copies A (m, k), rows ld apart, to dst by tiles: the columns of a tile one after another.
+func packA(dst, a []float32, m, k, ld int) {
+	six, more, last := cut(m)
+	i := 0
+	for range six {
+		weave(dst[i*k:], tileRows, tileRows, a[i*ld:], k, ld)
+		i += tileRows
+	}
+	for _, n := range [2]int{more, last} {
+		if n > 0 {
+			weave(dst[i*k:], n, n, a[i*ld:], k, ld)
+			i += n
+		}
+	}
+}
+
+// floats is memory that products borrow.
+var floats pool
+
+type pool struct{ pool sync.Pool }
+
+func (s *pool) take(n int) *[]float32 {
+	p, _ := s.pool.Get().(*[]float32)
+	if p == nil {
+		p = new([]float32)
+	}
+	if cap(*p) < n {
+		*p = make([]float32, n)
+	}
+	*p = (*p)[:n]
+	return p
+}
+
+func (s *pool) put(p *[]float32) { s.pool.Put(p) }

@@ -1,0 +1,164 @@
+package kernel
+
+import "unsafe"
+
+// The tiles of the float32 product: so many rows of A times so many columns of B have their sums in registers.
+const (
+	tileRows    = 6
+	tileColumns = 16
+	half        = tileColumns / 2 // the width of a last panel that is no wider
+)
+
+// tile is what a micro-kernel needs: C (m, n) = act(A·B + what is there) for count tiles in a row. Steps are in bytes. Package gen knows the
+// offsets of the fields.
+type tile struct {
+	a          *float32 // (m, k)
+	rs, cs     uintptr  // from row to row and from column to column of A
+	b          *float32 // (k, n), sixteen columns side by side
+	bs, ps     uintptr  // from row to row of B, and from sixteen columns to the next sixteen
+	k          int
+	c          *float32 // (m, n)
+	ldc        uintptr
+	colBias    *float32 // (n), or nil
+	rowBias    *float32 // (m), or nil
+	count      int      // at least 1
+	an, bn, cn uintptr  // from tile to tile
+	colN, rowN uintptr  // the same for biases that are not nil
+	mask       *int32   // (8) for the last vector of eight columns: all bits set where a column counts
+	add        int      // 1: C is added to, 0: overwritten
+	act        int      // an Activation
+	lo, hi     float32
+	columns    int // how many columns count: for plain Go
+}
+
+// masks selects the first w of eight columns from index 8-w on.
+var masks = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}
+
+// run computes tiles of m rows and n columns: (1…6, 16), (1, 64), (2, 32), (3, 32), or (1…6, 1…15) from a last panel of 8 or 16.
+func (t *tile) run(m, n int) {
+	t.columns = n
+	if n < tileColumns {
+		t.mask = &masks[(16-n)%half]
+	}
+	if !t.machine(m, n) {
+		t.plain(m, n)
+	}
+}
+
+// plain is run in plain Go.
+func (t *tile) plain(m, n int) {
+	a, b, c := unsafe.Pointer(t.a), unsafe.Pointer(t.b), unsafe.Pointer(t.c)
+	col, row := unsafe.Pointer(t.colBias), unsafe.Pointer(t.rowBias)
+	for left := t.count; ; {
+		for j := 0; j < n; j += 4 {
+			bp, w := unsafe.Add(b, uintptr(j/tileColumns)*t.ps+uintptr(j%tileColumns)*4), min(4, n-j)
+			for i := 0; i < m; i++ {
+				var s, u [4]float32
+				two := i+1 < m
+				ap := unsafe.Add(a, uintptr(i)*t.rs)
+				cp := (*[4]float32)(unsafe.Add(c, uintptr(i)*t.ldc+uintptr(j)*4))
+				t.begin(&s, cp, w, col, row, i, j)
+				switch {
+				case two && w == 4:
+					dp := (*[4]float32)(unsafe.Add(c, uintptr(i+1)*t.ldc+uintptr(j)*4))
+					t.begin(&u, dp, w, col, row, i+1, j)
+					t.sum2(ap, bp, &s, &u)
+					t.end(&u, dp, w)
+					t.end(&s, cp, w)
+					i++
+				case w == 4:
+					t.sum1(ap, bp, &s)
+					t.end(&s, cp, w)
+				default:
+					t.sumPart(ap, bp, s[:w])
+					t.end(&s, cp, w)
+				}
+			}
+		}
+		if left--; left == 0 {
+			return
+		}
+		a, b, c = unsafe.Add(a, t.an), unsafe.Add(b, t.bn), unsafe.Add(c, t.cn)
+		col, row = unsafe.Add(col, t.colN), unsafe.Add(row, t.rowN)
+	}
+}
+
+// begin sets w sums of row i, column j on, to what the product is added to.
+func (t *tile) begin(s, c *[4]float32, w int, col, row unsafe.Pointer, i, j int) {
+	for x := range w {
+		if t.add != 0 {
+			s[x] = c[x]
+		}
+		if col != nil {
+			s[x] += *(*float32)(unsafe.Add(col, (j+x)*4))
+		}
+		if row != nil {
+			s[x] += *(*float32)(unsafe.Add(row, i*4))
+		}
+	}
+}
+
+// end writes w sums through the activation.
+func (t *tile) end(s, c *[4]float32, w int) {
+	for x := range w {
+		v := s[x]
+		switch Activation(t.act) {
+		case Clip:
+			if v < t.lo {
+				v = t.lo
+			}
+			if v > t.hi {
+				v = t.hi
+			}
+		case Leaky:
+			if v < 0 {
+				v *= t.lo
+			}
+		}
+		c[x] = v
+	}
+}
+
+func (t *tile) sum2(a, b unsafe.Pointer, s, u *[4]float32) {
+	s0, s1, s2, s3 := s[0], s[1], s[2], s[3]
+	u0, u1, u2, u3 := u[0], u[1], u[2], u[3]
+	rs, cs, bs := t.rs, t.cs, t.bs
+	for range t.k {
+		x, y, r := *(*float32)(a), *(*float32)(unsafe.Add(a, rs)), (*[4]float32)(b)
+		b0, b1, b2, b3 := r[0], r[1], r[2], r[3]
+		s0 += x * b0
+		u0 += y * b0
+		s1 += x * b1
+		u1 += y * b1
+		s2 += x * b2
+		u2 += y * b2
+		s3 += x * b3
+		u3 += y * b3
+		a, b = unsafe.Add(a, cs), unsafe.Add(b, bs)
+	}
+	*s, *u = [4]float32{s0, s1, s2, s3}, [4]float32{u0, u1, u2, u3}
+}
+
+func (t *tile) sum1(a, b unsafe.Pointer, s *[4]float32) {
+	s0, s1, s2, s3 := s[0], s[1], s[2], s[3]
+	for range t.k {
+		x, r := *(*float32)(a), (*[4]float32)(b)
+		s0 += x * r[0]
+		s1 += x * r[1]
+		s2 += x * r[2]
+		s3 += x * r[3]
+		a, b = unsafe.Add(a, t.cs), unsafe.Add(b, t.bs)
+	}
+	*s = [4]float32{s0, s1, s2, s3}
+}
+
+// sumPart is for fewer than four columns.
+func (t *tile) sumPart(a, b unsafe.Pointer, s []float32) {
+	for range t.k {
+		x := *(*float32)(a)
+		for j := range s {
+			s[j] += x * *(*float32)(unsafe.Add(b, j*4))
+		}
+		a, b = unsafe.Add(a, t.cs), unsafe.Add(b, t.bs)
+	}
+}
