@@ -3,17 +3,19 @@ package front
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
 const (
 	firstBuffer = 4 << 10
-	keptBuffer  = 16 << 10 // the largest buffer that a connection keeps between requests
+	keptBuffer  = 8 << 10 // the largest buffer that a connection keeps between requests
 	mostHead    = 8 << 10
 	mostBody    = 64 << 10
 )
@@ -35,6 +37,7 @@ type conn struct {
 	server *Server
 	net    net.Conn
 	state  atomic.Int64 // phase and when it began: see Server.at
+	waking sync.Mutex   // held while the deadline that wakes the connection is set
 	in     []byte       // what was read and not yet answered
 	out    []byte       // the answer
 	head   head         // of the last request
@@ -59,9 +62,18 @@ func (c *conn) enter(p phase) bool {
 
 // expire ends the connection unless it has gone on from state meanwhile.
 func (c *conn) expire(state int64) {
+	c.waking.Lock()
+	defer c.waking.Unlock()
 	if c.state.CompareAndSwap(state, c.server.at(ended)) {
 		_ = c.net.SetDeadline(time.Unix(1, 0)) // a connection that is closed already needs no waking
 	}
+}
+
+// until gives reads and writes a deadline again, zero for none, after expire has done its work.
+func (c *conn) until(deadline time.Time) error {
+	c.waking.Lock()
+	defer c.waking.Unlock()
+	return c.net.SetDeadline(deadline)
 }
 
 // hurry ends the connection if it waits for a request.
@@ -115,6 +127,7 @@ func (c *conn) serve() {
 			return
 		}
 		if !c.answer(size) {
+			c.linger()
 			return
 		}
 		c.in = c.in[:copy(c.in, c.in[size:])]
@@ -143,9 +156,6 @@ func (c *conn) next() (size int, ok bool) {
 			if p, _ := since(c.state.Load()); p != arriving && !c.enter(arriving) {
 				return 0, false
 			}
-			if size > cap(c.in) {
-				c.in = append(make([]byte, 0, size), c.in...)
-			}
 		}
 		if len(c.in) == cap(c.in) {
 			c.in = append(make([]byte, 0, 2*cap(c.in)), c.in...)
@@ -168,7 +178,7 @@ func (c *conn) next() (size int, ok bool) {
 
 // last takes a request that was on its way when the server began to shut down.
 func (c *conn) last() (int, bool) {
-	if c.net.SetReadDeadline(time.Now().Add(lastLook)) != nil {
+	if c.until(time.Now().Add(lastLook)) != nil {
 		return 0, true
 	}
 	n, _ := c.net.Read(c.in[:cap(c.in)]) // an end or a timeout: nothing came
@@ -178,7 +188,7 @@ func (c *conn) last() (int, bool) {
 
 // handOver gives the connection to net/http, with what was read.
 func (c *conn) handOver() {
-	_ = c.net.SetDeadline(time.Time{}) // net/http will see what is wrong with the connection
+	_ = c.until(time.Time{}) // net/http will see what is wrong with the connection
 	c.server.handed.take(&replay{Conn: c.net, first: c.in})
 }
 
@@ -199,6 +209,17 @@ func (c *conn) answer(size int) bool {
 	}
 	return err == nil && !last
 }
+
+// linger closes the connection for writing and waits for the other side to do the same: closed at once, what it still
+// sends would make the system throw the last answer away.
+func (c *conn) linger() {
+	if w, ok := c.net.(closeWriter); ok && w.CloseWrite() == nil && c.until(time.Now().Add(lingering)) == nil {
+		_, _ = io.CopyBuffer(io.Discard, onlyReader{c.net}, c.in[:cap(c.in)]) // its end or the deadline
+	}
+}
+
+// onlyReader keeps io.Copy from asking for more than Read.
+type onlyReader struct{ io.Reader }
 
 func (c *conn) complain(v any) {
 	if l := c.server.HTTP.ErrorLog; l != nil {

@@ -49,6 +49,8 @@ const (
 	slow = time.Second
 	// lastLook is how long a connection without a request is read when the server shuts down, for one that is on its way.
 	lastLook = 20 * time.Millisecond
+	// lingering is how long the other side may take to close a connection after its last answer.
+	lingering = 500 * time.Millisecond
 )
 
 // Serve accepts connections until Shutdown, and then returns http.ErrServerClosed.
@@ -229,6 +231,16 @@ func (h *handed) take(c net.Conn) {
 type replay struct {
 	net.Conn
 	first []byte
+}
+
+type closeWriter interface{ CloseWrite() error }
+
+// CloseWrite is what net/http does after the last answer of a connection.
+func (r *replay) CloseWrite() error {
+	if w, ok := r.Conn.(closeWriter); ok {
+		return w.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }
 
 func (r *replay) Read(p []byte) (int, error) {
