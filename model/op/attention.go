@@ -36,8 +36,8 @@ func init() {
 		},
 		{Name: "heads", In: in(f64s([]int{1, 3, 1, 1}, 1, 2, 3), f64s([]int{1, 2, 1, 1}, 1, 2), f64s([]int{1, 2, 1, 1}, 1, 2)), Err: "heads"},
 	}
-	register(&Spec{Name: "Attention", Since: 23, Half: true, Attrs: attrs, In: Arity{3, 6}, Out: Arity{1, 4}, Infer: inferAttention, Compile: compileAttention, Cases: withOpset(23, cases)})
-	register(&Spec{Name: "Attention", Since: 24, Half: true, Attrs: attrs, In: Arity{3, 7}, Out: Arity{1, 4}, Infer: inferAttention, Compile: compileAttention, Cases: []Case{
+	register(&Spec{Name: "Attention", Since: 23, Half: true, HalfLike: []int{0, 1, 2, 0}, Attrs: attrs, In: Arity{3, 6}, Out: Arity{1, 4}, Infer: inferAttention, Compile: compileAttention, Cases: withOpset(23, cases)})
+	register(&Spec{Name: "Attention", Since: 24, Half: true, HalfLike: []int{0, 1, 2, 0}, Attrs: attrs, In: Arity{3, 7}, Out: Arity{1, 4}, Infer: inferAttention, Compile: compileAttention, Cases: []Case{
 		{Name: "padded", Opset: 24, In: in(q, k, v, nil, nil, nil, i64v(1)), Out: in(f64s([]int{1, 1, 2, 1}, 3, 3))},
 	}})
 }

@@ -23,7 +23,7 @@ func init() {
 	rule := func(name string) []graph.Attr { return append(heads[:3:3], graph.StringAttr("update_rule", name)) }
 	one := func(v float32) *tensor.Tensor { return f32s([]int{1, 1, 1}, v) }
 	register(&Spec{
-		Name: "LinearAttention", Since: 27, Half: true, Attrs: []string{"chunk_size", "kv_num_heads", "q_num_heads", "scale", "update_rule"}, In: Arity{3, 6}, Out: Arity{1, 2},
+		Name: "LinearAttention", Since: 27, Half: true, HalfLike: []int{0, 3}, Attrs: []string{"chunk_size", "kv_num_heads", "q_num_heads", "scale", "update_rule"}, In: Arity{3, 6}, Out: Arity{1, 2},
 		Infer: inferLinearAttention, Compile: compileLinearAttention, Cases: []Case{
 			{
 				Name: "linear", Attrs: rule("linear"), In: in(f32s([]int{1, 2, 1}, 1, 2), f32s([]int{1, 2, 1}, 3, 4), f32s([]int{1, 2, 1}, 5, 6)),

@@ -29,13 +29,19 @@ func (s *Spec) Build(n *graph.Node, site *Site) ([]tensor.Type, Kernel, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	narrow := make([]bool, len(types))
+	narrow := make([]tensor.DType, len(types))
 	for i := range types {
-		if types[i].DType == tensor.Float32 && s.Float32Out&(1<<i) == 0 {
-			types[i].DType, narrow[i] = half, true
+		to := half
+		if i < len(s.HalfLike) {
+			if like := site.typ(s.HalfLike[i]).DType; like != tensor.Undefined {
+				to = like
+			}
+		}
+		if types[i].DType == tensor.Float32 && s.Float32Out&(1<<i) == 0 && isHalf(to) {
+			types[i].DType, narrow[i] = to, to
 		}
 	}
-	h := &halves{kernel: kernel, half: half, constants: constants, narrow: narrow}
+	h := &halves{kernel: kernel, constants: constants, narrow: narrow}
 	return types, h.run, nil
 }
 
@@ -75,9 +81,8 @@ func widenSite(site *Site) (wide *Site, constants []*tensor.Tensor) {
 // halves runs a float32 kernel on half tensors.
 type halves struct {
 	kernel    Kernel
-	half      tensor.DType
 	constants []*tensor.Tensor
-	narrow    []bool // outputs that are to be rounded to half
+	narrow    []tensor.DType // by output: the half type that it is rounded to, Undefined for none
 	pool      sync.Pool
 }
 
@@ -109,7 +114,7 @@ func (h *halves) run(ctx context.Context, in, out []*tensor.Tensor) error {
 		}
 	}
 	for i, t := range out {
-		if c.out[i] = t; t != nil && h.narrow[i] {
+		if c.out[i] = t; t != nil && h.narrow[i] != tensor.Undefined {
 			c.out[i] = &c.wide[len(in)+i]
 		}
 	}
@@ -117,10 +122,10 @@ func (h *halves) run(ctx context.Context, in, out []*tensor.Tensor) error {
 		return err
 	}
 	for i, t := range out {
-		if t == nil || !h.narrow[i] {
+		if t == nil || h.narrow[i] == tensor.Undefined {
 			continue
 		}
-		if err := Reset(ctx, t, h.half, c.out[i].Shape()...); err != nil {
+		if err := Reset(ctx, t, h.narrow[i], c.out[i].Shape()...); err != nil {
 			return err
 		}
 		narrowInto(t, c.out[i].F32())

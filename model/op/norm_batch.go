@@ -22,7 +22,7 @@ func init() {
 	tested := f64s([]int{2, 2, 2}, 0, .5, 3, 5, 2, 2.5, 11, 13)
 	spec := func(since int64, outputs int, attrs []string, cases ...Case) {
 		register(&Spec{
-			Name: "BatchNormalization", Since: since, Half: true, Attrs: append([]string{"epsilon", "momentum"}, attrs...), In: Arity{5, 5}, Out: Arity{1, outputs},
+			Name: "BatchNormalization", Since: since, Half: true, HalfLike: []int{0, 3, 3, 3, 3}, Attrs: append([]string{"epsilon", "momentum"}, attrs...), In: Arity{5, 5}, Out: Arity{1, outputs},
 			Infer: inferBatchNorm, Compile: compileBatchNorm, Cases: cases,
 		})
 	}

@@ -26,7 +26,7 @@ func init() {
 		{Name: "misfit", In: in(x, f64v(1, 2, 3)), Err: "(3)"},
 	}})
 	root := math.Sqrt(5)
-	register(&Spec{Name: "RMSNormalization", Since: 23, Half: true, Attrs: attrs, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferLayerNorm, Compile: compileLayerNorm, Cases: []Case{
+	register(&Spec{Name: "RMSNormalization", Since: 23, Half: true, HalfLike: []int{1}, Attrs: attrs, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferLayerNorm, Compile: compileLayerNorm, Cases: []Case{
 		{Attrs: []graph.Attr{eps}, In: in(f64s([]int{1, 2}, 1, 3), f64v(1, 2)), Out: in(f64s([]int{1, 2}, 1/root, 6/root))},
 		{Name: "axis 0", Attrs: []graph.Attr{eps, graph.IntAttr("axis", 0)}, In: in(f64s([]int{2, 1}, 1, 3), f64s([]int{1, 1}, 2)), Out: in(f64s([]int{2, 1}, 2/root, 6/root))},
 	}})

@@ -32,9 +32,11 @@ type Spec struct {
 	Out   Arity    // outputs
 
 	// Half: the executor computes nodes of float16 and bfloat16 in float32 (see Build), so that Infer and Compile never see those types.
-	// Float32Out is a mask of the outputs that stay float32 then.
+	// Float32Out is a mask of the outputs that stay float32 then; HalfLike names, by output, the input whose type it has where the inputs may
+	// differ (without it, or where that input is absent: the first half input).
 	Half       bool
 	Float32Out uint
+	HalfLike   []int
 
 	// Random: the outputs are drawn anew in every run, so that the node is never folded.
 	Random bool
