@@ -69,13 +69,18 @@ func (b *PackedF32) Panel(p, j int) (panel []float32, width int) {
 // PackF32 lays out B (k, n), or B' (n, k) when trans, with rows ld apart. buf is used where it is large enough (PackedLenF32).
 func PackF32(b []float32, k, n, ld int, trans bool, buf []float32) PackedF32 {
 	packed := NewPackedF32(k, n, buf)
-	for p := 0; p < k; p += packed.KBlock {
-		for j := 0; j < n; j += tileColumns {
-			panel, width := packed.Panel(p, j)
-			fillPanel(panel, width, min(width, n-j), b, p, j, ld, trans)
+	packed.fill(b, ld, trans)
+	return packed
+}
+
+// fill lays out b (k, n), or b' when trans.
+func (b *PackedF32) fill(from []float32, ld int, trans bool) {
+	for p := 0; p < b.K; p += b.KBlock {
+		for j := 0; j < b.N; j += tileColumns {
+			panel, width := b.Panel(p, j)
+			fillPanel(panel, width, min(width, b.N-j), from, p, j, ld, trans)
 		}
 	}
-	return packed
 }
 
 // fillPanel copies the columns j…j+w of B from row p on into a panel.

@@ -1,5 +1,10 @@
 // Package kernel holds the loops that numbers are spent in: matrix product, tree walk. It knows slices, not tensors.
+//
+// GemmF32 and ProductF32 are the face of the float32 product. Pack, Gemm and Axpy are for code that is generic over numbers; for float32 they lead
+// there too.
 package kernel
+
+import "unsafe"
 
 // Number is what matrices are made of.
 type Number interface {
@@ -10,14 +15,33 @@ type Number interface {
 const lanes = 4
 
 // Packed is B (k, n) cut into panels of four columns, each panel contiguous by rows: what the inner loop reads in order.
-// The last panel is padded with zeros.
+// The last panel is padded with zeros. For float32 it is laid out as PackedF32.
 type Packed[T Number] struct {
 	K, N   int
 	panels [][lanes]T // (ceil(n/4), k)
 }
 
 // PackedLen is the number of four-element rows that Pack needs for B (k, n).
-func PackedLen(k, n int) int { return (n + lanes - 1) / lanes * k }
+func PackedLen(k, n int) int { return PackedLenF32(k, n) / lanes }
+
+// f32 is b as GemmF32 takes it, where T is float32.
+func (b *Packed[T]) f32() (PackedF32, bool) {
+	if !isFloat32[T]() {
+		return PackedF32{}, false
+	}
+	return PackedF32{K: b.K, N: b.N, KBlock: kBlock(b.K), data: unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b.panels))), len(b.panels)*lanes)}, true
+}
+
+func isFloat32[T Number]() bool {
+	var zero T
+	_, ok := any(zero).(float32)
+	return ok
+}
+
+// floats32 is v where T is float32.
+func floats32[T Number](v []T) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(v))), len(v))
+}
 
 // Pack lays out B (k, n), or B' (n, k) when trans, with rows ld apart. buf is used where it is large enough.
 func Pack[T Number](b []T, k, n, ld int, trans bool, buf [][lanes]T) Packed[T] {
@@ -26,6 +50,10 @@ func Pack[T Number](b []T, k, n, ld int, trans bool, buf [][lanes]T) Packed[T] {
 		buf = make([][lanes]T, size)
 	}
 	p := Packed[T]{K: k, N: n, panels: buf[:size]}
+	if f, ok := p.f32(); ok {
+		f.fill(floats32(b), ld, trans)
+		return p
+	}
 	for j := 0; j < n; j += lanes {
 		panel := p.panels[j/lanes*k:][:k]
 		w := min(lanes, n-j)
@@ -49,6 +77,10 @@ func Pack[T Number](b []T, k, n, ld int, trans bool, buf [][lanes]T) Packed[T] {
 
 // Gemm adds A·B to C: a (m, k) with rows lda apart, b packed, c (m, n) with rows ldc apart.
 func Gemm[T Number](m int, a []T, lda int, b *Packed[T], c []T, ldc int) {
+	if f, ok := b.f32(); ok {
+		GemmF32(1, m, floats32(a), lda, false, &f, floats32(c), ldc, &adding)
+		return
+	}
 	k, n := b.K, b.N
 	for j := 0; j < n; j += lanes {
 		panel := b.panels[j/lanes*k:][:k]
@@ -62,6 +94,8 @@ func Gemm[T Number](m int, a []T, lda int, b *Packed[T], c []T, ldc int) {
 		}
 	}
 }
+
+var adding = Epilogue{Add: true}
 
 // tile2 adds two rows of A times a panel to two rows of C, at most four columns wide.
 func tile2[T Number](x, y []T, panel [][lanes]T, c, d []T) {
@@ -119,6 +153,10 @@ func tile1[T Number](x []T, panel [][lanes]T, c []T) {
 
 // Axpy adds x·B to y for few rows, without packing: x (k), b (k, n) with rows ld apart, y (n).
 func Axpy[T Number](x, b []T, ld int, y []T) {
+	if isFloat32[T]() {
+		ProductF32(1, 1, len(x), len(y), floats32(x), len(x), false, floats32(b), ld, false, floats32(y), len(y), &adding)
+		return
+	}
 	p := 0
 	for ; p+2 <= len(x); p += 2 {
 		u, v := x[p], x[p+1]
