@@ -81,6 +81,11 @@ func backendCase(dir string) (why string, err error) {
 			if want[i] == nil {
 				continue
 			}
+			if strings.HasPrefix(filepath.Base(dir), "test_bernoulli") { // drawn without a seed: only the type can be compared
+				if got[i].Type().String() == want[i].Type().String() {
+					continue
+				}
+			}
 			if why := op.Compare(got[i], want[i], 1e-3, 1e-7); why != "" {
 				return "output " + strconv.Itoa(i) + ": " + why, nil
 			}

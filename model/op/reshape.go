@@ -4,12 +4,11 @@ import (
 	"context"
 	"slices"
 
-	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
-// Identity, Dropout (when predicting), Reshape, Flatten, Squeeze, Unsqueeze: the same elements under another shape.
+// Identity, Reshape, Flatten, Squeeze, Unsqueeze: the same elements under another shape.
 // All are views. https://onnx.ai/onnx/operators/onnx__Reshape.html and so on.
 func init() {
 	view := func(s *Spec) { s.View = true; s.Out = Arity{1, max(s.Out.Max, 1)}; register(s) }
@@ -22,17 +21,6 @@ func init() {
 		Compile: func(*graph.Node, *Site) (Kernel, error) { return identity, nil },
 		Grad:    func(_ *graph.Builder, _ *graph.Node, dy []graph.Value) ([]graph.Value, error) { return dy[:1], nil },
 		Cases:   []Case{{In: in(f64v(1, 2)), Out: in(f64v(1, 2))}, {Name: "strings", In: in(strv("a")), Out: in(strv("a"))}},
-	})
-	view(&Spec{
-		Name: "Dropout", Since: 7, Attrs: []string{"ratio", "seed"}, In: Arity{1, 3}, Out: Arity{1, 2}, Infer: inferDropout, Compile: compileDropout,
-		Grad: func(_ *graph.Builder, _ *graph.Node, dy []graph.Value) ([]graph.Value, error) {
-			return []graph.Value{dy[0], "", ""}, nil
-		},
-		Cases: []Case{
-			{In: in(f64v(1, 2)), Out: in(f64v(1, 2))},
-			{Name: "mask", In: in(f64v(1, 2)), Out: in(f64v(1, 2), boolv(true, true))},
-			{Name: "training", In: in(f64v(1, 2), f32s(nil, .5), tensor.FromSlice(tensor.Bool, []bool{true}, 1)), Err: "training_mode"},
-		},
 	})
 	ints := func(v ...int64) *tensor.Tensor { return tensor.Ints(v) }
 	six := f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6)
@@ -87,33 +75,6 @@ func gradReshape(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Val
 		dx = append(dx, "")
 	}
 	return dx, nil
-}
-
-func inferDropout(n *graph.Node, site *Site) ([]tensor.Type, error) {
-	mask := site.Types[0]
-	mask.DType = tensor.Bool
-	return []tensor.Type{site.Types[0], mask}[:len(n.Outputs)], oneOf(n, site.Types[0], floats...)
-}
-
-// compileDropout passes x through; training_mode, where it is present, must be false.
-func compileDropout(*graph.Node, *Site) (Kernel, error) {
-	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		if len(in) > 2 && in[2] != nil {
-			if t := in[2]; t.DType() != tensor.Bool || t.Len() != 1 || tensor.Data[bool](t)[0] {
-				return fault.New(fault.Unsupported, "Dropout: training_mode is not built: a program predicts")
-			}
-		}
-		if out[0] != nil {
-			out[0].Alias(in[0], in[0].Shape()...)
-		}
-		if len(out) > 1 && out[1] != nil {
-			if err := Reset(ctx, out[1], tensor.Bool, in[0].Shape()...); err != nil {
-				return err
-			}
-			fill(tensor.Data[bool](out[1]), true)
-		}
-		return nil
-	}, nil
 }
 
 // reshaped appends to dst the shape that want asks for: 0 keeps the input's dimension (unless allowZero), -1 takes what is left.
