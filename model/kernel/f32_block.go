@@ -90,7 +90,7 @@ func (g *productF32) spread(pieces int) {
 	byColumn := pieces / byRow
 	h := (g.m + byRow - 1) / byRow
 	w := ((g.n+byColumn-1)/byColumn + tileColumns - 1) &^ (tileColumns - 1)
-	shared := *g
+	shared := *g // goroutines need it on the heap
 	var wg sync.WaitGroup
 	for i := 0; i < g.m; i += h {
 		for j := 0; j < g.n; j += w {
@@ -177,7 +177,7 @@ func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 	}
 	for ; i0 < i1; i0 += rows {
 		i2 := min(i0+rows, i1)
-		l := left{g: g, i0: i0, i1: i2, p: p, k: k}
+		l := left{i0: i0, i1: i2, p: p, k: k}
 		if packs {
 			packA(*memory, g.a[i0*g.rs+p:], i2-i0, k, g.rs)
 			l.packed = *memory
@@ -185,9 +185,9 @@ func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 		for j := j0; j < j1; j += finish {
 			j2 := min(j+finish, j1)
 			if i2-i0 <= few {
-				l.rowsFirst(&t, j, j2, b)
+				g.rowsFirst(&l, &t, j, j2, b)
 			} else {
-				l.panelsFirst(&t, j, j2, b)
+				g.panelsFirst(&l, &t, j, j2, b)
 			}
 			if done && g.e.Func != nil {
 				for i := i0; i < i2; i++ {
@@ -211,26 +211,24 @@ func cut(m int) (six, more, last int) {
 
 // left is the rows i0…i1 and the columns p…p+k of A, packed or not.
 type left struct {
-	g            *productF32
 	i0, i1, p, k int
 	packed       []float32
 }
 
 // at points t to m rows of A from i on, and returns the distance of tiles of m rows.
-func (l *left) at(t *tile, i, m int) uintptr {
+func (g *productF32) at(l *left, t *tile, i, m int) uintptr {
 	if l.packed != nil {
 		t.a, t.rs, t.cs = &l.packed[(i-l.i0)*l.k], 4, uintptr(m)*4
 		return uintptr(m*l.k) * 4
 	}
 	if l.k > 0 {
-		t.a = &l.g.a[i*l.g.rs+l.p*l.g.cs]
+		t.a = &g.a[i*g.rs+l.p*g.cs]
 	}
 	return uintptr(m) * t.rs
 }
 
 // to points t to the columns from j on, in row i.
-func (l *left) to(t *tile, i, j int, b *right) {
-	g := l.g
+func (g *productF32) to(l *left, t *tile, i, j int, b *right) {
 	t.c = &g.c[i*g.ldc+j]
 	t.b = (*float32)(unsafe.Add(b.p, uintptr((j-b.j0)/tileColumns)*b.ps))
 	if l.p == 0 && g.e.ColBias != nil {
@@ -246,7 +244,7 @@ func (l *left) to(t *tile, i, j int, b *right) {
 }
 
 // panelsFirst goes down all rows with a panel of B, which stays in the first-level cache.
-func (l *left) panelsFirst(t *tile, j, j1 int, b right) {
+func (g *productF32) panelsFirst(l *left, t *tile, j, j1 int, b right) {
 	six, more, last := cut(l.i1 - l.i0)
 	for ; j < j1; j += tileColumns {
 		n := min(tileColumns, j1-j)
@@ -257,16 +255,16 @@ func (l *left) panelsFirst(t *tile, j, j1 int, b right) {
 		t.bn, t.colN, t.rowN = 0, 0, tileRows*4
 		i := l.i0
 		if six > 0 {
-			t.count, t.an, t.cn = six, l.at(t, i, tileRows), tileRows*t.ldc
-			l.to(t, i, j, &b)
+			t.count, t.an, t.cn = six, g.at(l, t, i, tileRows), tileRows*t.ldc
+			g.to(l, t, i, j, &b)
 			t.run(tileRows, n)
 			t.count = 1
 			i += six * tileRows
 		}
 		for _, m := range [2]int{more, last} {
 			if m > 0 {
-				l.at(t, i, m)
-				l.to(t, i, j, &b)
+				g.at(l, t, i, m)
+				g.to(l, t, i, j, &b)
 				t.run(m, n)
 				i += m
 			}
@@ -275,24 +273,24 @@ func (l *left) panelsFirst(t *tile, j, j1 int, b right) {
 }
 
 // rowsFirst goes over all panels of B with a few rows, which stay in the first-level cache.
-func (l *left) rowsFirst(t *tile, j0, j1 int, b right) {
+func (g *productF32) rowsFirst(l *left, t *tile, j0, j1 int, b right) {
 	six, more, last := cut(l.i1 - l.i0)
 	i := l.i0
 	for range six {
-		l.row(t, i, tileRows, j0, j1, b)
+		g.row(l, t, i, tileRows, j0, j1, b)
 		i += tileRows
 	}
 	for _, m := range [2]int{more, last} {
 		if m > 0 {
-			l.row(t, i, m, j0, j1, b)
+			g.row(l, t, i, m, j0, j1, b)
 			i += m
 		}
 	}
 }
 
 // row computes m rows from i on, as wide as a tile may be.
-func (l *left) row(t *tile, i, m, j, j1 int, b right) {
-	l.at(t, i, m)
+func (g *productF32) row(l *left, t *tile, i, m, j, j1 int, b right) {
+	g.at(l, t, i, m)
 	t.an, t.rowN = 0, 0
 	t.bs, t.ps = b.bs, b.ps
 	for j < j1 {
@@ -310,7 +308,7 @@ func (l *left) row(t *tile, i, m, j, j1 int, b right) {
 			t.bs = b.last
 		}
 		t.bn, t.cn, t.colN = uintptr(n/tileColumns)*b.ps, uintptr(n)*4, uintptr(n)*4
-		l.to(t, i, j, &b)
+		g.to(l, t, i, j, &b)
 		t.run(m, n)
 		j += t.count * n
 	}
