@@ -76,10 +76,25 @@ func PackF32(b []float32, k, n, ld int, trans bool, buf []float32) PackedF32 {
 // fill lays out b (k, n), or b' when trans.
 func (b *PackedF32) fill(from []float32, ld int, trans bool) {
 	for p := 0; p < b.K; p += b.KBlock {
-		for j := 0; j < b.N; j += tileColumns {
-			panel, width := b.Panel(p, j)
-			fillPanel(panel, width, min(width, b.N-j), from, p, j, ld, trans)
+		rows := min(b.KBlock, b.K-p)
+		fillBlock(b.data[p*padded(b.N):], rows, from, p, 0, b.N, ld, trans)
+	}
+}
+
+// fillBlock lays out the rows from p on and the columns j0…j1 of b (k, n), or b' when trans, as a block of panels.
+func fillBlock(dst []float32, rows int, b []float32, p, j0, j1, ld int, trans bool) {
+	const together = 8 // panels: a row is read some hundred bytes at a time
+	j := j0
+	for !trans && j+tileColumns <= j1 {
+		panels := min(together, (j1-j)/tileColumns)
+		if !cutMachine(dst[(j-j0)*rows:], b[p*ld+j:], ld, rows, panels) {
+			break
 		}
+		j += panels * tileColumns
+	}
+	for ; j < j1; j += tileColumns {
+		width := min(tileColumns, padded(j1-j))
+		fillPanel(dst[(j-j0)*rows:][:rows*width], width, min(width, j1-j), b, p, j, ld, trans)
 	}
 }
 
@@ -91,7 +106,9 @@ func fillPanel(panel []float32, width, w int, b []float32, p, j, ld int, trans b
 	}
 	switch {
 	case trans:
-		weave(panel, width, w, b[j*ld+p:], rows, ld)
+		for c := 0; c < w; c += half {
+			weave(panel[c:], width, min(half, w-c), b[(j+c)*ld+p:], rows, ld)
+		}
 	case w == tileColumns:
 		for i := range rows {
 			*(*[tileColumns]float32)(panel[i*tileColumns:]) = *(*[tileColumns]float32)(b[(p+i)*ld+j:])
@@ -103,8 +120,13 @@ func fillPanel(panel []float32, width, w int, b []float32, p, j, ld int, trans b
 	}
 }
 
-// weave writes n lines of src (n, k), ld apart, side by side to dst (k, width).
+// weave writes n lines of src (n, k), up to eight, ld apart, side by side to dst (k, width).
 func weave(dst []float32, width, n int, src []float32, k, ld int) {
+	if done := weaveMachine(dst, width, src, k, ld, n); done == k {
+		return
+	} else if done > 0 {
+		dst, src, k = dst[done*width:], src[done:], k-done
+	}
 	c := 0
 	for ; c+4 <= n; c += 4 {
 		s0, s1, s2, s3 := src[c*ld:][:k], src[(c+1)*ld:][:k], src[(c+2)*ld:][:k], src[(c+3)*ld:][:k]

@@ -10,6 +10,8 @@ const (
 	few = 2 * tileRows
 	// aRows is how many rows of A make a block, which stays in the second-level cache.
 	aRows = 96
+	// packFrom is how many columns B must have for packed rows of A to pay off.
+	packFrom = 384
 	// bColumns is how many columns of B are packed at a time, where it is not constant.
 	bColumns = 1024
 	// finish is how many columns of C are made before Epilogue.Func goes over them.
@@ -138,15 +140,18 @@ func (g *productF32) part(i0, i1, j0, j1 int) {
 
 // packing is part for B that is packed on the way, block by block.
 func (g *productF32) packing(i0, i1, j0, j1 int) {
-	memory := floats.take(g.kBlock * min(bColumns, padded(j1-j0)))
+	columns := bColumns
+	if i1-i0 <= aRows {
+		columns = finish // each is used once, while it is in cache
+	}
+	memory := floats.take(g.kBlock * min(columns, padded(j1-j0)))
 	defer floats.put(memory)
-	for ; j0 < j1; j0 += bColumns {
-		j2 := min(j0+bColumns, j1)
+	for ; j0 < j1; j0 += columns {
+		j2 := min(j0+columns, j1)
 		for p := 0; p == 0 || p < g.k; p += g.kBlock {
 			rows := min(g.kBlock, g.k-p)
-			for j := j0; j < j2; j += tileColumns {
-				width := min(tileColumns, padded(j2-j))
-				fillPanel((*memory)[(j-j0)*rows:][:rows*width], width, min(width, j2-j), g.b, p, j, g.ldb, g.transB)
+			if rows > 0 {
+				fillBlock(*memory, rows, g.b, p, j0, j2, g.ldb, g.transB)
 			}
 			g.block(i0, i1, j0, j2, p, rows, right{unsafe.Pointer(unsafe.SliceData(*memory)), j0, uintptr(rows) * tileColumns * 4, tileColumns * 4, half * 4})
 			if g.kBlock == 0 {
@@ -158,13 +163,13 @@ func (g *productF32) packing(i0, i1, j0, j1 int) {
 
 // block adds the product of the columns p…p+k of A with a block of B to C, rows i0…i1 and columns j0…j1.
 func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
-	packs := i1-i0 > few && g.cs == 1 && k > 0
 	rows := i1 - i0
+	packs := rows > few && g.cs == 1 && k > 0 && (j1-j0 >= packFrom || g.rs%512 == 0 && j1-j0 > 64)
+	rows = (rows + aRows - 1) / aRows
+	rows = ((i1-i0+rows-1)/rows + tileRows - 1) / tileRows * tileRows
 	var memory *[]float32
 	if packs {
-		rows = (rows + aRows - 1) / aRows
-		rows = ((i1-i0+rows-1)/rows + tileRows - 1) / tileRows * tileRows
-		memory = floats.take(rows * k)
+		memory = floats.take(rows*k + half)
 		defer floats.put(memory)
 	}
 	t := tile{k: k, ldc: uintptr(g.ldc) * 4, rs: uintptr(g.rs) * 4, cs: uintptr(g.cs) * 4, count: 1}

@@ -88,3 +88,36 @@ func (t *tile) machine(m, n int) bool {
 	}
 	return true
 }
+
+// weaveMachine is weave in assembly for as many columns of the lines as it can do; it returns how many. dst must hold eight elements more
+// than the lines need.
+func weaveMachine(dst []float32, width int, src []float32, k, ld, n int) int {
+	if path != avx2 || k < 8 {
+		return 0
+	}
+	_, _ = dst[(k-1)*width+n-1], src[(n-1)*ld+k-1]
+	to, step, from, distance := &dst[0], uintptr(width)*4, &src[0], uintptr(ld)*4
+	switch {
+	case n == 8:
+		weave8(to, step, from, distance, k/8)
+	case n == 6 && n == width:
+		weave6(to, step, from, distance, k/8)
+	case n == 5 && n == width:
+		weave5(to, step, from, distance, k/8)
+	case n == 4 && n == width:
+		weave4(to, step, from, distance, k/8)
+	default:
+		return 0
+	}
+	return k &^ 7
+}
+
+// cutMachine cuts rows of src into panels of 16 columns in assembly, and reports whether it did.
+func cutMachine(dst, src []float32, ld, rows, panels int) bool {
+	if path != avx2 {
+		return false
+	}
+	_, _ = dst[rows*panels*tileColumns-1], src[(rows-1)*ld+panels*tileColumns-1]
+	cutRows(&dst[0], uintptr(rows)*tileColumns*4, &src[0], uintptr(ld)*4, rows, panels)
+	return true
+}

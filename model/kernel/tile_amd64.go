@@ -82,3 +82,18 @@ func tile2x32(t *tile)
 
 //go:noescape
 func tile3x32(t *tile)
+
+//go:noescape
+func weave4(dst *float32, step uintptr, src *float32, ld uintptr, blocks int)
+
+//go:noescape
+func weave5(dst *float32, step uintptr, src *float32, ld uintptr, blocks int)
+
+//go:noescape
+func weave6(dst *float32, step uintptr, src *float32, ld uintptr, blocks int)
+
+//go:noescape
+func weave8(dst *float32, step uintptr, src *float32, ld uintptr, blocks int)
+
+//go:noescape
+func cutRows(dst *float32, distance uintptr, src *float32, ld uintptr, rows, panels int)

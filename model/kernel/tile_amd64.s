@@ -5955,3 +5955,277 @@ store:
 done:
 	VZEROUPPER
 	RET
+
+// func weave4(dst *float32, step uintptr, src *float32, ld uintptr, blocks int)
+// Requires: AVX
+TEXT ·weave4(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ step+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ ld+24(FP), BX
+	MOVQ blocks+32(FP), SI
+	LEAQ (BX)(BX*2), DI
+	LEAQ (BX)(BX*4), R8
+	LEAQ (DI)(BX*4), R8
+	LEAQ (CX)(CX*2), R8
+	LEAQ (CX)(CX*4), R9
+	LEAQ (R8)(CX*4), R10
+
+next:
+	VMOVUPS    (DX), Y0
+	VMOVUPS    (DX)(BX*1), Y1
+	VMOVUPS    (DX)(BX*2), Y2
+	VMOVUPS    (DX)(DI*1), Y3
+	VUNPCKLPS  Y1, Y0, Y4
+	VUNPCKHPS  Y1, Y0, Y0
+	VUNPCKLPS  Y3, Y2, Y1
+	VUNPCKHPS  Y3, Y2, Y2
+	VSHUFPS    $0x44, Y1, Y4, Y5
+	VSHUFPS    $0xee, Y1, Y4, Y1
+	VSHUFPS    $0x44, Y2, Y0, Y4
+	VSHUFPS    $0xee, Y2, Y0, Y0
+	VUNPCKLPS  Y3, Y3, Y2
+	VUNPCKHPS  Y3, Y3, Y6
+	VUNPCKLPS  Y3, Y3, Y7
+	VUNPCKHPS  Y3, Y3, Y3
+	VSHUFPS    $0x44, Y7, Y2, Y8
+	VSHUFPS    $0xee, Y7, Y2, Y2
+	VSHUFPS    $0x44, Y3, Y6, Y7
+	VSHUFPS    $0xee, Y3, Y6, Y3
+	VPERM2F128 $0x20, Y8, Y5, Y6
+	VMOVUPS    Y6, (AX)
+	VPERM2F128 $0x20, Y2, Y1, Y6
+	VMOVUPS    Y6, (AX)(CX*1)
+	VPERM2F128 $0x20, Y7, Y4, Y6
+	VMOVUPS    Y6, (AX)(CX*2)
+	VPERM2F128 $0x20, Y3, Y0, Y6
+	VMOVUPS    Y6, (AX)(R8*1)
+	VPERM2F128 $0x31, Y8, Y5, Y5
+	VMOVUPS    Y5, (AX)(CX*4)
+	VPERM2F128 $0x31, Y2, Y1, Y1
+	VMOVUPS    Y1, (AX)(R9*1)
+	VPERM2F128 $0x31, Y7, Y4, Y1
+	VMOVUPS    Y1, (AX)(R8*2)
+	VPERM2F128 $0x31, Y3, Y0, Y0
+	VMOVUPS    Y0, (AX)(R10*1)
+	ADDQ       $0x20, DX
+	LEAQ       (AX)(CX*8), AX
+	DECQ       SI
+	JNE        next
+	VZEROUPPER
+	RET
+
+// func weave5(dst *float32, step uintptr, src *float32, ld uintptr, blocks int)
+// Requires: AVX
+TEXT ·weave5(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ step+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ ld+24(FP), BX
+	MOVQ blocks+32(FP), SI
+	LEAQ (BX)(BX*2), DI
+	LEAQ (BX)(BX*4), R8
+	LEAQ (DI)(BX*4), R8
+	LEAQ (CX)(CX*2), R8
+	LEAQ (CX)(CX*4), R9
+	LEAQ (R8)(CX*4), R10
+
+next:
+	VMOVUPS    (DX), Y0
+	VMOVUPS    (DX)(BX*1), Y1
+	VMOVUPS    (DX)(BX*2), Y2
+	VMOVUPS    (DX)(DI*1), Y3
+	VMOVUPS    (DX)(BX*4), Y4
+	VUNPCKLPS  Y1, Y0, Y5
+	VUNPCKHPS  Y1, Y0, Y0
+	VUNPCKLPS  Y3, Y2, Y1
+	VUNPCKHPS  Y3, Y2, Y2
+	VSHUFPS    $0x44, Y1, Y5, Y3
+	VSHUFPS    $0xee, Y1, Y5, Y1
+	VSHUFPS    $0x44, Y2, Y0, Y5
+	VSHUFPS    $0xee, Y2, Y0, Y0
+	VUNPCKLPS  Y4, Y4, Y2
+	VUNPCKHPS  Y4, Y4, Y6
+	VUNPCKLPS  Y4, Y4, Y7
+	VUNPCKHPS  Y4, Y4, Y4
+	VSHUFPS    $0x44, Y7, Y2, Y8
+	VSHUFPS    $0xee, Y7, Y2, Y2
+	VSHUFPS    $0x44, Y4, Y6, Y7
+	VSHUFPS    $0xee, Y4, Y6, Y4
+	VPERM2F128 $0x20, Y8, Y3, Y6
+	VMOVUPS    Y6, (AX)
+	VPERM2F128 $0x20, Y2, Y1, Y6
+	VMOVUPS    Y6, (AX)(CX*1)
+	VPERM2F128 $0x20, Y7, Y5, Y6
+	VMOVUPS    Y6, (AX)(CX*2)
+	VPERM2F128 $0x20, Y4, Y0, Y6
+	VMOVUPS    Y6, (AX)(R8*1)
+	VPERM2F128 $0x31, Y8, Y3, Y3
+	VMOVUPS    Y3, (AX)(CX*4)
+	VPERM2F128 $0x31, Y2, Y1, Y1
+	VMOVUPS    Y1, (AX)(R9*1)
+	VPERM2F128 $0x31, Y7, Y5, Y1
+	VMOVUPS    Y1, (AX)(R8*2)
+	VPERM2F128 $0x31, Y4, Y0, Y0
+	VMOVUPS    Y0, (AX)(R10*1)
+	ADDQ       $0x20, DX
+	LEAQ       (AX)(CX*8), AX
+	DECQ       SI
+	JNE        next
+	VZEROUPPER
+	RET
+
+// func weave6(dst *float32, step uintptr, src *float32, ld uintptr, blocks int)
+// Requires: AVX
+TEXT ·weave6(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ step+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ ld+24(FP), BX
+	MOVQ blocks+32(FP), SI
+	LEAQ (BX)(BX*2), DI
+	LEAQ (BX)(BX*4), R8
+	LEAQ (DI)(BX*4), R9
+	LEAQ (CX)(CX*2), R9
+	LEAQ (CX)(CX*4), R10
+	LEAQ (R9)(CX*4), R11
+
+next:
+	VMOVUPS    (DX), Y0
+	VMOVUPS    (DX)(BX*1), Y1
+	VMOVUPS    (DX)(BX*2), Y2
+	VMOVUPS    (DX)(DI*1), Y3
+	VMOVUPS    (DX)(BX*4), Y4
+	VMOVUPS    (DX)(R8*1), Y5
+	VUNPCKLPS  Y1, Y0, Y6
+	VUNPCKHPS  Y1, Y0, Y0
+	VUNPCKLPS  Y3, Y2, Y1
+	VUNPCKHPS  Y3, Y2, Y2
+	VSHUFPS    $0x44, Y1, Y6, Y3
+	VSHUFPS    $0xee, Y1, Y6, Y1
+	VSHUFPS    $0x44, Y2, Y0, Y6
+	VSHUFPS    $0xee, Y2, Y0, Y0
+	VUNPCKLPS  Y5, Y4, Y2
+	VUNPCKHPS  Y5, Y4, Y4
+	VUNPCKLPS  Y5, Y5, Y7
+	VUNPCKHPS  Y5, Y5, Y5
+	VSHUFPS    $0x44, Y7, Y2, Y8
+	VSHUFPS    $0xee, Y7, Y2, Y2
+	VSHUFPS    $0x44, Y5, Y4, Y7
+	VSHUFPS    $0xee, Y5, Y4, Y4
+	VPERM2F128 $0x20, Y8, Y3, Y5
+	VMOVUPS    Y5, (AX)
+	VPERM2F128 $0x20, Y2, Y1, Y5
+	VMOVUPS    Y5, (AX)(CX*1)
+	VPERM2F128 $0x20, Y7, Y6, Y5
+	VMOVUPS    Y5, (AX)(CX*2)
+	VPERM2F128 $0x20, Y4, Y0, Y5
+	VMOVUPS    Y5, (AX)(R9*1)
+	VPERM2F128 $0x31, Y8, Y3, Y3
+	VMOVUPS    Y3, (AX)(CX*4)
+	VPERM2F128 $0x31, Y2, Y1, Y1
+	VMOVUPS    Y1, (AX)(R10*1)
+	VPERM2F128 $0x31, Y7, Y6, Y1
+	VMOVUPS    Y1, (AX)(R9*2)
+	VPERM2F128 $0x31, Y4, Y0, Y0
+	VMOVUPS    Y0, (AX)(R11*1)
+	ADDQ       $0x20, DX
+	LEAQ       (AX)(CX*8), AX
+	DECQ       SI
+	JNE        next
+	VZEROUPPER
+	RET
+
+// func weave8(dst *float32, step uintptr, src *float32, ld uintptr, blocks int)
+// Requires: AVX
+TEXT ·weave8(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ step+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ ld+24(FP), BX
+	MOVQ blocks+32(FP), SI
+	LEAQ (BX)(BX*2), DI
+	LEAQ (BX)(BX*4), R8
+	LEAQ (DI)(BX*4), R9
+	LEAQ (CX)(CX*2), R10
+	LEAQ (CX)(CX*4), R11
+	LEAQ (R10)(CX*4), R12
+
+next:
+	VMOVUPS    (DX), Y0
+	VMOVUPS    (DX)(BX*1), Y1
+	VMOVUPS    (DX)(BX*2), Y2
+	VMOVUPS    (DX)(DI*1), Y3
+	VMOVUPS    (DX)(BX*4), Y4
+	VMOVUPS    (DX)(R8*1), Y5
+	VMOVUPS    (DX)(DI*2), Y6
+	VMOVUPS    (DX)(R9*1), Y7
+	VUNPCKLPS  Y1, Y0, Y8
+	VUNPCKHPS  Y1, Y0, Y0
+	VUNPCKLPS  Y3, Y2, Y1
+	VUNPCKHPS  Y3, Y2, Y2
+	VSHUFPS    $0x44, Y1, Y8, Y3
+	VSHUFPS    $0xee, Y1, Y8, Y1
+	VSHUFPS    $0x44, Y2, Y0, Y8
+	VSHUFPS    $0xee, Y2, Y0, Y0
+	VUNPCKLPS  Y5, Y4, Y2
+	VUNPCKHPS  Y5, Y4, Y4
+	VUNPCKLPS  Y7, Y6, Y5
+	VUNPCKHPS  Y7, Y6, Y6
+	VSHUFPS    $0x44, Y5, Y2, Y7
+	VSHUFPS    $0xee, Y5, Y2, Y2
+	VSHUFPS    $0x44, Y6, Y4, Y5
+	VSHUFPS    $0xee, Y6, Y4, Y4
+	VPERM2F128 $0x20, Y7, Y3, Y6
+	VMOVUPS    Y6, (AX)
+	VPERM2F128 $0x20, Y2, Y1, Y6
+	VMOVUPS    Y6, (AX)(CX*1)
+	VPERM2F128 $0x20, Y5, Y8, Y6
+	VMOVUPS    Y6, (AX)(CX*2)
+	VPERM2F128 $0x20, Y4, Y0, Y6
+	VMOVUPS    Y6, (AX)(R10*1)
+	VPERM2F128 $0x31, Y7, Y3, Y3
+	VMOVUPS    Y3, (AX)(CX*4)
+	VPERM2F128 $0x31, Y2, Y1, Y1
+	VMOVUPS    Y1, (AX)(R11*1)
+	VPERM2F128 $0x31, Y5, Y8, Y1
+	VMOVUPS    Y1, (AX)(R10*2)
+	VPERM2F128 $0x31, Y4, Y0, Y0
+	VMOVUPS    Y0, (AX)(R12*1)
+	ADDQ       $0x20, DX
+	LEAQ       (AX)(CX*8), AX
+	DECQ       SI
+	JNE        next
+	VZEROUPPER
+	RET
+
+// func cutRows(dst *float32, distance uintptr, src *float32, ld uintptr, rows int, panels int)
+// Requires: AVX
+TEXT ·cutRows(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ distance+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ ld+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ panels+40(FP), DI
+
+row:
+	MOVQ DX, R8
+	MOVQ AX, R9
+	MOVQ DI, R10
+
+panel:
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y1, 32(R9)
+	ADDQ    $0x40, R8
+	ADDQ    CX, R9
+	DECQ    R10
+	JNE     panel
+	ADDQ    BX, DX
+	ADDQ    $0x40, AX
+	DECQ    SI
+	JNE     row
+	VZEROUPPER
+	RET

@@ -33,6 +33,10 @@ func main() {
 	tile(1, 8, false)
 	tile(2, 4, false)
 	tile(3, 4, false)
+	for _, lines := range []int{4, 5, 6, 8} {
+		weave(lines)
+	}
+	cutRows()
 	Generate()
 	if made, err := os.ReadFile("../tile_amd64.s"); err != nil || regexp.MustCompile(`Y(1[6-9]|[23]\d)\b`).Match(made) {
 		fmt.Fprintln(os.Stderr, "a tile needs more than the sixteen registers of AVX2", err)
