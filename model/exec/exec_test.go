@@ -32,8 +32,8 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(p.steps); n != 9 {
-		t.Errorf("%d steps: folding or dead nodes are not gone", n)
+	if n := len(p.steps); n != 7 {
+		t.Errorf("%d steps: what folds, is dead or fuses (MatMul, Add and Relu) is not gone", n)
 	}
 	var wg sync.WaitGroup
 	for rows := 1; rows <= 8; rows++ {

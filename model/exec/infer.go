@@ -32,9 +32,11 @@ type scope struct {
 	compiled  []compiled // nodes that must run, in order
 }
 
+// compiled is a node that must run. Its kernel comes last, when no other node has taken it over.
 type compiled struct {
 	node   *graph.Node
 	spec   *op.Spec
+	site   *op.Site
 	kernel op.Kernel
 }
 
@@ -63,6 +65,12 @@ func (s *scope) program() (*Program, error) {
 			return nil, located(n, err)
 		}
 	}
+	if err := s.fuse(); err != nil {
+		return nil, err
+	}
+	if err := s.kernels(); err != nil {
+		return nil, err
+	}
 	p := &Program{limit: s.limit}
 	for _, in := range s.inputs {
 		p.inputs = append(p.inputs, graph.Port{Name: in, Type: graph.ValueOf(s.types[in])})
@@ -72,6 +80,20 @@ func (s *scope) program() (*Program, error) {
 		return nil, err
 	}
 	return p, p.plan(s)
+}
+
+// kernels compiles the nodes that stay.
+func (s *scope) kernels() error {
+	for i := range s.compiled {
+		c := &s.compiled[i]
+		s.current = nodeName(c.node)
+		kernel, err := c.spec.Kernel(c.node, c.site)
+		if err != nil {
+			return located(c.node, err)
+		}
+		c.kernel, c.site = kernel, nil
+	}
+	return nil
 }
 
 // opset returns the version of a domain for a node.
@@ -133,7 +155,7 @@ func (s *scope) visit(n *graph.Node) error {
 			return s.visit(simple)
 		}
 	}
-	types, kernel, err := spec.Build(n, site)
+	types, err := spec.Types(n, site)
 	if err != nil {
 		return err
 	}
@@ -149,12 +171,16 @@ func (s *scope) visit(n *graph.Node) error {
 		}
 	}
 	if foldable(site, n) && !random(spec, n) {
+		kernel, err := spec.Kernel(n, site)
+		if err != nil {
+			return err
+		}
 		done, err := s.fold(n, kernel)
 		if done || err != nil {
 			return err
 		}
 	}
-	s.compiled = append(s.compiled, compiled{n, spec, kernel})
+	s.compiled = append(s.compiled, compiled{node: n, spec: spec, site: site})
 	return nil
 }
 

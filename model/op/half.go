@@ -8,41 +8,61 @@ import (
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
-// Build infers the types of a node's outputs and compiles its kernel. Where the Spec asks for it (Half), float16 and bfloat16 are
-// computed in float32 and rounded once at the end, to nearest even: the sums inside are more exact than in half precision.
-func (s *Spec) Build(n *graph.Node, site *Site) ([]tensor.Type, Kernel, error) {
+// Types infers the types of a node's outputs. Where the Spec asks for it (Half), float16 and bfloat16 are computed in float32 and rounded
+// once at the end, to nearest even: the sums inside are more exact than in half precision.
+func (s *Spec) Types(n *graph.Node, site *Site) ([]tensor.Type, error) {
 	half := halfOf(s, site)
 	if half == tensor.Undefined {
-		types, err := s.Infer(n, site)
-		if err != nil {
-			return nil, nil, err
+		return s.Infer(n, site)
+	}
+	wide, _ := widenSite(site)
+	types, err := s.Infer(n, wide)
+	if err != nil {
+		return nil, err
+	}
+	out := append([]tensor.Type(nil), types...)
+	for i, d := range s.narrowed(site, half, types) {
+		if d != tensor.Undefined {
+			out[i].DType = d
 		}
-		kernel, err := s.Compile(n, site)
-		return types, kernel, err
+	}
+	return out, nil
+}
+
+// Kernel compiles a node whose types have been inferred.
+func (s *Spec) Kernel(n *graph.Node, site *Site) (Kernel, error) {
+	half := halfOf(s, site)
+	if half == tensor.Undefined {
+		return s.Compile(n, site)
 	}
 	wide, constants := widenSite(site)
 	types, err := s.Infer(n, wide)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	kernel, err := s.Compile(n, wide)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	h := &halves{kernel: kernel, constants: constants, narrow: s.narrowed(site, half, types)}
+	return h.run, nil
+}
+
+// narrowed is the half type that each output, computed as a float32, is to be rounded to; Undefined for those that stay as they are.
+func (s *Spec) narrowed(site *Site, half tensor.DType, types []tensor.Type) []tensor.DType {
 	narrow := make([]tensor.DType, len(types))
-	for i := range types {
+	for i, t := range types {
 		to := half
 		if i < len(s.HalfLike) {
 			if like := site.typ(s.HalfLike[i]).DType; like != tensor.Undefined {
 				to = like
 			}
 		}
-		if types[i].DType == tensor.Float32 && s.Float32Out&(1<<i) == 0 && isHalf(to) {
-			types[i].DType, narrow[i] = to, to
+		if t.DType == tensor.Float32 && s.Float32Out&(1<<i) == 0 && isHalf(to) {
+			narrow[i] = to
 		}
 	}
-	h := &halves{kernel: kernel, constants: constants, narrow: narrow}
-	return types, h.run, nil
+	return narrow
 }
 
 func isHalf(d tensor.DType) bool { return d == tensor.Float16 || d == tensor.BFloat16 }

@@ -31,7 +31,7 @@ type Spec struct {
 	In    Arity    // inputs; those below Min must be present
 	Out   Arity    // outputs
 
-	// Half: the executor computes nodes of float16 and bfloat16 in float32 (see Build), so that Infer and Compile never see those types.
+	// Half: the executor computes nodes of float16 and bfloat16 in float32 (see Types), so that Infer and Compile never see those types.
 	// Float32Out is a mask of the outputs that stay float32 then; HalfLike names, by output, the input whose type it has where the inputs may
 	// differ (without it, or where that input is absent: the first half input).
 	Half       bool

@@ -1,0 +1,279 @@
+//go:build !lean
+
+package exec
+
+import (
+	"math"
+
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/op"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// fuseLayerNorm: (x - mean)/√(variance + ε)·γ + β over the last dimension, as exporters write it before opset 17.
+// Ba, Kiros and Hinton, "Layer Normalization", 2016.
+func fuseLayerNorm(f *fuser, i int) bool {
+	n := f.nodes[i]
+	if !is(n, "Add") || !f.isFloat32(n.Outputs[0]) {
+		return false
+	}
+	for k := range 2 {
+		beta := f.constant(n.In(k))
+		m, mul := f.by(n.In(1-k), "Mul")
+		if beta == nil || beta.Rank() != 1 || m == nil {
+			continue
+		}
+		for j := range 2 {
+			gamma := f.constant(m.In(j))
+			d, div := f.by(m.In(1-j), "Div")
+			if gamma == nil || gamma.Rank() != 1 || d == nil || gamma.Len() != beta.Len() {
+				continue
+			}
+			x, eps, gone := f.normalised(d)
+			if gone == nil || !f.lastIs(x, gamma.Len()) {
+				continue
+			}
+			node := &graph.Node{Op: "LayerNormalization", Inputs: []graph.Value{x, m.In(j), n.In(k)}, Attrs: []graph.Attr{graph.IntAttr("axis", -1), graph.FloatAttr("epsilon", float32(eps))}}
+			return f.replace(i, node, append(gone, mul, div)...)
+		}
+	}
+	return false
+}
+
+// normalised takes (x - mean)/√(variance + ε) apart.
+func (f *fuser) normalised(d *graph.Node) (x graph.Value, eps float64, gone []int) {
+	root, sqrt := f.by(d.In(1), "Sqrt")
+	if root == nil {
+		return "", 0, nil
+	}
+	sum, add := f.by(root.In(0), "Add")
+	if sum == nil {
+		return "", 0, nil
+	}
+	var variance *graph.Node
+	var mean2 int
+	for k := range 2 {
+		if v, ok := f.scalar(sum.In(k)); ok {
+			eps = v
+			variance, mean2 = f.by(sum.In(1-k), "ReduceMean")
+		}
+	}
+	if variance == nil || !f.overLast(variance) {
+		return "", 0, nil
+	}
+	square, pow := f.by(variance.In(0), "Pow", "Mul")
+	if square == nil {
+		return "", 0, nil
+	}
+	diff := square.In(0)
+	if two := square.Op == "Pow" && f.near(square.In(1), 2) || square.Op == "Mul" && square.In(1) == diff; !two || diff != d.In(0) {
+		return "", 0, nil
+	}
+	at, ok := f.maker[diff]
+	if !ok || !is(f.nodes[at], "Sub") || f.uses[diff] != 2+b2i(square.Op == "Mul") {
+		return "", 0, nil
+	}
+	sub := f.nodes[at]
+	mean, mean1 := f.by(sub.In(1), "ReduceMean")
+	if mean == nil || !f.overLast(mean) || mean.In(0) != sub.In(0) {
+		return "", 0, nil
+	}
+	return sub.In(0), eps, []int{sqrt, add, mean2, pow, at, mean1}
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// overLast tells whether a reduction keeps its one axis, the last.
+func (f *fuser) overLast(n *graph.Node) bool {
+	axes := n.Ints("axes")
+	if t := f.s.constants[n.In(1)]; n.In(1) != "" {
+		if t == nil || t.DType() != tensor.Int64 {
+			return false
+		}
+		axes = t.I64()
+	}
+	x := f.s.types[n.In(0)]
+	return n.Int("keepdims", 1) == 1 && len(axes) == 1 && (axes[0] == -1 || !x.Unranked && axes[0] == int64(len(x.Dims)-1))
+}
+
+// lastIs tells whether the last dimension of v is known to be n.
+func (f *fuser) lastIs(v graph.Value, n int) bool {
+	t := f.s.types[v]
+	return !t.Unranked && len(t.Dims) > 0 && t.Dims[len(t.Dims)-1].Size == n
+}
+
+// fuseBias makes a Dense of a product with a constant matrix and, where one follows, the sum with a constant row.
+func fuseBias(f *fuser, i int) bool {
+	n := f.nodes[i]
+	if !f.isFloat32(n.Outputs[0]) {
+		return false
+	}
+	switch {
+	case is(n, "Gemm"):
+		w := f.constant(n.In(1))
+		if w == nil || w.Rank() != 2 || n.Int("transA", 0) != 0 || n.Float("alpha", 1) != 1 || n.In(2) != "" && n.Float("beta", 1) != 1 {
+			return false
+		}
+		width := w.Shape()[1-b2i(n.Int("transB", 0) != 0)]
+		inputs := []graph.Value{n.In(0), n.In(1)}
+		if c := n.In(2); c != "" {
+			bias := f.row(c, width)
+			if bias == "" {
+				return false
+			}
+			inputs = append(inputs, bias)
+		}
+		return f.replace(i, &graph.Node{Domain: op.Private, Op: "Dense", Inputs: inputs, Attrs: []graph.Attr{graph.IntAttr("transB", n.Int("transB", 0))}})
+	case is(n, "Add"):
+		for k := range 2 {
+			m, at := f.by(n.In(k), "MatMul")
+			if m == nil {
+				continue
+			}
+			w := f.constant(m.In(1))
+			if w == nil || w.Rank() != 2 || f.s.types[m.In(0)].Unranked || len(f.s.types[m.In(0)].Dims) < 2 {
+				continue
+			}
+			if bias := f.row(n.In(1-k), w.Shape()[1]); bias != "" {
+				return f.replace(i, &graph.Node{Domain: op.Private, Op: "Dense", Inputs: []graph.Value{m.In(0), m.In(1), bias}}, at)
+			}
+		}
+	}
+	return false
+}
+
+// row returns the name of a constant of width elements that is added to each row, "" where v is none.
+func (f *fuser) row(v graph.Value, width int) graph.Value {
+	t := f.constant(v)
+	if t == nil || t.Len() != width || t.Rank() == 0 || t.Shape()[t.Rank()-1] != width {
+		return ""
+	}
+	if t.Rank() == 1 {
+		return v
+	}
+	return f.add("bias", tensor.Floats(t.F32(), width))
+}
+
+// fuseScale moves what follows a convolution channel by channel — BatchNormalization, products and sums with constants — into its weights.
+func fuseScale(f *fuser, i int) bool {
+	n := f.nodes[i]
+	if !is(n, "BatchNormalization", "Mul", "Add") || len(n.Outputs) != 1 || !f.isFloat32(n.Outputs[0]) {
+		return false
+	}
+	for k := range 2 {
+		c, at := f.by(n.In(k), "Conv")
+		if c == nil || n.Op == "BatchNormalization" && k == 1 {
+			continue
+		}
+		w := f.constant(c.In(1))
+		if w == nil || w.Rank() < 3 || c.In(2) != "" && f.constant(c.In(2)) == nil {
+			continue
+		}
+		channels := w.Shape()[0]
+		scale, shift, ok := f.affine(n, n.In(1-k), channels, w.Rank())
+		if !ok {
+			continue
+		}
+		weights, bias := w.Clone(), tensor.New(tensor.Float32, channels)
+		if old := f.constant(c.In(2)); old != nil {
+			if old.Len() != channels {
+				continue
+			}
+			copy(bias.F32(), old.F32())
+		}
+		each := w.Len() / max(channels, 1)
+		for m := range channels {
+			for j, v := range weights.F32()[m*each : (m+1)*each] {
+				weights.F32()[m*each+j] = float32(float64(v) * scale[m])
+			}
+			bias.F32()[m] = float32(float64(bias.F32()[m])*scale[m] + shift[m])
+		}
+		return f.replace(i, &graph.Node{Op: "Conv", Inputs: []graph.Value{c.In(0), f.add("weights", weights), f.add("bias", bias)}, Attrs: c.Attrs}, at)
+	}
+	return false
+}
+
+// affine is what a node does to a channel: x·scale + shift, for the other operand v of a product or sum.
+func (f *fuser) affine(n *graph.Node, v graph.Value, channels, rank int) (scale, shift []float64, ok bool) {
+	scale, shift = make([]float64, channels), make([]float64, channels)
+	if n.Op == "BatchNormalization" {
+		var p [4][]float32 // scale, bias, mean, variance
+		for k := range p {
+			t := f.constant(n.In(1 + k))
+			if t == nil || t.Len() != channels {
+				return nil, nil, false
+			}
+			p[k] = t.F32()
+		}
+		if n.Int("training_mode", 0) != 0 || n.Int("spatial", 1) != 1 {
+			return nil, nil, false
+		}
+		eps := float64(n.Float("epsilon", 1e-5))
+		for m := range channels {
+			scale[m] = float64(p[0][m]) / math.Sqrt(float64(p[3][m])+eps)
+			shift[m] = float64(p[1][m]) - float64(p[2][m])*scale[m]
+		}
+		return scale, shift, true
+	}
+	t := f.constant(v)
+	if t == nil || !perChannel(t.Shape(), channels, rank) {
+		return nil, nil, false
+	}
+	for m := range channels {
+		x := float64(t.F32()[m%t.Len()])
+		if scale[m], shift[m] = x, 0; n.Op == "Add" {
+			scale[m], shift[m] = 1, x
+		}
+	}
+	return scale, shift, true
+}
+
+// perChannel tells whether a shape broadcasts to (n, channels, …) of a rank with one value for each channel, or one for all.
+func perChannel(shape []int, channels, rank int) bool {
+	if len(shape) > rank {
+		return false
+	}
+	for i, d := range shape {
+		if axis := rank - len(shape) + i; d != 1 && (axis != 1 || d != channels) {
+			return false
+		}
+	}
+	return true
+}
+
+// fuseConvSum moves the sum with another tensor of the same shape, as residual nets have it, into a convolution.
+func fuseConvSum(f *fuser, i int) bool {
+	n := f.nodes[i]
+	if !is(n, "Add") || !f.isFloat32(n.Outputs[0]) {
+		return false
+	}
+	for k := range 2 {
+		k = 1 - k // the second operand first: it is made last, so that the first is there
+		c, at := f.by(n.In(k), "Conv")
+		other := n.In(1 - k)
+		if c == nil || other == n.In(k) || !sameShape(f.s.types[n.In(k)], f.s.types[other]) || f.s.constants[c.In(1)] == nil {
+			continue
+		}
+		inputs := []graph.Value{c.In(0), c.In(1), c.In(2), other}
+		return f.replace(i, &graph.Node{Domain: op.Private, Op: "FusedConv", Inputs: inputs, Attrs: c.Attrs}, at)
+	}
+	return false
+}
+
+// sameShape tells whether two values are known to have one shape.
+func sameShape(a, b tensor.Type) bool {
+	if a.Unranked || b.Unranked || len(a.Dims) != len(b.Dims) || a.DType != b.DType {
+		return false
+	}
+	for i, d := range a.Dims {
+		if d != b.Dims[i] || d.Size == tensor.Free && d.Name == "" {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,121 @@
+//go:build !lean
+
+package exec
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/op"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+func gaussian(rng *rand.Rand, shape ...int) *tensor.Tensor {
+	t := tensor.New(tensor.Float32, shape...)
+	for i := range t.F32() {
+		t.F32()[i] = float32(rng.NormFloat64())
+	}
+	return t
+}
+
+// patterns are graphs as exporters write them, over x of the shape; want are the operators that remain.
+var patterns = []struct {
+	name  string
+	shape []int
+	build func(b *graph.Builder, x graph.Value, rng *rand.Rand) graph.Value
+	want  string
+}{
+	{"swish", []int{2, 3}, func(b *graph.Builder, x graph.Value, _ *rand.Rand) graph.Value {
+		return b.Op("Mul", b.Op("Sigmoid", x), x)
+	}, "Swish"},
+	{"hard swish of PaddlePaddle", []int{2, 3}, func(b *graph.Builder, x graph.Value, _ *rand.Rand) graph.Value {
+		c := b.Op("Clip", b.Op("Add", x, b.Scalar("three", 3)), b.Scalar("zero", 0), b.Scalar("six", 6))
+		return b.Op("Div", b.Op("Mul", x, c), b.Scalar("six", 6))
+	}, "HardSwish"},
+	{"gelu", []int{2, 3}, func(b *graph.Builder, x graph.Value, _ *rand.Rand) graph.Value {
+		e := b.Op("Add", b.Op("Erf", b.Op("Div", x, b.Scalar("root", math.Sqrt2))), b.Scalar("one", 1))
+		return b.Op("Mul", b.Op("Mul", x, e), b.Scalar("half", .5))
+	}, "Gelu"},
+	{"erf that is no gelu", []int{2, 3}, func(b *graph.Builder, x graph.Value, _ *rand.Rand) graph.Value {
+		e := b.Op("Add", b.Op("Erf", b.Op("Div", x, b.Scalar("root", 1.5))), b.Scalar("one", 1))
+		return b.Op("Mul", b.Op("Mul", x, e), b.Scalar("half", .5))
+	}, "Div Erf Add Mul Mul"},
+	{"layer norm", []int{2, 4}, func(b *graph.Builder, x graph.Value, rng *rand.Rand) graph.Value {
+		mean := []graph.Attr{graph.IntsAttr("axes", -1)}
+		d := b.Op("Sub", x, b.OpWith("ReduceMean", mean, x))
+		v := b.OpWith("ReduceMean", mean, b.Op("Pow", d, b.Scalar("two", 2)))
+		y := b.Op("Div", d, b.Op("Sqrt", b.Op("Add", v, b.Scalar("eps", 1e-5))))
+		return b.Op("Add", b.Op("Mul", y, b.Floats("gamma", gaussian(rng, 4).F32())), b.Floats("beta", gaussian(rng, 4).F32()))
+	}, "LayerNormalization"},
+	{"dense layers", []int{2, 3}, func(b *graph.Builder, x graph.Value, rng *rand.Rand) graph.Value {
+		h := b.Op("Relu", b.Op("Add", b.Op("MatMul", x, b.Floats("w", gaussian(rng, 12).F32(), 3, 4)), b.Floats("b", gaussian(rng, 4).F32())))
+		return b.Op("Tanh", b.OpWith("Gemm", []graph.Attr{graph.IntAttr("transB", 1)}, h, b.Floats("w2", gaussian(rng, 8).F32(), 2, 4), b.Floats("b2", gaussian(rng, 2).F32())))
+	}, "Dense Dense"},
+	{"a sum that is no bias", []int{3, 3}, func(b *graph.Builder, x graph.Value, rng *rand.Rand) graph.Value {
+		return b.Op("Add", b.Op("MatMul", x, b.Floats("w", gaussian(rng, 9).F32(), 3, 3)), b.Floats("b", gaussian(rng, 3).F32(), 3, 1))
+	}, "MatMul Add"},
+	{"convolution, normalisation, activation", []int{1, 2, 5, 5}, func(b *graph.Builder, x graph.Value, rng *rand.Rand) graph.Value {
+		c := b.Op("Conv", x, b.Floats("w", gaussian(rng, 3*2*9).F32(), 3, 2, 3, 3), b.Floats("b", gaussian(rng, 3).F32()))
+		n := b.Op("BatchNormalization", c, b.Floats("s", []float32{1, 2, -1}), b.Floats("t", []float32{0, 1, 2}), b.Floats("m", []float32{.1, .2, .3}), b.Floats("v", []float32{1, 2, .5}))
+		return b.Op("Relu", b.Op("Add", b.Op("Mul", n, b.Scalar("two", 2)), b.Floats("u", []float32{1, 0, 3}, 1, 3, 1, 1)))
+	}, "FusedConv"},
+	{"residual", []int{1, 2, 5, 5}, func(b *graph.Builder, x graph.Value, rng *rand.Rand) graph.Value {
+		c := b.OpWith("Conv", []graph.Attr{graph.IntsAttr("pads", 1, 1, 1, 1)}, x, b.Floats("w", gaussian(rng, 2*2*9).F32(), 2, 2, 3, 3))
+		return b.Op("Relu", b.Op("Add", c, x))
+	}, "FusedConv"},
+	{"a value that others use", []int{2, 3}, func(b *graph.Builder, x graph.Value, _ *rand.Rand) graph.Value {
+		s := b.Op("Sigmoid", x)
+		return b.Op("Add", b.Op("Mul", s, x), s)
+	}, "Sigmoid Mul Add"},
+}
+
+// Each pattern becomes the fused operators, and computes what it did before.
+func TestFusing(t *testing.T) {
+	for _, c := range patterns {
+		t.Run(c.name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(1, 2))
+			b := graph.NewBuilder("g")
+			x := b.Input("x", tensor.TypeOf(tensor.Float32, c.shape...))
+			y := c.build(b, x, rng)
+			m := b.Model()
+			m.Graph.Outputs = []graph.Port{{Name: y}}
+			fused, err := Compile(m, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for _, s := range fused.steps {
+				names = append(names, s.operator)
+			}
+			if got := strings.Join(names, " "); got != c.want {
+				t.Errorf("it became %s, want %s", got, c.want)
+			}
+			for _, n := range m.Graph.Nodes { // every value is an output: nothing can be fused
+				m.Graph.Outputs = append(m.Graph.Outputs, graph.Port{Name: n.Outputs[0]})
+			}
+			plain, err := Compile(m, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(plain.steps) != len(m.Graph.Nodes) {
+				t.Fatalf("%d steps for %d nodes", len(plain.steps), len(m.Graph.Nodes))
+			}
+			in := []*tensor.Tensor{gaussian(rng, c.shape...)}
+			got, err := fused.Run(context.Background(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := plain.Run(context.Background(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if why := op.Compare(got[0], want[0], 1e-5, 1e-6); why != "" {
+				t.Error(why)
+			}
+		})
+	}
+}
