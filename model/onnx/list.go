@@ -32,23 +32,43 @@ func (l *list) Len() int { return l.n }
 // Ints implements graph.List.
 func (l *list) Ints(at int, to []int64) (next int) {
 	b := l.raw[at:]
-	for i := range to {
-		if len(b) < 2 {
-			break
+	for i := 0; i < len(to) && len(b) > 1; {
+		if len(b) < 8 || len(to)-i < 4 {
+			v, k := uvarint(b[1:])
+			to[i], b = int64(v), b[1+k:]
+			i++
+			continue
 		}
-		v, k := uint64(b[1]), 2
-		if v >= 0x80 { // nearly every number of a forest takes one byte or two
-			if b[2] < 0x80 {
-				v, k = v&0x7f|uint64(b[2])<<7, 3
-			} else {
-				v, k = uvarint(b[1:])
-				k++
-			}
+		switch x := uint64At(b); {
+		case x&shortMask == shortInts:
+			t := to[i : i+4 : i+4]
+			t[0], t[1], t[2], t[3] = int64(x>>8&0x7f), int64(x>>24&0x7f), int64(x>>40&0x7f), int64(x>>56)
+			i, b = i+4, b[8:]
+		case x&pairMask == pairInts:
+			t := to[i : i+2 : i+2]
+			t[0], t[1] = int64(x>>8&0x7f|x>>9&0x3f80), int64(x>>32&0x7f|x>>33&0x3f80)
+			i, b = i+2, b[6:]
+		case x&0x800000 == 0 || x&0x8000 == 0: // one or two bytes; a jump would be guessed wrong too often
+			two := x >> 15 & 1
+			to[i] = int64(x>>8&0x7f | x>>9&0x3f80&-two)
+			i, b = i+1, b[2+two:]
+		default:
+			v, k := uvarint(b[1:])
+			to[i], b = int64(v), b[1+k:]
+			i++
 		}
-		to[i], b = int64(v), b[k:]
 	}
 	return len(l.raw) - len(b)
 }
+
+// Nearly every number of a forest takes one byte or two, and the next often as many: eight bytes of the file are four
+// numbers of one byte with their keys, or begin with two of two bytes.
+const (
+	shortMask = 0x80ff80ff80ff80ff
+	shortInts = 0x0001000100010001 * intsKey
+	pairMask  = 0x8080ff8080ff
+	pairInts  = 0x000080000080*0x100 + 0x000001000001*intsKey
+)
 
 // Floats implements graph.List.
 func (l *list) Floats(at int, to []float32) (next int) {

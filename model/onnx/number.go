@@ -33,7 +33,11 @@ func uint32At(b []byte) uint32 {
 	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
 }
 
-func uint64At(b []byte) uint64 { return uint64(uint32At(b)) | uint64(uint32At(b[4:]))<<32 }
+func uint64At(b []byte) uint64 { // written so that it becomes one load
+	_ = b[7]
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+}
 
 func appendUint16(b []byte, v uint16) []byte { return append(b, byte(v), byte(v>>8)) }
 

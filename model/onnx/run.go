@@ -46,24 +46,32 @@ func floatSpan(b []byte) (size, n int) {
 
 // intSpan is floatSpan for integers.
 func intSpan(b []byte) (size, n int) {
-	for size+2 < len(b) && b[size] == intsKey {
-		switch {
-		case b[size+1] < 0x80:
-			size += 2
-		case b[size+2] < 0x80:
-			size += 3
-		default:
-			_, k := uvarint(b[size+1:])
-			if k == 0 {
-				return size, n
-			}
-			size += 1 + k
+	for size+8 <= len(b) {
+		switch x := uint64At(b[size:]); {
+		case x&shortMask == shortInts:
+			size, n = size+8, n+4
+			continue
+		case x&pairMask == pairInts:
+			size, n = size+6, n+2
+			continue
+		case x&0xff != intsKey:
+			return size, n
+		case x&0x800000 == 0 || x&0x8000 == 0:
+			size, n = size+2+int(x>>15&1), n+1
+			continue
 		}
-		n++
+		_, k := uvarint(b[size+1:])
+		if k == 0 {
+			return size, n
+		}
+		size, n = size+1+k, n+1
 	}
-	if size+2 == len(b) && b[size] == intsKey && b[size+1] < 0x80 {
-		size += 2
-		n++
+	for size+1 < len(b) && b[size] == intsKey {
+		_, k := uvarint(b[size+1:])
+		if k == 0 {
+			break
+		}
+		size, n = size+1+k, n+1
 	}
 	return size, n
 }
