@@ -18,10 +18,10 @@ func main() {
 	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, nil)))
 	collect := delayCollection(os.Getenv)
 	f, err := open(context.Background(), os.Getenv)
-	collect()
 	if err != nil {
 		slog.Error("the function cannot start", "error", err)
 		os.Exit(1)
 	}
+	f.settled = collect
 	lambda.Start(lambda.HTTP(f), nil)
 }

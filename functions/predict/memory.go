@@ -7,7 +7,8 @@ import (
 )
 
 // delayCollection puts off garbage collection until collect is called: an init allocates what stays, and looking through
-// it several times took a fifth of a cold start. Memory is still bounded, now and later, by what the function has (unless
+// it several times took a fifth of a cold start. It is called when the first answer is out, which would else wait for the
+// collection that is due right after the init. Memory is still bounded, now and later, by what the function has (unless
 // GOMEMLIMIT says otherwise): above three quarters of it garbage is collected.
 func delayCollection(getenv func(string) string) (collect func()) {
 	mb, err := strconv.ParseInt(getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"), 10, 32)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -61,6 +62,9 @@ type function struct {
 	inner  string   // what the server knows as its token; who is let through here carries it
 	token  [32]byte // SHA-256 of the token that callers must bring, unless gateway
 
+	requests atomic.Int64
+	settled  func() // called when the first request has been answered; may be nil
+
 	mu      sync.Mutex
 	checked time.Time // when the registry was last asked
 }
@@ -99,6 +103,9 @@ func (f *function) readToken(ctx context.Context) error {
 
 // ServeHTTP answers one request.
 func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if f.requests.Add(1) == 2 && f.settled != nil { // the environment may be frozen between the two
+		f.settled()
+	}
 	f.freshen(r.Context(), patience)
 	if f.allowed(r) {
 		r.Header.Set("Authorization", "Bearer "+f.inner)

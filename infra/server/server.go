@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -52,8 +53,8 @@ type Server struct {
 	registry *registry.Registry
 	models   *models
 	metrics  *metrics
-	token    [32]byte // SHA-256 of Options.Token
-	handler  http.Handler
+	token    [32]byte            // SHA-256 of Options.Token
+	handler  func() http.Handler // routes, made once
 }
 
 // New makes a server. It loads nothing yet: call Refresh once before serving, and from then on now and then.
@@ -72,12 +73,13 @@ func New(opt Options) *Server {
 	}
 	s := &Server{opt: opt, registry: registry.Open(opt.Bucket), metrics: newMetrics(), token: sha256.Sum256([]byte(opt.Token))}
 	s.models = newModels(s.registry, opt, s.metrics)
-	s.handler = s.routes()
+	s.handler = sync.OnceValue(s.routes)
+	go s.handler() // while the caller goes on: what it needs next is the bucket, and on a cold start every millisecond counts
 	return s
 }
 
 // ServeHTTP answers one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler().ServeHTTP(w, r) }
 
 // Refresh looks once for changes in the registry and swaps the models that changed. Predictions that run keep the
 // model that they started with. An error means that the bucket could not be read; what is loaded stays.

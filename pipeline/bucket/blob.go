@@ -118,11 +118,21 @@ func (s *Blobs) ReadAll(ctx context.Context, sha string, limit int64) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	data, _, err := ReadAll(ctx, s.b, key, limit)
+	pieces, sum := make(chan []byte, 64), make(chan []byte, 1)
+	go func() { // the hash is made while the rest is on its way
+		h := sha256.New()
+		for piece := range pieces {
+			h.Write(piece)
+		}
+		sum <- h.Sum(nil)
+	}()
+	data, _, err := readAll(ctx, s.b, key, limit, func(piece []byte) { pieces <- piece })
+	close(pieces)
+	got := <-sum
 	if err != nil {
 		return nil, err
 	}
-	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != sha {
+	if hex.EncodeToString(got) != sha {
 		return nil, corrupt(sha)
 	}
 	return data, nil

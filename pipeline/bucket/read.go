@@ -11,6 +11,11 @@ import (
 
 // ReadAll reads a whole object of at most limit bytes; a larger one is fault.TooLarge, and not read.
 func ReadAll(ctx context.Context, b Bucket, key string, limit int64) ([]byte, Object, error) {
+	return readAll(ctx, b, key, limit, func([]byte) {})
+}
+
+// readAll is ReadAll that shows every piece when it has come.
+func readAll(ctx context.Context, b Bucket, key string, limit int64, seen func(piece []byte)) ([]byte, Object, error) {
 	r, object, err := b.Open(ctx, key, 0, -1)
 	if err != nil {
 		return nil, Object{}, err
@@ -22,7 +27,7 @@ func ReadAll(ctx context.Context, b Bucket, key string, limit int64) ([]byte, Ob
 	}
 	var data bytes.Buffer
 	data.Grow(int(max(object.Size, 0)) + bytes.MinRead)
-	if _, err := data.ReadFrom(io.LimitReader(r, limit+1)); err != nil {
+	if _, err := data.ReadFrom(&shown{io.LimitReader(r, limit+1), seen}); err != nil {
 		if canceled := Canceled(ctx); canceled != nil {
 			return nil, object, canceled
 		}
@@ -32,6 +37,20 @@ func ReadAll(ctx context.Context, b Bucket, key string, limit int64) ([]byte, Ob
 		return nil, object, tooLarge
 	}
 	return data.Bytes(), object, nil
+}
+
+// shown is a reader whose pieces somebody else gets to see. They stay as they are: a bytes.Buffer writes only behind them.
+type shown struct {
+	io.Reader
+	seen func([]byte)
+}
+
+func (s *shown) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if n > 0 {
+		s.seen(p[:n])
+	}
+	return n, err
 }
 
 // Stat describes an object without reading it.
