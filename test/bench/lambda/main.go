@@ -25,6 +25,7 @@ const row = `{"carat":0.7,"cut":"Ideal","color":"E","clarity":"VS1","depth":61.5
 func main() {
 	var o options
 	flag.StringVar(&o.bootstrap, "jarvis", "", "bootstrap of functions/predict")
+	flag.StringVar(&o.against, "against", "", "another bootstrap of functions/predict, such as that of an earlier commit; without it the contender is left out")
 	flag.StringVar(&o.model, "model", "", "ONNX file, for Jarvis and node")
 	flag.StringVar(&o.pickle, "pickle", "", "the pickled model, for python")
 	flag.StringVar(&o.node, "node", "", "program of the peer in JavaScript; without it the peer is left out")
@@ -41,8 +42,8 @@ func main() {
 }
 
 type options struct {
-	bootstrap, model, pickle, node, modules, script, python, gateway string
-	rounds                                                           int
+	bootstrap, against, model, pickle, node, modules, script, python, gateway string
+	rounds                                                                    int
 }
 
 // contender is one function and what was measured of it.
@@ -92,6 +93,9 @@ func run(ctx context.Context, o options) error {
 func line(o options, s3 *server, dir string) ([]*contender, error) {
 	env := append(s3.env(), "JARVIS_BUCKET="+s3.url(), "JARVIS_AUTHORIZATION=gateway")
 	out := []*contender{{name: "jarvis", options: lambdatest.Options{Binary: o.bootstrap, Env: env}}}
+	if o.against != "" {
+		out = append(out, &contender{name: "other jarvis", options: lambdatest.Options{Binary: o.against, Env: env}})
+	}
 	for _, p := range []struct{ name, program, interpreter, key string }{
 		{"node + onnxruntime-node", o.node, "node", onnxKey}, {"python + scikit-learn", o.script, o.python, pickleKey},
 	} {
