@@ -84,7 +84,8 @@ func clipKernel[T number](site *Site, data lane[T], lowest, highest T) Kernel {
 			clipRun(dst, src, low, high)
 			return nil
 		}
-		return sweep(ctx, threads, len(src), cheapGrain, func(i, j int) { clipRun(dst[i:j], src[i:j], low, high) })
+		least, most := low, high // copies: captured by the function, the bounds of every short run would lie on the heap
+		return sweep(ctx, threads, len(src), cheapGrain, func(i, j int) { clipRun(dst[i:j], src[i:j], least, most) })
 	}
 }
 
