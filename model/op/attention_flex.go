@@ -227,9 +227,8 @@ func (c *flexCall[T]) each(ctx context.Context, step func(b, head, kv int)) {
 // products makes the scores of one head.
 func (c *flexCall[T]) products(b, head, kv int) {
 	s := c.scores.at(b, head, 0)[:min(c.q.n*c.k.n, len(c.scores.data))]
-	clear(s)
-	if len(s) > 0 && c.q.width > 0 {
-		c.f.gemm.into(1, c.q.n, c.q.width, c.k.n, c.q.at(b, head, 0), c.q.row, c.k.at(b, kv, 0), c.k.row, true, nil, s, c.k.n)
+	if len(s) > 0 {
+		c.f.gemm.into(1, c.q.n, c.q.width, c.k.n, c.q.at(b, head, 0), c.q.row, false, c.k.at(b, kv, 0), c.k.row, true, nil, s, c.k.n, false)
 	}
 	for i := range s {
 		s[i] *= c.scale
@@ -251,10 +250,7 @@ func (c *flexCall[T]) values(b, head, kv int) {
 		return
 	}
 	y := c.y.at(b, head, 0)[:c.q.n*c.v.width]
-	clear(y)
-	if c.k.n > 0 {
-		c.f.gemm.into(1, c.q.n, c.k.n, c.v.width, c.scores.at(b, head, 0), c.k.n, c.v.at(b, kv, 0), c.v.row, false, nil, y, c.v.width)
-	}
+	c.f.gemm.into(1, c.q.n, c.k.n, c.v.width, c.scores.at(b, head, 0), c.k.n, false, c.v.at(b, kv, 0), c.v.row, false, nil, y, c.v.width, false)
 }
 
 // change replaces the scores by what a subgraph makes of them.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"math"
 
-	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -127,12 +126,11 @@ func (c *attentionCall[T]) some(ctx context.Context, pair, lo, hi int) {
 	if c.nonpad != nil && c.qk == nil {
 		t = int(c.nonpad[b]) // the rest has no weight
 	}
-	var keys, values *kernel.Packed[T]
+	var keys, values *panels[T]
 	if min(hi-lo, l) >= 4 && t > 0 && width > 0 && c.v.width > 0 {
-		pk, ik := c.gemm.pack(c.k.at(b, kv, 0), width, t, c.k.row, true)
-		pv, iv := c.gemm.pack(c.v.at(b, kv, 0), t, c.v.width, c.v.row, false)
-		defer c.gemm.panels.put(ik)
-		defer c.gemm.panels.put(iv)
+		pk, pv := c.gemm.borrow(c.k.at(b, kv, 0), width, t, c.k.row, true), c.gemm.borrow(c.v.at(b, kv, 0), t, c.v.width, c.v.row, false)
+		defer c.gemm.giveBack(&pk)
+		defer c.gemm.giveBack(&pv)
 		keys, values = &pk, &pv
 	}
 	memory := c.rows.take(min(attentionBlock, hi-lo) * t)
@@ -141,20 +139,12 @@ func (c *attentionCall[T]) some(ctx context.Context, pair, lo, hi int) {
 		head, query := kv*group+r/l, r%l
 		n := min(attentionBlock, l-query, hi-r)
 		scores := (*memory)[:n*t]
-		clear(scores)
-		if t > 0 && width > 0 {
-			c.gemm.into(1, n, width, t, c.q.at(b, head, query), c.q.row, c.k.at(b, kv, 0), c.k.row, true, keys, scores, t)
-		}
+		c.gemm.into(1, n, width, t, c.q.at(b, head, query), c.q.row, false, c.k.at(b, kv, 0), c.k.row, true, keys, scores, t, false)
 		for i := range n {
 			c.weigh(scores[i*t:][:t], b, head, query+i)
 		}
-		for i := range n {
-			if c.v.width > 0 {
-				clear(c.y.at(b, head, query+i)[:c.v.width])
-			}
-		}
-		if t > 0 && c.v.width > 0 {
-			c.gemm.into(1, n, t, c.v.width, scores, t, c.v.at(b, kv, 0), c.v.row, false, values, c.y.at(b, head, query), c.y.row)
+		if c.v.width > 0 {
+			c.gemm.into(1, n, t, c.v.width, scores, t, false, c.v.at(b, kv, 0), c.v.row, false, values, c.y.at(b, head, query), c.y.row, false)
 		}
 		r += n
 	}

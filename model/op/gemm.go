@@ -90,17 +90,19 @@ func compileGemm(n *graph.Node, site *Site) (Kernel, error) {
 
 func gemmKernel[T kernel.Number](data lane[T], d tensor.DType, node *graph.Node, site *Site, finish func(y, c *tensor.Tensor) error) Kernel {
 	ta, tb := node.Int("transA", 0) != 0, node.Int("transB", 0) != 0
-	var packed *kernel.Packed[T]
+	var packed *panels[T]
 	if c := site.constant(1); c != nil && c.Rank() == 2 {
 		s := c.Shape()
 		k, n := s[0], s[1]
 		if tb {
 			k, n = n, k
 		}
-		p := kernel.Pack(data(c), k, n, s[1], tb, nil)
-		packed = &p
+		if c.Len() > 0 {
+			packed = layOut(data(c), k, n, s[1], tb)
+		}
 	}
 	g := &gemm[T]{threads: site.Threads}
+	plain := node.Float("alpha", 1) == 1 && node.Float("beta", 1) == 1 && site.Opset >= 7
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		a, b := in[0].Shape(), in[1].Shape()
 		if len(a) != 2 || len(b) != 2 {
@@ -119,13 +121,19 @@ func gemmKernel[T kernel.Number](data lane[T], d tensor.DType, node *graph.Node,
 		if err := Reset(ctx, out[0], d, m, n); err != nil {
 			return err
 		}
-		y := data(out[0])
-		clear(y)
-		g.run(m, k, n, data(in[0]), a[1], ta, data(in[1]), b[1], tb, packed, y)
 		var c *tensor.Tensor
 		if len(in) > 2 {
 			c = in[2]
 		}
+		if plain && packed != nil && c != nil && c.Len() == n && (c.Rank() == 1 || c.Rank() == 2 && c.Shape()[0] == 1) {
+			if y, ok := asSingle(data(out[0])); ok { // the bias of a dense layer, in the kernel
+				x, _ := asSingle(data(in[0]))
+				kernel.GemmF32(g.threads, m, x, a[1], ta, &packed.single, y, n, &kernel.Epilogue{ColBias: c.F32()})
+				return nil
+			}
+		}
+		y := data(out[0])
+		g.into(g.threads, m, k, n, data(in[0]), a[1], ta, data(in[1]), b[1], tb, packed, y, n, false)
 		return finish(out[0], c)
 	}
 }

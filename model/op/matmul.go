@@ -109,10 +109,9 @@ func batchOf(shape []int) []int { return shape[:max(len(shape)-2, 0)] }
 
 // matMulKernel packs b once when it is constant and a plain matrix.
 func matMulKernel[T kernel.Number](data lane[T], d tensor.DType, site *Site) Kernel {
-	var packed *kernel.Packed[T]
-	if c := site.constant(1); c != nil && c.Rank() == 2 {
-		p := kernel.Pack(data(c), c.Shape()[0], c.Shape()[1], c.Shape()[1], false, nil)
-		packed = &p
+	var packed *panels[T]
+	if c := site.constant(1); c != nil && c.Rank() == 2 && c.Len() > 0 {
+		packed = layOut(data(c), c.Shape()[0], c.Shape()[1], c.Shape()[1], false)
 	}
 	g := &gemm[T]{threads: site.Threads}
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
@@ -133,9 +132,12 @@ func matMulKernel[T kernel.Number](data lane[T], d tensor.DType, site *Site) Ker
 			return err
 		}
 		x, y, z := data(a), data(b), data(out[0])
-		clear(z)
-		if b.Rank() <= 2 && p.k > 0 { // one matrix on the right: all batches are rows of one product
-			g.run(len(z)/max(p.n, 1), p.k, p.n, x, p.k, false, y, p.n, false, packed, z)
+		if p.k == 0 {
+			clear(z)
+			return nil
+		}
+		if b.Rank() <= 2 { // one matrix on the right: all batches are rows of one product
+			g.into(g.threads, len(z)/max(p.n, 1), p.k, p.n, x, p.k, false, y, p.n, false, packed, z, p.n, false)
 			return nil
 		}
 		return g.batches(ctx, p, batch, batchOf(a.Shape()), batchOf(b.Shape()), x, y, z)
@@ -170,92 +172,13 @@ type products[T kernel.Number] struct {
 
 func (r *products[T]) run(ctx context.Context, g *gemm[T], threads, lo, hi int) {
 	for i := lo; i < hi && ctx.Err() == nil; i++ {
-		g.into(threads, r.m, r.k, r.n, r.x[i*r.dx:], r.k, r.y[i*r.dy:], r.n, false, nil, r.z[i*r.m*r.n:], r.n)
+		g.into(threads, r.m, r.k, r.n, r.x[i*r.dx:], r.k, false, r.y[i*r.dy:], r.n, false, nil, r.z[i*r.m*r.n:], r.n, false)
 	}
 }
 
 // spread divides the products among goroutines.
 func (r products[T]) spread(ctx context.Context, g *gemm[T], n int) {
 	parallel(g.threads, n, 1+(1<<16)/(r.m*r.k*r.n), func(lo, hi int) { r.run(ctx, g, 1, lo, hi) })
-}
-
-// gemm multiplies matrices, with scratch memory for packing.
-type gemm[T kernel.Number] struct {
-	threads int
-	panels  scratch[[4]T]
-	rows    scratch[T]
-}
-
-// run adds A·B to c (m, n): a (m, k), or (k, m) when ta, rows lda apart; b (k, n), or (n, k) when tb, rows ldb apart; packed is b
-// laid out before, or nil.
-func (g *gemm[T]) run(m, k, n int, a []T, lda int, ta bool, b []T, ldb int, tb bool, packed *kernel.Packed[T], c []T) {
-	if m == 0 || n == 0 || k == 0 {
-		return
-	}
-	if ta {
-		rows := g.rows.take(m * k)
-		defer g.rows.put(rows)
-		kernel.Transpose(*rows, a, k, m, lda)
-		a, lda = *rows, k
-	}
-	g.into(g.threads, m, k, n, a, lda, b, ldb, tb, packed, c, n)
-}
-
-// into is run for A that is not transposed and c with rows ldc apart, on so many threads; no dimension is 0.
-func (g *gemm[T]) into(threads, m, k, n int, a []T, lda int, b []T, ldb int, tb bool, packed *kernel.Packed[T], c []T, ldc int) {
-	if packed == nil && m < 4 {
-		for i := range m {
-			if tb {
-				addDots(a[i*lda:][:k], b, ldb, c[i*ldc:][:n])
-			} else {
-				kernel.Axpy(a[i*lda:][:k], b, ldb, c[i*ldc:][:n])
-			}
-		}
-		return
-	}
-	if packed == nil {
-		p, panels := g.pack(b, k, n, ldb, tb)
-		defer g.panels.put(panels)
-		packed = &p
-	}
-	if threads < 2 || m*n*k < 1<<18 {
-		kernel.Gemm(m, a, lda, packed, c, ldc)
-		return
-	}
-	spreadRows(threads, m, a, lda, packed, c, ldc)
-}
-
-// pack lays b out in borrowed memory, which goes back by g.panels.put.
-func (g *gemm[T]) pack(b []T, k, n, ld int, trans bool) (kernel.Packed[T], *[][4]T) {
-	panels := g.panels.take(kernel.PackedLen(k, n))
-	return kernel.Pack(b, k, n, ld, trans, *panels), panels
-}
-
-// spreadRows divides the rows of A among goroutines.
-func spreadRows[T kernel.Number](threads, m int, a []T, lda int, packed *kernel.Packed[T], c []T, ldc int) {
-	parallel(threads, m, max(2, (1<<17)/(packed.N*packed.K)), func(lo, hi int) {
-		kernel.Gemm(hi-lo, a[lo*lda:], lda, packed, c[lo*ldc:], ldc)
-	})
-}
-
-// addDots adds the product of x (k) with each row of b (len(y), k), rows ld apart, to y.
-func addDots[T kernel.Number](x, b []T, ld int, y []T) {
-	for j := range y {
-		row := b[j*ld:][:len(x)]
-		var s0, s1, s2, s3 T
-		i := 0
-		for ; i+4 <= len(x); i += 4 {
-			u, v := x[i:i+4:i+4], row[i:i+4:i+4]
-			s0 += u[0] * v[0]
-			s1 += u[1] * v[1]
-			s2 += u[2] * v[2]
-			s3 += u[3] * v[3]
-		}
-		for ; i < len(x); i++ {
-			s0 += x[i] * row[i]
-		}
-		y[j] += s0 + s1 + s2 + s3
-	}
 }
 
 // da = dy·bᵀ, db = aᵀ·dy, summed over the batches that were broadcast.

@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
-	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -51,7 +50,7 @@ func init() {
 // linear is x·coefficientsᵀ + intercepts.
 type linear struct {
 	targets, features int
-	packed            kernel.Packed[float32] // (features, targets)
+	packed            *panels[float32] // (features, targets)
 	intercepts        []float32
 	gemm              gemm[float32]
 	cast              scratch[float32]
@@ -65,7 +64,7 @@ func newLinear(n *graph.Node, targets int, site *Site) (*linear, error) {
 	}
 	l := &linear{targets: targets, features: len(c) / targets, intercepts: i}
 	l.gemm.threads = site.Threads
-	l.packed = kernel.Pack(c, l.features, targets, l.features, true, nil)
+	l.packed = layOut(c, l.features, targets, l.features, true)
 	return l, nil
 }
 
@@ -80,7 +79,7 @@ func (l *linear) scores(op string, x *tensor.Tensor, dst []float32) error {
 	for at := 0; l.intercepts != nil && at < len(dst); at += l.targets {
 		copy(dst[at:at+l.targets], l.intercepts)
 	}
-	l.gemm.run(len(dst)/l.targets, l.features, l.targets, src, l.features, false, nil, 0, false, &l.packed, dst)
+	l.gemm.run(len(dst)/l.targets, l.features, l.targets, src, l.features, false, nil, 0, false, l.packed, dst)
 	return nil
 }
 

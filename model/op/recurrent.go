@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
-	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -148,8 +147,8 @@ type recurrent[T float] struct {
 
 // recurrentWeights are the weights of a direction, laid out for products; nil where they are not constant.
 type recurrentWeights[T float] struct {
-	w, r *kernel.Packed[T]
-	next *kernel.Packed[T] // of a GRU without linear_before_reset: R of the third gate; r is that of the first two
+	w, r *panels[T]
+	next *panels[T] // of a GRU without linear_before_reset: R of the third gate; r is that of the first two
 }
 
 func newRecurrent[T float](data lane[T], n *graph.Node, site *Site, sigmoid, tanh func([]T)) (*recurrent[T], error) {
@@ -168,17 +167,13 @@ func newRecurrent[T float](data lane[T], n *graph.Node, site *Site, sigmoid, tan
 	if w := site.constant(1); w != nil && r.fits(w) {
 		for d := range directions {
 			s := w.Shape()
-			p := kernel.Pack(data(w)[d*s[1]*s[2]:], s[2], s[1], s[2], true, nil)
-			r.weights[d].w = &p
+			r.weights[d].w = layOut(data(w)[d*s[1]*s[2]:], s[2], s[1], s[2], true)
 		}
 	}
 	if w := site.constant(2); w != nil && r.fits(w) && w.Shape()[1] == r.gates*w.Shape()[2] {
 		for d := range directions {
 			h := w.Shape()[2]
-			r.weights[d].r, r.weights[d].next = r.packState(data(w)[d*r.gates*h*h:], h, func(b []T, rows int) *kernel.Packed[T] {
-				p := kernel.Pack(b, h, rows, h, true, nil)
-				return &p
-			})
+			r.weights[d].r, r.weights[d].next = r.packState(data(w)[d*r.gates*h*h:], h, func(b []T, rows int) *panels[T] { return layOut(b, h, rows, h, true) })
 		}
 	}
 	return r, nil
@@ -190,7 +185,7 @@ func (r *recurrent[T]) fits(w *tensor.Tensor) bool {
 }
 
 // packState lays out R (gates·h, h) of one direction.
-func (r *recurrent[T]) packState(data []T, h int, pack func(b []T, rows int) *kernel.Packed[T]) (first, next *kernel.Packed[T]) {
+func (r *recurrent[T]) packState(data []T, h int, pack func(b []T, rows int) *panels[T]) (first, next *panels[T]) {
 	if r.gates != 3 || r.linear {
 		return pack(data, r.gates*h), nil
 	}

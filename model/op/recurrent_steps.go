@@ -2,11 +2,7 @@
 
 package op
 
-import (
-	"context"
-
-	"github.com/jarvis-ml/jarvis/model/kernel"
-)
+import "context"
 
 // recurrentChunk is about the number of elements of the gates that are held at once: the products with W run over as many time steps.
 const recurrentChunk = 1 << 19
@@ -56,17 +52,17 @@ func (c *recurrentCall[T]) direction(ctx context.Context, d int) {
 	l.seen = l.firstState(l.state, c.firstH)
 	l.firstState(l.cell, c.firstC)
 	if l.packed.r == nil && c.steps*c.batch > 3 {
-		var back [2]*[][4]T
+		var borrowed [2]panels[T]
 		n := 0
-		l.packed.r, l.packed.next = c.packState(l.r, c.h, func(b []T, rows int) *kernel.Packed[T] {
-			p, panels := c.gemm.pack(b, c.h, rows, c.h, true)
-			back[n] = panels
+		l.packed.r, l.packed.next = c.packState(l.r, c.h, func(b []T, rows int) *panels[T] {
+			p := &borrowed[n]
 			n++
-			return &p
+			*p = c.gemm.borrow(b, c.h, rows, c.h, true)
+			return p
 		})
 		defer func() {
-			for _, p := range back[:n] {
-				c.gemm.panels.put(p)
+			for i := range borrowed[:n] {
+				c.gemm.giveBack(&borrowed[i])
 			}
 		}()
 	}
@@ -150,11 +146,11 @@ func (l *recurrentLine[T]) project(from, n int) {
 		return
 	}
 	if !l.batchFirst || l.steps == 1 || l.batch == 1 { // the rows lie in order
-		l.gemm.into(l.threads, rows, l.width, l.row, l.x[from*l.batch*l.width:], l.width, l.w, l.width, true, l.packed.w, l.gates, l.row)
+		l.gemm.into(l.threads, rows, l.width, l.row, l.x[from*l.batch*l.width:], l.width, false, l.w, l.width, true, l.packed.w, l.gates, l.row, true)
 		return
 	}
 	for b := range l.batch {
-		l.gemm.into(l.threads, n, l.width, l.row, l.x[(b*l.steps+from)*l.width:], l.width, l.w, l.width, true, l.packed.w, l.gates[b*l.row:], l.batch*l.row)
+		l.gemm.into(l.threads, n, l.width, l.row, l.x[(b*l.steps+from)*l.width:], l.width, false, l.w, l.width, true, l.packed.w, l.gates[b*l.row:], l.batch*l.row, true)
 	}
 }
 
@@ -169,7 +165,7 @@ func (l *recurrentLine[T]) step(t int, gates []T) {
 		return
 	}
 	if l.seen {
-		l.gemm.into(l.threads, l.batch, l.h, l.row, l.state, l.h, l.r, l.h, true, l.packed.r, gates, l.row)
+		l.gemm.into(l.threads, l.batch, l.h, l.row, l.state, l.h, false, l.r, l.h, true, l.packed.r, gates, l.row, true)
 	}
 	l.seen = true
 	for b := range l.batch {
@@ -218,7 +214,7 @@ func (l *recurrentLine[T]) outputAt(t, b int) int {
 // stepGRU: the third gate sees r·h.
 func (l *recurrentLine[T]) stepGRU(t int, gates []T) {
 	if l.seen {
-		l.gemm.into(l.threads, l.batch, l.h, 2*l.h, l.state, l.h, l.r, l.h, true, l.packed.r, gates, l.row)
+		l.gemm.into(l.threads, l.batch, l.h, 2*l.h, l.state, l.h, false, l.r, l.h, true, l.packed.r, gates, l.row, true)
 	}
 	for b := range l.batch {
 		zr := gates[b*l.row:][:2*l.h]
@@ -227,7 +223,7 @@ func (l *recurrentLine[T]) stepGRU(t int, gates []T) {
 		mulRow(l.extra[b*l.h:][:l.h], zr[l.h:], l.state[b*l.h:])
 	}
 	if l.seen {
-		l.gemm.into(l.threads, l.batch, l.h, l.h, l.extra, l.h, l.r[2*l.h*l.h:], l.h, true, l.packed.next, gates[2*l.h:], l.row)
+		l.gemm.into(l.threads, l.batch, l.h, l.h, l.extra, l.h, false, l.r[2*l.h*l.h:], l.h, true, l.packed.next, gates[2*l.h:], l.row, true)
 	}
 	l.finishGRU(t, gates)
 }
@@ -240,7 +236,7 @@ func (l *recurrentLine[T]) stepLinear(t int, gates []T) {
 		copy(e[2*l.h:], l.biasNext)
 	}
 	if l.seen {
-		l.gemm.into(l.threads, l.batch, l.h, l.row, l.state, l.h, l.r, l.h, true, l.packed.r, l.extra, l.row)
+		l.gemm.into(l.threads, l.batch, l.h, l.row, l.state, l.h, false, l.r, l.h, true, l.packed.r, l.extra, l.row, true)
 	}
 	for b := range l.batch {
 		g, e := gates[b*l.row:][:l.row], l.extra[b*l.row:][:l.row]
