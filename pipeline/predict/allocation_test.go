@@ -4,7 +4,7 @@ package predict_test
 
 import "testing"
 
-// A request of one row is answered without an allocation.
+// A request of one row is answered without an allocation but for a text that training did not see, here the date.
 func TestAnswerJSONAllocates(t *testing.T) {
 	m, body, b := open(t, artifact(t, "classification")), []byte("["+good+"]"), make([]byte, 0, 1<<10)
 	if n := testing.AllocsPerRun(200, func() {
