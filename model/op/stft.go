@@ -103,8 +103,8 @@ func frames(in []*tensor.Tensor, length int) (step, frame, count int, err error)
 
 func stftKernel[T float](n *graph.Node, site *Site, data lane[T]) Kernel {
 	onesided, threads := n.Int("onesided", 1) != 0, site.Threads
-	var known plans
-	var pool scratch[complex128]
+	var known plans[float64]
+	var pool scratch[cx[float64]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		shape := in[0].Shape()
 		if len(shape) != 3 || shape[2] != 1 && shape[2] != 2 {
@@ -122,7 +122,7 @@ func stftKernel[T float](n *graph.Node, site *Site, data lane[T]) Kernel {
 		if err := Reset(ctx, out[0], in[0].DType(), shape[0], count, bins, 2); err != nil {
 			return err
 		}
-		plan, err := known.get(ctx, frame)
+		plan, err := known.get(ctx, frame, -1)
 		if err != nil {
 			return err
 		}
@@ -139,10 +139,9 @@ func stftKernel[T float](n *graph.Node, site *Site, data lane[T]) Kernel {
 				at := (k/count*length + k%count*step) * from
 				readLine(a, src[at:], frame, from, from)
 				for i, w := range window {
-					a[i] *= complex(float64(w), 0)
+					a[i] = cx[float64]{a[i].re * float64(w), a[i].im * float64(w)}
 				}
-				plan.forward(b, a, work)
-				writeLine(dst[k*bins*2:], b[:bins], 2, 2, 1)
+				writeLine(dst[k*bins*2:], plan.transform(a, b, work)[:bins], 2, 2)
 			}
 		})
 	}
