@@ -115,6 +115,10 @@ func cumulateBlock[T number](dst, src []T, inner int, start T, exclusive, revers
 	if reverse {
 		first, step = rows-1, -1
 	}
+	if inner == 1 {
+		cumulateLine(dst, src, first, step, start, exclusive)
+		return
+	}
 	row := func(s []T, i int) []T { return s[i*inner : (i+1)*inner] }
 	if exclusive {
 		fill(row(dst, first), start)
@@ -128,5 +132,21 @@ func cumulateBlock[T number](dst, src []T, inner int, start T, exclusive, revers
 			from = i - step
 		}
 		f(row(dst, i), row(dst, i-step), row(src, from))
+	}
+}
+
+// cumulateLine is cumulateBlock of single elements; start tells whether to add or to multiply.
+func cumulateLine[T number](dst, src []T, first, step int, start T, exclusive bool) {
+	acc := start
+	for i := first; i >= 0 && i < len(src); i += step {
+		x, before := src[i], acc
+		if start == 0 {
+			acc += x
+		} else {
+			acc *= x
+		}
+		if dst[i] = acc; exclusive {
+			dst[i] = before
+		}
 	}
 }

@@ -31,7 +31,8 @@ func init() {
 		[]Case{{Attrs: []graph.Attr{axes(1), keep}, In: in(six), Out: in(f64v(2, 16./3))}, {Name: "all", In: in(six), Out: in(f64s([]int{1, 1}, 22./6))}})
 	family("ReduceMax", 18, orderedTypes, reducing(maxOf[float32](float32(math.Inf(-1))), maxOf[float64](math.Inf(-1)), maxOf[int32](math.MinInt32), maxOf[int64](math.MinInt64)), gradReduceExtreme,
 		[]Case{{Opset: 18, In: in(six, i64v(0)), Out: in(f64s([]int{1, 3}, 4, 5, 7))}},
-		[]Case{{Attrs: []graph.Attr{axes(-1)}, In: in(six), Out: in(f64s([]int{2, 1}, 3, 7))}, {Name: "ints", In: in(i64v(1, 5, 2)), Out: in(i64v(5))}})
+		[]Case{{Attrs: []graph.Attr{axes(-1)}, In: in(six), Out: in(f64s([]int{2, 1}, 3, 7))}, {Name: "ints", In: in(i64v(1, 5, 2, 3, 9, 0)), Out: in(i64v(9))},
+			{Name: "NaN", NoGrad: true, In: in(f64v(1, math.NaN(), 2, 3, 4, 5)), Out: in(f64v(math.NaN()))}})
 	family("ReduceMin", 18, orderedTypes, reducing(minOf[float32](float32(math.Inf(1))), minOf[float64](math.Inf(1)), minOf[int32](math.MaxInt32), minOf[int64](math.MaxInt64)), gradReduceExtreme,
 		[]Case{{Opset: 18, In: in(six, i64v(0)), Out: in(f64s([]int{1, 3}, 1, 2, 3))}},
 		[]Case{{Attrs: []graph.Attr{axes(-1)}, In: in(six), Out: in(f64s([]int{2, 1}, 1, 4))}})
@@ -257,30 +258,75 @@ func meanOf[T number]() reduction[T] {
 	return r
 }
 
-func extremeOf[T number](start T, better func(x, y T) T) func() reduction[T] {
+// maxOf and minOf keep four candidates, which shortens the chain of comparisons. NaN wins: it is taken, and nothing is greater.
+func maxOf[T number](start T) func() reduction[T] {
 	return func() reduction[T] {
 		return reduction[T]{start: start, take: func(dst, src []T) {
-			if len(dst) == 1 {
-				best := dst[0]
-				for _, x := range src {
-					best = better(best, x)
+			if len(dst) != 1 {
+				for i, x := range src[:len(dst)] {
+					if y := dst[i]; x > y || x != x {
+						dst[i] = x
+					}
 				}
-				dst[0] = best
 				return
 			}
-			for i, x := range src[:len(dst)] {
-				dst[i] = better(dst[i], x)
+			a := dst[0]
+			b, c, d, i := a, a, a, 0
+			for ; i+4 <= len(src); i += 4 {
+				if x := src[i]; x > a || x != x {
+					a = x
+				}
+				if x := src[i+1]; x > b || x != x {
+					b = x
+				}
+				if x := src[i+2]; x > c || x != x {
+					c = x
+				}
+				if x := src[i+3]; x > d || x != x {
+					d = x
+				}
 			}
+			for ; i < len(src); i++ {
+				a = max(a, src[i])
+			}
+			dst[0] = max(a, b, c, d)
 		}}
 	}
 }
 
-func maxOf[T number](start T) func() reduction[T] {
-	return extremeOf(start, func(x, y T) T { return max(x, y) })
-}
-
 func minOf[T number](start T) func() reduction[T] {
-	return extremeOf(start, func(x, y T) T { return min(x, y) })
+	return func() reduction[T] {
+		return reduction[T]{start: start, take: func(dst, src []T) {
+			if len(dst) != 1 {
+				for i, x := range src[:len(dst)] {
+					if y := dst[i]; x < y || x != x {
+						dst[i] = x
+					}
+				}
+				return
+			}
+			a := dst[0]
+			b, c, d, i := a, a, a, 0
+			for ; i+4 <= len(src); i += 4 {
+				if x := src[i]; x < a || x != x {
+					a = x
+				}
+				if x := src[i+1]; x < b || x != x {
+					b = x
+				}
+				if x := src[i+2]; x < c || x != x {
+					c = x
+				}
+				if x := src[i+3]; x < d || x != x {
+					d = x
+				}
+			}
+			for ; i < len(src); i++ {
+				a = min(a, src[i])
+			}
+			dst[0] = min(a, b, c, d)
+		}}
+	}
 }
 
 // spreadBack gives v, a reduction of the node's input, the rank of the input.

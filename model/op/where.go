@@ -24,30 +24,32 @@ func init() {
 		Compile: func(n *graph.Node, site *Site) (Kernel, error) {
 			switch d := site.Types[1].DType; d.Size() {
 			case 0:
-				return whereKernel(texts), nil
+				return whereKernel(site.Threads, texts), nil
 			case 1:
-				return whereKernel(tensor.Data[uint8]), nil
+				return whereKernel(site.Threads, tensor.Data[uint8]), nil
 			case 2:
-				return whereKernel(tensor.Data[uint16]), nil
+				return whereKernel(site.Threads, tensor.Data[uint16]), nil
 			case 4:
-				return whereKernel(tensor.Data[uint32]), nil
+				return whereKernel(site.Threads, tensor.Data[uint32]), nil
 			case 8:
-				return whereKernel(tensor.Data[uint64]), nil
+				return whereKernel(site.Threads, tensor.Data[uint64]), nil
 			default:
-				return whereKernel(tensor.Data[complex128]), nil
+				return whereKernel(site.Threads, tensor.Data[complex128]), nil
 			}
 		},
 		Grad: gradWhere,
 		Cases: []Case{
 			{In: in(boolv(true, false), f64v(1, 2), f64v(3, 4)), Out: in(f64v(1, 4))},
 			{Name: "broadcast", In: in(tensor.FromSlice(tensor.Bool, []bool{true, false}, 2, 1), f64v(1, 2), f64s(nil, 9)), Out: in(f64s([]int{2, 2}, 1, 2, 9, 9))},
+			{Name: "rows", In: in(tensor.FromSlice(tensor.Bool, []bool{true, false}, 2, 1), f64v(1, 2), f64v(8, 9)), Out: in(f64s([]int{2, 2}, 1, 2, 8, 9))},
+			{Name: "other scalar", In: in(boolv(true, false), f64s(nil, 7), f64v(1, 2)), Out: in(f64v(7, 2))},
 			{Name: "strings", In: in(boolv(true, false), strv("a"), strv("b", "c")), Out: in(strv("a", "c"))},
 			{Name: "misfit", In: in(boolv(true, false), f64v(1, 2, 3), f64v(1)), Err: "broadcast"},
 		},
 	})
 }
 
-func whereKernel[T any](data lane[T]) Kernel {
+func whereKernel[T any](threads int, data lane[T]) Kernel {
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		c, x, y := in[0], in[1], in[2]
 		var ab, bb [MaxRank]int
@@ -64,18 +66,70 @@ func whereKernel[T any](data lane[T]) Kernel {
 		var g grid
 		g.set(shape, c.Shape(), x.Shape(), y.Shape())
 		dst, cond, xs, ys := data(out[0]), tensor.Data[bool](c), data(x), data(y)
-		g.each(func(at int, o [3]int) {
-			i, j, k := o[0], o[1], o[2]
-			for m := range dst[at : at+g.inner] {
-				if cond[i] {
-					dst[at+m] = xs[j]
-				} else {
-					dst[at+m] = ys[k]
-				}
-				i, j, k = i+g.unit[0], j+g.unit[1], k+g.unit[2]
+		last := g.rank - 1
+		if len(dst) <= cheapGrain || last == 0 {
+			g.each(func(at int, o [3]int) { whereRun(dst[at:at+g.inner], cond[o[0]:], xs[o[1]:], ys[o[2]:], g.unit) })
+			return nil
+		}
+		return whereSweep(ctx, threads, g, dst, cond, xs, ys)
+	}
+}
+
+// whereSweep goes over much data in parts of the outermost dimension.
+func whereSweep[T any](ctx context.Context, threads int, g grid, dst []T, cond []bool, xs, ys []T) error {
+	last := g.rank - 1
+	width := len(dst) / g.dims[last]
+	return sweep(ctx, threads, g.dims[last], max(cheapGrain/width, 1), func(i, j int) {
+		h := g
+		h.dims[last] = j - i
+		to, c, x, y := dst[i*width:], cond[i*g.step[0][last]:], xs[i*g.step[1][last]:], ys[i*g.step[2][last]:]
+		h.each(func(at int, o [3]int) { whereRun(to[at:at+h.inner], c[o[0]:], x[o[1]:], y[o[2]:], h.unit) })
+	})
+}
+
+// whereRun chooses along one run; unit is the step, 0 or 1, of the condition and the two operands.
+func whereRun[T any](dst []T, cond []bool, xs, ys []T, unit [3]int) {
+	n := len(dst)
+	switch unit {
+	case [3]int{1, 1, 1}:
+		cond, xs, ys = cond[:n], xs[:n], ys[:n]
+		for m, c := range cond {
+			v := ys[m]
+			if c {
+				v = xs[m]
 			}
-		})
-		return nil
+			dst[m] = v
+		}
+	case [3]int{1, 1, 0}:
+		cond, xs = cond[:n], xs[:n]
+		y := ys[0]
+		for m, c := range cond {
+			v := y
+			if c {
+				v = xs[m]
+			}
+			dst[m] = v
+		}
+	case [3]int{1, 0, 1}:
+		cond, ys = cond[:n], ys[:n]
+		x := xs[0]
+		for m, c := range cond {
+			v := ys[m]
+			if c {
+				v = x
+			}
+			dst[m] = v
+		}
+	default:
+		i, j, k := 0, 0, 0
+		for m := range dst {
+			if cond[i] {
+				dst[m] = xs[j]
+			} else {
+				dst[m] = ys[k]
+			}
+			i, j, k = i+unit[0], j+unit[1], k+unit[2]
+		}
 	}
 }
 
