@@ -114,7 +114,7 @@ func compileGatherElements(n *graph.Node, _ *Site) (Kernel, error) {
 		if err := Reset(ctx, out[0], x.DType(), idx.Shape()...); err != nil {
 			return err
 		}
-		return elementPlaces(ctx, "GatherElements", x.Shape(), idx, axis, func(at int, places []int) { moveAt(out[0], at, x, places) })
+		return elementPlaces(ctx, "GatherElements", x.Shape(), idx, axis, func(at int, places []int) { moveAt(out[0], at, x, 0, places) })
 	}, nil
 }
 

@@ -9,21 +9,21 @@ import (
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
-// moveAt copies src[from[i]] to dst[d+i]; a negative place leaves the element as it is. Both have one element type.
-func moveAt(dst *tensor.Tensor, d int, src *tensor.Tensor, from []int) {
+// moveAt copies src[s+from[i]] to dst[d+i]; a negative place leaves the element as it is. Both have one element type.
+func moveAt(dst *tensor.Tensor, d int, src *tensor.Tensor, s int, from []int) {
 	switch dst.DType().Size() {
 	case 0:
-		moveFrom(dst.Str()[d:], src.Str(), from)
+		moveFrom(dst.Str()[d:], src.Str()[s:], from)
 	case 1:
-		moveFrom(tensor.Data[uint8](dst)[d:], tensor.Data[uint8](src), from)
+		moveFrom(tensor.Data[uint8](dst)[d:], tensor.Data[uint8](src)[s:], from)
 	case 2:
-		moveFrom(tensor.Data[uint16](dst)[d:], tensor.Data[uint16](src), from)
+		moveFrom(tensor.Data[uint16](dst)[d:], tensor.Data[uint16](src)[s:], from)
 	case 4:
-		moveFrom(tensor.Data[uint32](dst)[d:], tensor.Data[uint32](src), from)
+		moveFrom(tensor.Data[uint32](dst)[d:], tensor.Data[uint32](src)[s:], from)
 	case 8:
-		moveFrom(tensor.Data[uint64](dst)[d:], tensor.Data[uint64](src), from)
+		moveFrom(tensor.Data[uint64](dst)[d:], tensor.Data[uint64](src)[s:], from)
 	default:
-		moveFrom(tensor.Data[complex128](dst)[d:], tensor.Data[complex128](src), from)
+		moveFrom(tensor.Data[complex128](dst)[d:], tensor.Data[complex128](src)[s:], from)
 	}
 }
 

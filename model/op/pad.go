@@ -250,7 +250,6 @@ func (p *padder) run(ctx context.Context, threads int) error {
 	}
 	width := p.y.Shape()[rank-1]
 	parallel(threads, p.y.Len()/width, 1+(1<<15)/width, func(lo, hi int) {
-		var places [elementChunk]int
 		for row := lo; row < hi; row++ {
 			if row%256 == 0 && ctx.Err() != nil {
 				return
@@ -272,25 +271,18 @@ func (p *padder) run(ctx context.Context, threads int) error {
 			if p.hi > p.lo {
 				moveBlock(p.y, row*width+p.lo, p.x, from+p.from[rank-1][p.lo], p.hi-p.lo)
 			}
-			p.outside(row*width, from, 0, p.lo, places[:])
-			p.outside(row*width, from, p.hi, width, places[:])
+			p.outside(row*width, from, 0, p.lo)
+			p.outside(row*width, from, p.hi, width)
 		}
 	})
 	return ctx.Err()
 }
 
 // outside fills the columns from lo to hi of a row.
-func (p *padder) outside(to, from, lo, hi int, places []int) {
+func (p *padder) outside(to, from, lo, hi int) {
 	if p.mode == "constant" {
 		fillFrom(p.y, to+lo, hi-lo, p.value)
 		return
 	}
-	columns := p.from[len(p.y.Shape())-1]
-	for ; lo < hi; lo += len(places) {
-		part := places[:min(len(places), hi-lo)]
-		for i := range part {
-			part[i] = from + columns[lo+i]
-		}
-		moveAt(p.y, to+lo, p.x, part)
-	}
+	moveAt(p.y, to+lo, p.x, from, p.from[len(p.y.Shape())-1][lo:hi])
 }
