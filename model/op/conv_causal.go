@@ -1,0 +1,118 @@
+//go:build !lean
+
+package op
+
+import (
+	"context"
+
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// CausalConvWithState: with s (n, c, k-1+l) = past_state (n, c, k-1), zeros where absent, followed by x (n, c, l):
+// y[t] = activation(Σ_j w[j]·s[t+j] + bias) for each channel with weights w (c, 1, k); present_state is the last k-1 elements of s.
+// https://onnx.ai/onnx/operators/onnx__CausalConvWithState.html
+func init() {
+	x, w := f32s([]int{1, 1, 3}, 1, 2, 3), f32s([]int{1, 1, 3}, 1, 10, 100)
+	register(&Spec{
+		Name: "CausalConvWithState", Since: 27, Attrs: []string{"activation"}, In: Arity{2, 4}, Out: Arity{1, 2}, Half: true,
+		Infer: inferCausalConv, Compile: compileCausalConv, Cases: []Case{
+			{In: in(x, w), Out: in(f32s([]int{1, 1, 3}, 100, 210, 321), f32s([]int{1, 1, 2}, 2, 3))},
+			{Name: "state", In: in(f32s([]int{1, 1, 1}, 3), w, f32v(.5), f32s([]int{1, 1, 2}, 1, 2)), Out: in(f32s([]int{1, 1, 1}, 321.5), f32s([]int{1, 1, 2}, 2, 3))},
+			{Name: "silu", Attrs: []graph.Attr{graph.StringAttr("activation", "silu")}, In: in(f32s([]int{1, 1, 1}, 1), f32s([]int{1, 1, 1}, 2)), Out: in(f32s([]int{1, 1, 1}, 1.7615942), f32s([]int{1, 1, 0}))},
+			{Name: "unknown", Attrs: []graph.Attr{graph.StringAttr("activation", "relu")}, In: in(x, w), Err: "relu"},
+			{Name: "misfit", In: in(x, f32s([]int{2, 1, 1}, 1, 2)), Err: "weights"},
+		},
+	})
+}
+
+func inferCausalConv(n *graph.Node, site *Site) ([]tensor.Type, error) {
+	if err := kind(n, "activation", graph.AttrString); err != nil {
+		return nil, err
+	}
+	x, w := site.Types[0], site.Types[1]
+	if err := oneOf(n, x, tensor.Float32); err != nil {
+		return nil, err
+	}
+	if err := sameDType(n, site, 0); err != nil {
+		return nil, err
+	}
+	if !x.Unranked && len(x.Dims) != 3 || !w.Unranked && len(w.Dims) != 3 {
+		return nil, bad(n, "input or weights that are not of rank 3")
+	}
+	state := unranked(x.DType)
+	if !x.Unranked {
+		state = tensor.Type{DType: x.DType, Dims: []tensor.Dim{x.Dims[0], x.Dims[1], free}}
+		if !w.Unranked && w.Dims[2].Size > 0 {
+			state.Dims[2].Size = w.Dims[2].Size - 1
+		}
+	}
+	return []tensor.Type{x, state}[:len(n.Outputs)], nil
+}
+
+func compileCausalConv(n *graph.Node, site *Site) (Kernel, error) {
+	act := activation{}
+	switch name := n.Str("activation", "none"); name {
+	case "none":
+	case "silu", "swish":
+		act.kind = actSilu
+	default:
+		return nil, refuseAttr(n, "activation", name)
+	}
+	threads := site.Threads
+	var lines scratch[float32]
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		x, w := in[0].Shape(), in[1].Shape()
+		if len(x) != 3 || len(w) != 3 || w[0] != x[1] || w[1] != 1 || w[2] < 1 {
+			return misfit(n.Op, "weights "+shapeText(w)+" for an input "+shapeText(x))
+		}
+		channels, length, k := x[1], x[2], w[2]
+		var bias, past []float32
+		if len(in) > 2 && in[2] != nil {
+			if bias = in[2].F32(); len(bias) != channels {
+				return misfit(n.Op, "bias "+shapeText(in[2].Shape()))
+			}
+		}
+		if len(in) > 3 && in[3] != nil {
+			if past = in[3].F32(); len(past) != x[0]*channels*(k-1) {
+				return misfit(n.Op, "past_state "+shapeText(in[3].Shape()))
+			}
+		}
+		if err := Reset(ctx, out[0], tensor.Float32, x...); err != nil {
+			return err
+		}
+		var present []float32
+		if len(out) > 1 && out[1] != nil {
+			if err := Reset(ctx, out[1], tensor.Float32, x[0], channels, k-1); err != nil {
+				return err
+			}
+			present = out[1].F32()
+		}
+		src, weights, dst := in[0].F32(), in[1].F32(), out[0].F32()
+		parallel(threads, x[0]*channels, max(1, (1<<15)/max(1, length*k)), func(lo, hi int) {
+			buf := lines.take(k - 1 + length)
+			defer lines.put(buf)
+			line := *buf
+			for i := lo; i < hi && ctx.Err() == nil; i++ {
+				clear(line[:k-1])
+				if past != nil {
+					copy(line[:k-1], past[i*(k-1):])
+				}
+				copy(line[k-1:], src[i*length:][:length])
+				y, b := dst[i*length:][:length], float32(0)
+				if bias != nil {
+					b = bias[i%channels]
+				}
+				fill(y, b)
+				for j, weight := range weights[i%channels*k:][:k] {
+					addScaled(y, weight, line[j:], 1)
+				}
+				activate(act, y)
+				if present != nil {
+					copy(present[i*(k-1):][:k-1], line[length:])
+				}
+			}
+		})
+		return ctx.Err()
+	}, nil
+}

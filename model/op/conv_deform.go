@@ -1,0 +1,168 @@
+//go:build !lean
+
+package op
+
+import (
+	"context"
+	"math"
+
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// DeformConv: a Conv whose taps are moved by offset (n, offset_group·taps·rank, o1…), read between elements by linear interpolation, zero outside
+// of x, and weighed by mask (n, offset_group·taps, o1…). Dai et al., "Deformable Convolutional Networks", 2017; the mask is that of Zhu et al.,
+// "Deformable ConvNets v2", 2018. https://onnx.ai/onnx/operators/onnx__DeformConv.html
+func init() {
+	x := f64s([]int{1, 1, 1, 3}, 1, 2, 4)
+	w := f64s([]int{1, 1, 1, 1}, 10)
+	register(&Spec{
+		Name: "DeformConv", Since: 19, Attrs: []string{"dilations", "group", "kernel_shape", "offset_group", "pads", "strides"}, In: Arity{3, 5}, Out: Arity{1, 1}, Half: true,
+		Infer: inferDeformConv, Compile: compileDeformConv, Cases: []Case{
+			{In: in(x, w, f64s([]int{1, 2, 1, 3}, 0, 0, 0, 0, .5, .25)), Out: in(f64s([]int{1, 1, 1, 3}, 10, 30, 30))},
+			{Name: "mask", In: in(x, w, f64s([]int{1, 2, 1, 3}, 0, 0, -.5, 1, -3, 0), f64v(1), f64s([]int{1, 1, 1, 3}, 2, 1, 1)), Out: in(f64s([]int{1, 1, 1, 3}, 41, 1, 21))},
+			{Name: "misfit", In: in(x, w, f64s([]int{1, 1, 1, 3}, 0, 0, 0)), Err: "offset"},
+		},
+	})
+}
+
+func inferDeformConv(n *graph.Node, site *Site) ([]tensor.Type, error) {
+	if err := kind(n, "offset_group", graph.AttrInt); err != nil {
+		return nil, err
+	}
+	if g := n.Int("offset_group", 1); g < 1 || g > windowMax {
+		return nil, bad(n, "offset_group "+itoa(g))
+	}
+	return inferConv(n, site)
+}
+
+func compileDeformConv(n *graph.Node, site *Site) (Kernel, error) {
+	win, group, err := convWindow(n)
+	if err != nil {
+		return nil, err
+	}
+	offsets := int(n.Int("offset_group", 1))
+	return byFloat(n, site, deformConvKernel(tensor.Data[float32], win, group, offsets, site), deformConvKernel(tensor.Data[float64], win, group, offsets, site))
+}
+
+func deformConvKernel[T float](data lane[T], win window, group, offsetGroups int, site *Site) Kernel {
+	c := &conv[T]{window: win, group: group, threads: site.Threads}
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		v, s, err := c.shape(in[0].Shape(), in[1].Shape())
+		if err != nil {
+			return err
+		}
+		channels, taps, pixels := s.cg*group, volume(v.kernel), volume(v.out)
+		if channels%offsetGroups != 0 || in[2].Len() != s.batch*offsetGroups*taps*v.rank*pixels {
+			return misfit(win.op, "offset "+shapeText(in[2].Shape())+" does not fit")
+		}
+		var buf [MaxRank]int
+		if err := Reset(ctx, out[0], in[0].DType(), v.shape(append(buf[:0], s.batch, s.m))...); err != nil {
+			return err
+		}
+		a := convArgs[T]{x: data(in[0]), w: data(in[1]), y: data(out[0])}
+		if len(in) > 3 && in[3] != nil {
+			if a.bias = data(in[3]); len(a.bias) != s.m {
+				return misfit(win.op, "bias "+shapeText(in[3].Shape())+" for "+itoa(int64(s.m))+" channels")
+			}
+		}
+		var mask []T
+		if len(in) > 4 && in[4] != nil {
+			if mask = data(in[4]); len(mask) != s.batch*offsetGroups*taps*pixels {
+				return misfit(win.op, "mask "+shapeText(in[4].Shape())+" does not fit")
+			}
+		}
+		return c.deformed(ctx, &v, s, a, data(in[2]), mask, offsetGroups)
+	}
+}
+
+// deformed samples the columns of each image and group, tile by tile of pixels, and multiplies the weights by them.
+func (c *conv[T]) deformed(ctx context.Context, v *view, s convSize, a convArgs[T], offset, mask []T, offsetGroups int) error {
+	pixels, taps, plane := volume(v.out), volume(v.kernel), volume(v.in)
+	k, mg := s.cg*taps, s.m/c.group
+	if len(a.y) == 0 {
+		return nil
+	}
+	width := min(pixels, max(16, convTile/max(k, 1)))
+	tiles := (pixels + width - 1) / width
+	each := s.cg * c.group / offsetGroups // channels that share offsets
+	parallel(c.threads, s.batch*c.group*tiles, 1, func(lo, hi int) {
+		columns, panels := c.columns.take(k*width), c.panels.take(kernel.PackedLen(k, width))
+		defer c.columns.put(columns)
+		defer c.panels.put(panels)
+		for i := lo; i < hi && ctx.Err() == nil; i++ {
+			image, first := i/tiles, i%tiles*width // image and group
+			group, n := image%c.group, min(width, pixels-first)
+			for row := range k {
+				channel, tap := group*s.cg+row/taps, row%taps
+				set := (image/c.group*offsetGroups+channel/each)*taps + tap
+				dst := (*columns)[row*n:][:n]
+				sample(v, dst, a.x[(image*s.cg+row/taps)*plane:][:plane], tap, first, func(d, p int) float64 { return float64(offset[(set*v.rank+d)*pixels+p]) })
+				if mask != nil {
+					for j, weight := range mask[set*pixels+first:][:n] {
+						dst[j] *= weight
+					}
+				}
+			}
+			b := kernel.Pack(*columns, k, n, n, false, *panels)
+			y := a.y[image*mg*pixels+first:]
+			for m := range mg {
+				var bias T
+				if a.bias != nil {
+					bias = a.bias[group*mg+m]
+				}
+				fill(y[m*pixels:][:n], bias)
+			}
+			kernel.Gemm(mg, a.w[group*mg*k:], k, &b, y, pixels)
+		}
+	})
+	return ctx.Err()
+}
+
+// sample reads a plane x at the moved places of one tap for pixels from first on: the mean of the 2^rank elements around, by their nearness.
+// move gives the offset of a pixel along spatial dimension d.
+func sample[T kernel.Number](v *view, dst, x []T, tap, first int, move func(d, p int) float64) {
+	for j := range dst {
+		low, part, inside := v.moved(first+j, tap, move)
+		var sum float64
+		for corner := range 1 << spatial {
+			if !inside {
+				break
+			}
+			at, weight := 0, 1.0
+			for d := range spatial {
+				i := low[d]
+				if corner>>d&1 == 1 {
+					i++
+					weight *= part[d]
+				} else {
+					weight *= 1 - part[d]
+				}
+				if i < 0 || i >= v.in[d] {
+					weight = 0
+				}
+				at = at*v.in[d] + i
+			}
+			if weight != 0 {
+				sum += weight * float64(x[at])
+			}
+		}
+		dst[j] = T(sum)
+	}
+}
+
+// moved is the place of a tap for pixel p: the element before it in each dimension, and how far behind that it lies.
+func (v *view) moved(p, tap int, move func(d, p int) float64) (low [spatial]int, part [spatial]float64, inside bool) {
+	t := [spatial]int{tap / (v.kernel[1] * v.kernel[2]), tap / v.kernel[2] % v.kernel[1], tap % v.kernel[2]}
+	o := [spatial]int{p / (v.out[1] * v.out[2]), p / v.out[2] % v.out[1], p % v.out[2]}
+	for d := spatial - v.rank; d < spatial; d++ {
+		at := float64(o[d]*v.stride[d]+t[d]*v.dilation[d]-v.before[d]) + move(d-(spatial-v.rank), p)
+		if !(at > -1 && at < float64(v.in[d])) {
+			return low, part, false
+		}
+		floor := math.Floor(at)
+		low[d], part[d] = int(floor), at-floor
+	}
+	return low, part, true
+}
