@@ -71,7 +71,8 @@ func bitOr[T integer](dst, a, b []T)  { zip(func(x, y T) T { return x | y })(dst
 func bitXor[T integer](dst, a, b []T) { zip(func(x, y T) T { return x ^ y })(dst, a, b) }
 
 // A shift by the width or more gives 0.
-func shiftLeft[T integer](dst, a, b []T)  { zip(func(x, y T) T { return x << uint64(y) })(dst, a, b) }
+func shiftLeft[T integer](dst, a, b []T) { zip(func(x, y T) T { return x << uint64(y) })(dst, a, b) }
+
 func shiftRight[T integer](dst, a, b []T) { zip(func(x, y T) T { return x >> uint64(y) })(dst, a, b) }
 
 func compileBitShift(n *graph.Node, site *Site) (Kernel, error) {

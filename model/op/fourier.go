@@ -181,7 +181,7 @@ func (p *plans[T]) get(ctx context.Context, n int, sign T) (*fft[T], error) {
 
 func dftKernel[T float](node *graph.Node, site *Site, data lane[T]) Kernel {
 	d, threads := dftOf(node, site), site.Threads
-	var real dftLines[float64, T] // of real signals in float64
+	var reals dftLines[float64, T] // of real signals in float64
 	var pairs dftLines[T, T]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x := in[0]
@@ -216,7 +216,7 @@ func dftKernel[T float](node *graph.Node, site *Site, data lane[T]) Kernel {
 		outer, inner := around(shape[:len(shape)-1], axis)
 		l := lines{d: d, threads: threads, size: int(size), count: outer * inner, inner: inner, rows: shape[axis], most: int(extent), from: from, to: parts}
 		if from == 1 {
-			return real.run(ctx, data(out[0]), data(x), &l)
+			return reals.run(ctx, data(out[0]), data(x), &l)
 		}
 		return pairs.run(ctx, data(out[0]), data(x), &l)
 	}

@@ -13,13 +13,15 @@ import (
 // https://onnx.ai/onnx/operators/onnx__Hardmax.html
 func init() {
 	hard := func(since int64, cases ...Case) {
-		register(&Spec{Name: "Hardmax", Since: since, Half: true, Attrs: []string{"axis"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferSoftmax, Cases: cases,
+		register(&Spec{
+			Name: "Hardmax", Since: since, Half: true, Attrs: []string{"axis"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferSoftmax, Cases: cases,
 			Compile: func(n *graph.Node, site *Site) (Kernel, error) {
 				if site.Types[0].DType == tensor.Float32 {
 					return hardmaxKernel(n, site, tensor.Data[float32]), nil
 				}
 				return hardmaxKernel(n, site, tensor.Data[float64]), nil
-			}})
+			},
+		})
 	}
 	x := f64s([]int{2, 2, 2}, 1, 3, 3, 2, 0, 0, -1, 5)
 	hard(13,

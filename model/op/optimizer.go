@@ -20,12 +20,12 @@ const PreviewTraining = "ai.onnx.preview.training"
 func init() {
 	f := graph.FloatAttr
 	r, zero, three := f64s(nil, .1), i64s(nil, 0), i64s(nil, 3)
-	optimizer := func(name string, kinds int, attrs []string, make func(*graph.Node) (update, error), cases ...Case) {
+	optimizer := func(name string, kinds int, attrs []string, prepare func(*graph.Node) (update, error), cases ...Case) {
 		register(&Spec{
 			Domain: PreviewTraining, Name: name, Since: 1, Attrs: attrs, In: Arity{2 + kinds, Many}, Out: Arity{kinds - 1, Many}, Cases: cases,
 			Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) { return inferOptimizer(n, site, kinds) },
 			Compile: func(n *graph.Node, _ *Site) (Kernel, error) {
-				u, err := make(n)
+				u, err := prepare(n)
 				return optimizerKernel(n, kinds, u), err
 			},
 		})

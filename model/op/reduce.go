@@ -31,8 +31,11 @@ func init() {
 		[]Case{{Attrs: []graph.Attr{axes(1), keep}, In: in(six), Out: in(f64v(2, 16./3))}, {Name: "all", In: in(six), Out: in(f64s([]int{1, 1}, 22./6))}})
 	family("ReduceMax", 18, orderedTypes, reducing(maxOf[float32](float32(math.Inf(-1))), maxOf[float64](math.Inf(-1)), maxOf[int32](math.MinInt32), maxOf[int64](math.MinInt64)), gradReduceExtreme,
 		[]Case{{Opset: 18, In: in(six, i64v(0)), Out: in(f64s([]int{1, 3}, 4, 5, 7))}},
-		[]Case{{Attrs: []graph.Attr{axes(-1)}, In: in(six), Out: in(f64s([]int{2, 1}, 3, 7))}, {Name: "ints", In: in(i64v(1, 5, 2, 3, 9, 0)), Out: in(i64v(9))},
-			{Name: "NaN", NoGrad: true, In: in(f64v(1, math.NaN(), 2, 3, 4, 5)), Out: in(f64v(math.NaN()))}})
+		[]Case{
+			{Attrs: []graph.Attr{axes(-1)}, In: in(six), Out: in(f64s([]int{2, 1}, 3, 7))},
+			{Name: "ints", In: in(i64v(1, 5, 2, 3, 9, 0)), Out: in(i64v(9))},
+			{Name: "NaN", NoGrad: true, In: in(f64v(1, math.NaN(), 2, 3, 4, 5)), Out: in(f64v(math.NaN()))},
+		})
 	family("ReduceMin", 18, orderedTypes, reducing(minOf[float32](float32(math.Inf(1))), minOf[float64](math.Inf(1)), minOf[int32](math.MaxInt32), minOf[int64](math.MaxInt64)), gradReduceExtreme,
 		[]Case{{Opset: 18, In: in(six, i64v(0)), Out: in(f64s([]int{1, 3}, 1, 2, 3))}},
 		[]Case{{Attrs: []graph.Attr{axes(-1)}, In: in(six), Out: in(f64s([]int{2, 1}, 1, 4))}})

@@ -18,8 +18,10 @@ import (
 func init() {
 	symmetric := []graph.Attr{graph.IntAttr("periodic", 0), graph.IntAttr("output_datatype", int64(tensor.Float64))}
 	window := func(name string, a, b, c float64, cases ...Case) {
-		register(&Spec{Name: name, Since: 17, Attrs: []string{"output_datatype", "periodic"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferWindow, Cases: cases,
-			Compile: func(n *graph.Node, _ *Site) (Kernel, error) { return windowKernel(n, a, b, c), nil }})
+		register(&Spec{
+			Name: name, Since: 17, Attrs: []string{"output_datatype", "periodic"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferWindow, Cases: cases,
+			Compile: func(n *graph.Node, _ *Site) (Kernel, error) { return windowKernel(n, a, b, c), nil },
+		})
 	}
 	window("HannWindow", .5, -.5, 0,
 		Case{In: in(i64s(nil, 4)), Out: in(f32v(0, .5, 1, .5)), Tol: 1e-6},
