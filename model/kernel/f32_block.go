@@ -41,6 +41,7 @@ type right struct {
 	j0     int
 	ps, bs uintptr // from panel to panel, from row to row
 	last   uintptr // from row to row of a last panel that is at most 8 wide
+	padded bool    // B is packed: rows are 8 or 16 wide where fewer columns count
 }
 
 // run checks that all lies within the slices, and divides the work.
@@ -114,7 +115,7 @@ func (g *productF32) part(i0, i1, j0, j1 int) {
 		w := padded(g.n)
 		for p := 0; p == 0 || p < g.k; p += g.kBlock {
 			rows := min(g.kBlock, g.k-p)
-			b := right{bs: tileColumns * 4, ps: uintptr(rows) * tileColumns * 4, last: half * 4, j0: j0}
+			b := right{bs: tileColumns * 4, ps: uintptr(rows) * tileColumns * 4, last: half * 4, j0: j0, padded: true}
 			if rows > 0 {
 				b.p = unsafe.Pointer(&g.packed[p*w+j0*rows])
 			}
@@ -153,7 +154,7 @@ func (g *productF32) packing(i0, i1, j0, j1 int) {
 			if rows > 0 {
 				fillBlock(*memory, rows, g.b, p, j0, j2, g.ldb, g.transB)
 			}
-			g.block(i0, i1, j0, j2, p, rows, right{unsafe.Pointer(unsafe.SliceData(*memory)), j0, uintptr(rows) * tileColumns * 4, tileColumns * 4, half * 4})
+			g.block(i0, i1, j0, j2, p, rows, right{unsafe.Pointer(unsafe.SliceData(*memory)), j0, uintptr(rows) * tileColumns * 4, tileColumns * 4, half * 4, true})
 			if g.kBlock == 0 {
 				break
 			}
@@ -172,7 +173,7 @@ func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 		memory = floats.take(rows*k + half)
 		defer floats.put(memory)
 	}
-	t := tile{k: k, ldc: uintptr(g.ldc) * 4, rs: uintptr(g.rs) * 4, cs: uintptr(g.cs) * 4, count: 1}
+	t := tile{k: k, ldc: uintptr(g.ldc) * 4, rs: uintptr(g.rs) * 4, cs: uintptr(g.cs) * 4, count: 1, padded: b.padded}
 	if p > 0 || g.e.Add {
 		t.add = 1
 	}
@@ -301,9 +302,9 @@ func (g *productF32) row(l *left, t *tile, i, m, j, j1 int, b right) {
 	for j < j1 {
 		n := tileColumns
 		switch rest := j1 - j; {
-		case m == 1 && rest >= 4*tileColumns:
+		case m == 1 && rest >= 4*tileColumns && wide():
 			n = 4 * tileColumns
-		case (m == 2 || m == 3) && rest >= 2*tileColumns:
+		case (m == 2 || m == 3) && rest >= 2*tileColumns && wide():
 			n = 2 * tileColumns
 		case rest < tileColumns:
 			n = rest

@@ -239,3 +239,12 @@ func BenchmarkProductF32(b *testing.B) {
 		}
 	}
 }
+
+// TestChoose: a wish that the machine cannot fulfil gives plain Go.
+func TestChoose(t *testing.T) {
+	for _, c := range [][3]string{{"", avx2, avx2}, {"avx2", avx2, avx2}, {"plain", avx2, plainGo}, {"neon", avx2, plainGo}, {"sse9", neon, plainGo}, {"", plainGo, plainGo}} {
+		if got := choose(c[0], c[1]); got != c[2] {
+			t.Errorf("choose(%q, %q) = %q, want %q", c[0], c[1], got, c[2])
+		}
+	}
+}

@@ -10,6 +10,9 @@ func machinePath() string {
 	return plainGo
 }
 
+// wide says whether tiles of one to three rows may be 32 or 64 columns wide.
+func wide() bool { return true }
+
 // machine runs tiles in assembly, where this process uses it.
 func (t *tile) machine(m, n int) bool {
 	if path != avx2 {

@@ -1,8 +1,10 @@
-//go:build !amd64
+//go:build !amd64 && !arm64
 
 package kernel
 
 func machinePath() string { return plainGo }
+
+func wide() bool { return true }
 
 func (t *tile) machine(int, int) bool { return false }
 

@@ -28,7 +28,7 @@ type tile struct {
 	add        int      // 1: C is added to, 0: overwritten
 	act        int      // an Activation
 	lo, hi     float32
-	columns    int // how many columns count: for plain Go
+	padded     bool // the rows of B are 8 or 16 wide where fewer columns count
 }
 
 // masks selects the first w of eight columns from index 8-w on.
@@ -36,7 +36,6 @@ var masks = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}
 
 // run computes tiles of m rows and n columns: (1…6, 16), (1, 64), (2, 32), (3, 32), or (1…6, 1…15) from a last panel of 8 or 16.
 func (t *tile) run(m, n int) {
-	t.columns = n
 	if n < tileColumns {
 		t.mask = &masks[(16-n)%half]
 	}

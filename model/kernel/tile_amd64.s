@@ -2091,9 +2091,19 @@ rowbias:
 	VADDPS       Y8, Y7, Y7
 
 product:
-	MOVQ 48(AX), R9
-	SUBQ $0x04, R9
-	JLT  rest
+	MOVQ       16(SP), R9
+	ADDQ       112(AX), R9
+	MOVQ       64(AX), R10
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	MOVQ       48(AX), R9
+	SUBQ       $0x04, R9
+	JLT        rest
 
 by4:
 	VMOVUPS      (R8), Y8
@@ -3027,9 +3037,21 @@ rowbias:
 	VADDPS       Y10, Y9, Y9
 
 product:
-	MOVQ 48(AX), R9
-	SUBQ $0x04, R9
-	JLT  rest
+	MOVQ       16(SP), R9
+	ADDQ       112(AX), R9
+	MOVQ       64(AX), R10
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	MOVQ       48(AX), R9
+	SUBQ       $0x04, R9
+	JLT        rest
 
 by4:
 	VMOVUPS      (R8), Y10
@@ -4088,9 +4110,23 @@ rowbias:
 	VADDPS       Y12, Y11, Y11
 
 product:
-	MOVQ 48(AX), R10
-	SUBQ $0x04, R10
-	JLT  rest
+	MOVQ       16(SP), R10
+	ADDQ       112(AX), R10
+	MOVQ       64(AX), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	MOVQ       48(AX), R10
+	SUBQ       $0x04, R10
+	JLT        rest
 
 by4:
 	VMOVUPS      (R9), Y12

@@ -42,7 +42,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, "a tile needs more than the sixteen registers of AVX2", err)
 		os.Exit(1)
 	}
-	if err := os.WriteFile("../tile_amd64.go", []byte(stubs), 0o644); err != nil {
+	err := os.WriteFile("../tile_amd64.go", []byte(stubs), 0o644)
+	if err == nil {
+		err = arm64()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -229,6 +233,17 @@ func tile(m, vectors int, masked bool) {
 		}
 		ADDQ(cs, a)
 		ADDQ(bs, b)
+	}
+	if !masked && vectors == 2 && m > 3 { // the next tile's part of C is fetched meanwhile
+		MOVQ(c0, c)
+		ADDQ(at(tileCN), c)
+		MOVQ(at(tileLDC), ldc)
+		for i := range m {
+			PREFETCHT0(Mem{Base: c})
+			if i < m-1 {
+				ADDQ(ldc, c)
+			}
+		}
 	}
 	MOVQ(at(tileK), k)
 	SUBQ(Imm(4), k)
