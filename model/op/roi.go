@@ -1,0 +1,274 @@
+//go:build !lean
+
+package op
+
+import (
+	"context"
+	"math"
+
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// RoiAlign: each region of interest (x1, y1, x2, y2) of a picture of x (n, c, h, w), cut into cells: the mean, or the greatest, of points in
+// a cell, each weighted linearly from four neighbours. K. He et al., "Mask R-CNN" (2017), 3. https://onnx.ai/onnx/operators/onnx__RoiAlign.html
+// MaxRoiPool: the greatest element of each cell, whose borders are rounded outwards. https://onnx.ai/onnx/operators/onnx__MaxRoiPool.html
+func init() {
+	x := f64s([]int{1, 1, 2, 2}, 1, 2, 3, 4)
+	attrs := []string{"mode", "output_height", "output_width", "sampling_ratio", "spatial_scale"}
+	newer := append([]string{"coordinate_transformation_mode"}, attrs...)
+	whole := f64s([]int{1, 4}, 0, 0, 2, 2)
+	register(&Spec{Name: "RoiAlign", Since: 16, Attrs: newer, In: Arity{3, 3}, Out: Arity{1, 1}, Half: true, Infer: inferRoi, Compile: compileRoiAlign, Cases: []Case{
+		{Opset: 16, Attrs: []graph.Attr{graph.IntAttr("sampling_ratio", 1)}, In: in(x, whole, i64v(0)), Out: in(f64s([]int{1, 1, 1, 1}, 2.5))},
+		{Name: "outside", Opset: 16, In: in(x, whole, i64v(1)), Err: "picture 1"},
+	}})
+	register(&Spec{Name: "RoiAlign", Since: 10, Attrs: attrs, In: Arity{3, 3}, Out: Arity{1, 1}, Half: true, Infer: inferRoi, Compile: compileRoiAlign, Cases: []Case{
+		{Opset: 10, Attrs: []graph.Attr{graph.IntAttr("sampling_ratio", 1), graph.FloatAttr("spatial_scale", .5)}, In: in(x, whole, i64v(0)), Out: in(f64s([]int{1, 1, 1, 1}, 2.5))},
+	}})
+	register(&Spec{Name: "MaxRoiPool", Since: 1, Attrs: []string{"pooled_shape", "spatial_scale"}, In: Arity{2, 2}, Out: Arity{1, 1}, Half: true, Infer: inferRoi, Compile: compileMaxRoi, Cases: []Case{
+		{Opset: 11, Attrs: []graph.Attr{graph.IntsAttr("pooled_shape", 1, 2)}, In: in(x, f64s([]int{1, 5}, 0, 0, 0, 1, 1)), Out: in(f64s([]int{1, 1, 1, 2}, 3, 4))},
+	}})
+}
+
+// roiSize is height and width of the result.
+func roiSize(n *graph.Node) (h, w int, err error) {
+	size := []int64{n.Int("output_height", 1), n.Int("output_width", 1)}
+	if n.Op == "MaxRoiPool" {
+		size = n.Ints("pooled_shape")
+	}
+	if len(size) != 2 || min(size[0], size[1]) < 1 || max(size[0], size[1]) > 1<<20 {
+		return 0, 0, bad(n, "an output size that is not two positive numbers")
+	}
+	return int(size[0]), int(size[1]), nil
+}
+
+func inferRoi(n *graph.Node, site *Site) ([]tensor.Type, error) {
+	x, rois := site.Types[0], site.Types[1]
+	if err := oneOf(n, x, floats...); err != nil {
+		return nil, err
+	}
+	if rois.DType != x.DType {
+		return nil, bad(n, "regions of another type than the input")
+	}
+	if err := wants(n, site, 2, tensor.Int64); err != nil {
+		return nil, err
+	}
+	if m := n.Str("mode", "avg"); m != "avg" && m != "max" {
+		return nil, refuseAttr(n, "mode", m)
+	}
+	if m := n.Str("coordinate_transformation_mode", "half_pixel"); m != "half_pixel" && m != "output_half_pixel" {
+		return nil, refuseAttr(n, "coordinate_transformation_mode", m)
+	}
+	h, w, err := roiSize(n)
+	if err != nil {
+		return nil, err
+	}
+	dims := []tensor.Dim{free, free, {Size: h}, {Size: w}}
+	if !rois.Unranked && len(rois.Dims) == 2 {
+		dims[0] = rois.Dims[0]
+	}
+	if !x.Unranked && len(x.Dims) == 4 {
+		dims[1] = x.Dims[1]
+	}
+	return []tensor.Type{{DType: x.DType, Dims: dims}}, nil
+}
+
+// roiShapes checks the shapes that both operators share.
+func roiShapes(op string, x, rois *tensor.Tensor, width int) error {
+	if x.Rank() != 4 || rois.Rank() != 2 || rois.Shape()[1] != width {
+		return misfit(op, "an input and regions of the shapes "+shapeText(x.Shape())+" and "+shapeText(rois.Shape()))
+	}
+	return nil
+}
+
+// roiPicture checks the number of a picture.
+func roiPicture(op string, b, n int64) error {
+	if b < 0 || b >= n {
+		return misfit(op, "picture "+itoa(b)+" of "+itoa(n))
+	}
+	return nil
+}
+
+func compileRoiAlign(n *graph.Node, site *Site) (Kernel, error) {
+	r := roiAlign{scale: float64(n.Float("spatial_scale", 1)), greatest: n.Str("mode", "avg") == "max", ratio: int(min(max(n.Int("sampling_ratio", 0), 0), 1<<10)), threads: site.Threads}
+	r.h, r.w, _ = roiSize(n) // inferRoi has checked it
+	r.half = site.Opset >= 16 && n.Str("coordinate_transformation_mode", "half_pixel") == "half_pixel"
+	if site.Types[0].DType == tensor.Float32 {
+		return roiAlignKernel[float32](r), nil
+	}
+	return roiAlignKernel[float64](r), nil
+}
+
+type roiAlign struct {
+	scale          float64
+	h, w           int
+	ratio, threads int
+	greatest, half bool
+}
+
+func roiAlignKernel[T float](r roiAlign) Kernel {
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		x, rois, batch := in[0], in[1], in[2]
+		if err := roiShapes("RoiAlign", x, rois, 4); err != nil {
+			return err
+		}
+		s, regions := x.Shape(), rois.Shape()[0]
+		if batch.Len() != regions {
+			return misfit("RoiAlign", "batch_indices that are not one for each region")
+		}
+		for _, b := range batch.I64() {
+			if err := roiPicture("RoiAlign", b, int64(s[0])); err != nil {
+				return err
+			}
+		}
+		if err := Reset(ctx, out[0], x.DType(), regions, s[1], r.h, r.w); err != nil || out[0].Len() == 0 {
+			return err
+		}
+		if x.Len() == 0 {
+			return misfit("RoiAlign", "an empty input")
+		}
+		dst, src, region := tensor.Data[T](out[0]), tensor.Data[T](x), tensor.Data[T](rois)
+		plane := s[2] * s[3]
+		parallel(r.threads, regions*s[1], 1, func(lo, hi int) {
+			for k := lo; k < hi && ctx.Err() == nil; k++ {
+				from := (int(batch.I64()[k/s[1]])*s[1] + k%s[1]) * plane
+				roiAlignPlane(ctx, &r, dst[k*r.h*r.w:][:r.h*r.w], src[from:][:plane], s[2], s[3], region[k/s[1]*4:][:4])
+			}
+		})
+		return ctx.Err()
+	}
+}
+
+// roiAlignPlane fills one channel of one region.
+func roiAlignPlane[T float](ctx context.Context, r *roiAlign, dst, src []T, h, w int, region []T) {
+	offset := 0.
+	if r.half {
+		offset = .5
+	}
+	var v [4]float64
+	for i, c := range region {
+		v[i] = float64(c)*r.scale - offset
+	}
+	width, height := v[2]-v[0], v[3]-v[1]
+	if !r.half {
+		width, height = max(width, 1), max(height, 1)
+	}
+	cw, ch := width/float64(r.w), height/float64(r.h)
+	nx, ny := r.points(cw, w), r.points(ch, h)
+	for i := range dst {
+		if ctx.Err() != nil {
+			return
+		}
+		sum, top := 0., math.Inf(-1)
+		for iy := range ny {
+			y := v[1] + (float64(i/r.w)+(float64(iy)+.5)/float64(ny))*ch
+			for ix := range nx {
+				x := v[0] + (float64(i%r.w)+(float64(ix)+.5)/float64(nx))*cw
+				mean, greatest := roiPoint(src, h, w, y, x)
+				sum += mean
+				top = max(top, greatest)
+			}
+		}
+		if r.greatest {
+			if nx*ny == 0 {
+				top = 0
+			}
+			dst[i] = T(top)
+		} else {
+			dst[i] = T(sum / float64(max(nx*ny, 1)))
+		}
+	}
+}
+
+// points is how many points a cell of that size has in a dimension of n elements; a region that is absurdly large for it is sampled more coarsely.
+func (r *roiAlign) points(size float64, n int) int {
+	if r.ratio > 0 {
+		return r.ratio
+	}
+	return int(min(max(math.Ceil(size), 0), 4*float64(n)+1024))
+}
+
+// roiPoint is the weighted sum of the four elements around a point, and the greatest of the weighted.
+func roiPoint[T float](src []T, h, w int, y, x float64) (mean, greatest float64) {
+	if !(y >= -1 && y <= float64(h) && x >= -1 && x <= float64(w)) {
+		return 0, 0
+	}
+	y, x = max(y, 0), max(x, 0)
+	y0, x0 := int(y), int(x)
+	y1, x1 := y0+1, x0+1
+	if y0 >= h-1 {
+		y0, y1 = h-1, h-1
+		y = float64(y0)
+	}
+	if x0 >= w-1 {
+		x0, x1 = w-1, w-1
+		x = float64(x0)
+	}
+	dy, dx := y-float64(y0), x-float64(x0)
+	a, b := (1-dy)*(1-dx)*float64(src[y0*w+x0]), (1-dy)*dx*float64(src[y0*w+x1])
+	c, d := dy*(1-dx)*float64(src[y1*w+x0]), dy*dx*float64(src[y1*w+x1])
+	return a + b + c + d, max(a, b, c, d)
+}
+
+func compileMaxRoi(n *graph.Node, site *Site) (Kernel, error) {
+	h, w, _ := roiSize(n) // inferRoi has checked it
+	scale := float64(n.Float("spatial_scale", 1))
+	if site.Types[0].DType == tensor.Float32 {
+		return maxRoiKernel[float32](h, w, scale), nil
+	}
+	return maxRoiKernel[float64](h, w, scale), nil
+}
+
+func maxRoiKernel[T float](h, w int, scale float64) Kernel {
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		x, rois := in[0], in[1]
+		if err := roiShapes("MaxRoiPool", x, rois, 5); err != nil {
+			return err
+		}
+		s := x.Shape()
+		if err := Reset(ctx, out[0], x.DType(), rois.Shape()[0], s[1], h, w); err != nil {
+			return err
+		}
+		dst, src := tensor.Data[T](out[0]), tensor.Data[T](x)
+		for k := range rois.Shape()[0] {
+			r := tensor.Data[T](rois)[k*5:][:5]
+			b := int64(min(max(float64(r[0]), -1), 1<<40))
+			if err := roiPicture("MaxRoiPool", b, int64(s[0])); err != nil {
+				return err
+			}
+			var v [4]float64
+			for i := range v {
+				if v[i] = math.Round(float64(r[i+1]) * scale); !(math.Abs(v[i]) < 1<<40) {
+					return misfit("MaxRoiPool", "a region without bounds")
+				}
+			}
+			ch, cw := max(v[3]-v[1]+1, 1)/float64(h), max(v[2]-v[0]+1, 1)/float64(w)
+			for c := range s[1] {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				plane := src[(int(b)*s[1]+c)*s[2]*s[3]:][:s[2]*s[3]]
+				to := dst[(k*s[1]+c)*h*w:][:h*w]
+				for i := range to {
+					y0, y1 := roiCell(i/w, ch, v[1], s[2])
+					x0, x1 := roiCell(i%w, cw, v[0], s[3])
+					to[i] = 0
+					for y := y0; y < y1; y++ {
+						for x, e := range plane[y*s[3]+x0 : y*s[3]+max(x0, x1)] {
+							if y == y0 && x == 0 || e > to[i] {
+								to[i] = e
+							}
+						}
+					}
+				}
+			}
+		}
+		return nil
+	}
+}
+
+// roiCell is the range of elements of cell i, within n.
+func roiCell(i int, size, start float64, n int) (lo, hi int) {
+	clamp := func(v float64) int { return int(min(max(v+start, 0), float64(n))) }
+	return clamp(math.Floor(float64(i) * size)), clamp(math.Ceil(float64(i+1) * size))
+}
