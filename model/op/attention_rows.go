@@ -152,9 +152,7 @@ func (c *attentionCall[T]) some(ctx context.Context, pair, lo, hi int) {
 
 // weigh makes the weights of one query from its products with the keys.
 func (c *attentionCall[T]) weigh(row []T, b, head, query int) {
-	for i := range row {
-		row[i] *= c.scale
-	}
+	scaleRow(row, c.scale)
 	c.show(0, row, b, head, query)
 	if c.softcap > 0 {
 		for i, x := range row {
@@ -194,16 +192,57 @@ func (c *attentionCall[T]) show(stage int64, row []T, b, head, query int) {
 
 // softmaxWeights makes the softmax of a row; zeros where all is -Inf.
 func softmaxWeights[T float](row []T, exps func([]T, T) float64) {
-	top := T(math.Inf(-1))
-	for _, x := range row {
-		top = max(top, x)
-	}
-	if top == T(math.Inf(-1)) {
-		clear(row)
+	top := greatestOf(row)
+	if top == T(math.Inf(-1)) { // nothing to see, unless NaN hides what there is
+		for i, x := range row {
+			if x == top {
+				row[i] = 0
+			}
+		}
 		return
 	}
-	factor := T(1 / exps(row, top))
-	for i := range row {
-		row[i] *= factor
+	scaleRow(row, T(1/exps(row, top)))
+}
+
+// greatestOf is the greatest element that is not NaN, -Inf where there is none.
+func greatestOf[T float](row []T) T {
+	least := T(math.Inf(-1))
+	t0, t1, t2, t3 := least, least, least, least
+	i := 0
+	for ; i+4 <= len(row); i += 4 {
+		v := (*[4]T)(row[i:])
+		if v[0] > t0 {
+			t0 = v[0]
+		}
+		if v[1] > t1 {
+			t1 = v[1]
+		}
+		if v[2] > t2 {
+			t2 = v[2]
+		}
+		if v[3] > t3 {
+			t3 = v[3]
+		}
+	}
+	for _, x := range row[i:] {
+		if x > t0 {
+			t0 = x
+		}
+	}
+	return max(t0, t1, t2, t3)
+}
+
+// scaleRow multiplies by a.
+func scaleRow[T float](row []T, a T) {
+	i := 0
+	for ; i+4 <= len(row); i += 4 {
+		v := (*[4]T)(row[i:])
+		v[0] *= a
+		v[1] *= a
+		v[2] *= a
+		v[3] *= a
+	}
+	for ; i < len(row); i++ {
+		row[i] *= a
 	}
 }

@@ -23,17 +23,23 @@ func normSum[T float](x []T) float64 {
 	for len(x) > 0 {
 		b := x[:min(len(x), normBlock)]
 		x = x[len(b):]
-		var s0, s1, s2, s3 T
-		for ; len(b) >= 4; b = b[4:] {
-			s0 += b[0]
-			s1 += b[1]
-			s2 += b[2]
-			s3 += b[3]
+		var s0, s1, s2, s3, s4, s5, s6, s7 T
+		i := 0
+		for ; i+8 <= len(b); i += 8 {
+			v := (*[8]T)(b[i:])
+			s0 += v[0]
+			s1 += v[1]
+			s2 += v[2]
+			s3 += v[3]
+			s4 += v[4]
+			s5 += v[5]
+			s6 += v[6]
+			s7 += v[7]
 		}
-		for _, v := range b {
+		for _, v := range b[i:] {
 			s0 += v
 		}
-		total += float64((s0 + s1) + (s2 + s3))
+		total += float64(((s0 + s4) + (s1 + s5)) + ((s2 + s6) + (s3 + s7)))
 	}
 	return total
 }
@@ -45,14 +51,16 @@ func normSquares[T float](x []T, mean T) float64 {
 		b := x[:min(len(x), normBlock)]
 		x = x[len(b):]
 		var s0, s1, s2, s3 T
-		for ; len(b) >= 4; b = b[4:] {
-			d0, d1, d2, d3 := b[0]-mean, b[1]-mean, b[2]-mean, b[3]-mean
+		i := 0
+		for ; i+4 <= len(b); i += 4 {
+			v := (*[4]T)(b[i:])
+			d0, d1, d2, d3 := v[0]-mean, v[1]-mean, v[2]-mean, v[3]-mean
 			s0 += d0 * d0
 			s1 += d1 * d1
 			s2 += d2 * d2
 			s3 += d3 * d3
 		}
-		for _, v := range b {
+		for _, v := range b[i:] {
 			d := v - mean
 			s0 += d * d
 		}

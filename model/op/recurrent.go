@@ -173,7 +173,7 @@ func newRecurrent[T float](data lane[T], n *graph.Node, site *Site, sigmoid, tan
 	if w := site.constant(2); w != nil && r.fits(w) && w.Shape()[1] == r.gates*w.Shape()[2] {
 		for d := range directions {
 			h := w.Shape()[2]
-			r.weights[d].r, r.weights[d].next = r.packState(data(w)[d*r.gates*h*h:], h, func(b []T, rows int) *panels[T] { return layOut(b, h, rows, h, true) })
+			r.weights[d].r, r.weights[d].next = r.packState(data(w)[d*r.gates*h*h:], h)
 		}
 	}
 	return r, nil
@@ -185,11 +185,11 @@ func (r *recurrent[T]) fits(w *tensor.Tensor) bool {
 }
 
 // packState lays out R (gates·h, h) of one direction.
-func (r *recurrent[T]) packState(data []T, h int, pack func(b []T, rows int) *panels[T]) (first, next *panels[T]) {
+func (r *recurrent[T]) packState(data []T, h int) (first, next *panels[T]) {
 	if r.gates != 3 || r.linear {
-		return pack(data, r.gates*h), nil
+		return layOut(data, h, r.gates*h, h, true), nil
 	}
-	return pack(data, 2*h), pack(data[2*h*h:], h)
+	return layOut(data, h, 2*h, h, true), layOut(data[2*h*h:], h, h, h, true)
 }
 
 // recurrentCall is one run.

@@ -9,7 +9,7 @@ const recurrentChunk = 1 << 19
 
 // recurrentLine is the state of one direction in a run.
 type recurrentLine[T float] struct {
-	*recurrentCall[T]
+	recurrentCall[T]
 	d        int
 	row      int // elements of the gates of one sequence
 	w, r     []T // of this direction
@@ -27,7 +27,7 @@ type recurrentLine[T float] struct {
 // direction runs all time steps of direction d.
 func (c *recurrentCall[T]) direction(ctx context.Context, d int) {
 	row := c.recurrent.gates * c.h
-	l := recurrentLine[T]{recurrentCall: c, d: d, row: row, packed: c.weights[d]}
+	l := recurrentLine[T]{recurrentCall: *c, d: d, row: row, packed: c.weights[d]}
 	if len(c.w) > 0 {
 		l.w = c.w[d*row*c.width:][:row*c.width]
 	}
@@ -52,19 +52,11 @@ func (c *recurrentCall[T]) direction(ctx context.Context, d int) {
 	l.seen = l.firstState(l.state, c.firstH)
 	l.firstState(l.cell, c.firstC)
 	if l.packed.r == nil && c.steps*c.batch > 3 {
-		var borrowed [2]panels[T]
-		n := 0
-		l.packed.r, l.packed.next = c.packState(l.r, c.h, func(b []T, rows int) *panels[T] {
-			p := &borrowed[n]
-			n++
-			*p = c.gemm.borrow(b, c.h, rows, c.h, true)
-			return p
-		})
-		defer func() {
-			for i := range borrowed[:n] {
-				c.gemm.giveBack(&borrowed[i])
-			}
-		}()
+		own := new([2]panels[T])
+		own[0], own[1] = l.borrowState()
+		defer c.gemm.giveBack(&own[0])
+		defer c.gemm.giveBack(&own[1])
+		l.packed.r, l.packed.next = &own[0], &own[1]
 	}
 	for done := 0; done < c.steps && ctx.Err() == nil; {
 		n := min(chunk, c.steps-done)
@@ -87,6 +79,14 @@ func (c *recurrentCall[T]) direction(ctx context.Context, d int) {
 	}
 	l.lastState(c.lastH, l.state)
 	l.lastState(c.lastC, l.cell)
+}
+
+// borrowState lays out R of this direction for the length of a run, as packState does for good.
+func (l *recurrentLine[T]) borrowState() (first, next panels[T]) {
+	if l.recurrent.gates != 3 || l.linear {
+		return l.gemm.borrow(l.r, l.h, l.row, l.h, true), next
+	}
+	return l.gemm.borrow(l.r, l.h, 2*l.h, l.h, true), l.gemm.borrow(l.r[2*l.h*l.h:], l.h, l.h, l.h, true)
 }
 
 // setBias adds up the halves of B.
