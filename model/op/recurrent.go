@@ -45,7 +45,7 @@ var recurrentGates = map[string]int{"RNN": 1, "GRU": 3, "LSTM": 4}
 // recurrentDirections tells for each direction whether it goes backwards.
 func recurrentDirections(n *graph.Node) ([]bool, error) {
 	switch d := n.Str("direction", "forward"); d {
-	case "forward", "foward": // the default of GRU 1, as it is written there
+	case "forward", "foward": //nolint:misspell // the default of GRU 1, as it is written there
 		return []bool{false}, nil
 	case "reverse":
 		return []bool{true}, nil

@@ -26,7 +26,7 @@ type recurrentLine[T float] struct {
 
 // direction runs all time steps of direction d.
 func (c *recurrentCall[T]) direction(ctx context.Context, d int) {
-	row := c.recurrent.gates * c.h
+	row := c.gates * c.h
 	l := recurrentLine[T]{recurrentCall: *c, d: d, row: row, packed: c.weights[d]}
 	if len(c.w) > 0 {
 		l.w = c.w[d*row*c.width:][:row*c.width]
@@ -34,7 +34,7 @@ func (c *recurrentCall[T]) direction(ctx context.Context, d int) {
 	l.r = c.r[d*row*c.h:][:row*c.h]
 	chunk := max(1, min(c.steps, recurrentChunk/(c.batch*row)))
 	extra := 0
-	if c.recurrent.gates == 3 {
+	if c.gates == 3 {
 		extra = row
 	}
 	memory := c.memory.take(chunk*c.batch*row + 2*c.batch*c.h + c.batch*extra + row + c.h)
