@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Takes the numbers of the README beside their peers and prints them as one Markdown table on standard output; progress goes
 # to standard error. Peers come from PyPI and npm, pinned, into bin/bench (or JARVIS_BENCH_CACHE).
-# Usage: [QUICK=1] run.sh [lambda] [serve] [size] [csv]     without names: all of them
+# Usage: [QUICK=1] run.sh [lambda] [serve] [size] [csv] [gemm]     without names: all of them
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
@@ -10,7 +10,7 @@ mkdir -p "$cache"
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 sections=("$@")
-[ $# -gt 0 ] || sections=(lambda serve size csv)
+[ $# -gt 0 ] || sections=(lambda serve size csv gemm)
 quick=${QUICK:-}
 python=$cache/venv/bin/python
 export CGO_ENABLED=0 PYTHONWARNINGS=ignore
@@ -88,6 +88,14 @@ section_csv() {
   go build -o "$results/prepare" ./test/bench/csv/prepare
   say "reading and preparing"
   "$python" "$here/csv/prepare.py" "$results/prepare" "$file" "$rounds" >"$results/csv.json"
+}
+
+section_gemm() {
+  local rounds=${ROUNDS:-15}
+  [ -z "$quick" ] || rounds=3
+  go build -o "$results/gemm" ./test/bench/gemm
+  say "multiplying matrices"
+  "$python" "$here/gemm/gemm.py" "$results/gemm" "$rounds" >"$results/gemm.json"
 }
 
 machine() {

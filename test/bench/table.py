@@ -54,6 +54,14 @@ if csv := load("csv"):
         speed, memory = ours["mb_per_second"] / peer["mb_per_second"], ours["peak_mb"] / peer["peak_mb"]
         row(what, tell(ours), f"{name}: {tell(peer)}", f"{speed:.1f}×, {memory:.2f} of the memory", "≥ 2×, ≤ ½ memory", speed >= 2 and memory <= .5)
 
+for product in load("gemm") or []:
+    speed, ratio = product["median_gflops"], product["median_ratio"]
+    aim = product["threads"] == 1
+    what = f"float32 product {product['m']}×{product['k']}×{product['n']}, {product['threads']} thread{'s' * (product['threads'] > 1)}"
+    row(what, f"{speed['jarvis']:.0f} GFLOP/s", f"OpenBLAS: {speed['openblas']:.0f} GFLOP/s", f"{ratio['openblas']:.2f}×", "≥ 0.95×" if aim else "", not aim or ratio["openblas"] >= .95)
+    row("", "", f"onnxruntime: {speed['ort']:.0f} GFLOP/s", f"{ratio['ort']:.2f}×", "", True)
+    row("the same, B not constant", f"{speed['jarvis_changing']:.0f} GFLOP/s", f"onnxruntime: {speed['ort_changing']:.0f} GFLOP/s", f"{ratio['ort_changing']:.2f}×", "", True)
+
 print("| What | Jarvis | Peer | Ratio | Target | Met |\n|---|---|---|---|---|---|")
 for r in rows:
     print("| " + " | ".join(r) + " |")
