@@ -77,12 +77,12 @@ func init() {
 		Case{In: in(x), Out: in(f64v(-.5, 1./3, 2./3))})
 	// y = x where x > alpha, 0 elsewhere
 	unary("ThresholdedRelu", 10, floats, []string{"alpha"}, compileThresholdedRelu, nil,
-		Case{In: in(f64v(-1, 1, 2)), Out: in(f64v(0, 0, 2))}, Case{Name: "alpha", Attrs: alpha(.25), In: in(x), Out: in(f64v(0, .5, 2))})
+		Case{In: in(f64v(-1, 1, 2)), Out: in(f64v(0, 0, 2))}, Case{Name: "NaN", In: in(f64v(math.NaN())), Out: in(f64v(0))}, Case{Name: "alpha", Attrs: alpha(.25), In: in(x), Out: in(f64v(0, .5, 2))})
 	// y = x + bias where x < -lambd, x - bias where x > lambd, 0 elsewhere
 	unary("Shrink", 9, numbers, []string{"lambd", "bias"}, compileShrink, nil,
 		Case{In: in(f64v(-2, .5, 2)), Out: in(f64v(-2, 0, 2))},
 		Case{Name: "bias", Attrs: []graph.Attr{graph.FloatAttr("lambd", 1.5), graph.FloatAttr("bias", 1.5)}, In: in(f64v(-2, 1.5, 2)), Out: in(f64v(-.5, 0, .5))},
-		Case{Name: "ints", Attrs: []graph.Attr{graph.FloatAttr("lambd", 1.5), graph.FloatAttr("bias", 1)}, In: in(i64v(-2, 1, 2)), Out: in(i64v(-1, 0, 1))})
+		Case{Name: "ints", Attrs: []graph.Attr{graph.FloatAttr("lambd", 1.5), graph.FloatAttr("bias", 1)}, In: in(i64v(-2, 1, 2, math.MaxInt64)), Out: in(i64v(-1, 0, 1, math.MaxInt64-1))})
 }
 
 // curve compiles a function that f makes of float attributes.
@@ -171,7 +171,7 @@ func thresholded[T float](alpha T) func(dst, src []T) {
 	return func(dst, src []T) {
 		dst = dst[:len(src)]
 		for i, x := range src {
-			if x <= alpha {
+			if !(x > alpha) { // NaN too
 				x = 0
 			}
 			dst[i] = x
@@ -195,10 +195,18 @@ func compileShrink(n *graph.Node, site *Site) (Kernel, error) {
 }
 
 func shrink[T number](lambd, bias float64) func(dst, src []T) {
+	whole, exact := T(int64(bias)), bias == math.Trunc(bias) && math.Abs(bias) < 1<<53
+	if T(1)/2 != 0 { // a float
+		whole = T(bias)
+	}
 	return func(dst, src []T) {
 		dst = dst[:len(src)]
 		for i, v := range src {
 			switch x := float64(v); {
+			case x < -lambd && exact: // large integers keep all their digits
+				dst[i] = v + whole
+			case x > lambd && exact:
+				dst[i] = v - whole
 			case x < -lambd:
 				dst[i] = T(x + bias)
 			case x > lambd:

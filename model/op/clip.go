@@ -25,6 +25,7 @@ func init() {
 		Name: "Clip", Since: 11, Half: true, In: Arity{1, 3}, Out: Arity{1, 1}, Infer: infer, Compile: compileClip, Grad: gradClip, Cases: []Case{
 			{In: in(f64v(-2, 0, 2), f64s(nil, -1), f64s(nil, 1)), Out: in(f64v(-1, 0, 1))},
 			{Name: "only high", In: in(f64v(-2, 0, 2), nil, f64s(nil, 1)), Out: in(f64v(-2, 0, 1))},
+			{Name: "infinite", NoGrad: true, In: in(f64v(math.Inf(1), 3), f64s(nil, 1)), Out: in(f64v(math.MaxFloat64, 3))},
 			{Name: "crossed", In: in(f64v(-2, 3, 2), f64s(nil, 2.5), f64s(nil, 1)), Out: in(f64v(1, 1, 1))},
 			{Name: "a vector as bound", In: in(f64v(-2, 0, 2), f64v(-1, 0)), Err: "scalar"},
 		},
@@ -40,9 +41,13 @@ func init() {
 func compileClip(n *graph.Node, site *Site) (Kernel, error) {
 	switch d := site.Types[0].DType; d {
 	case tensor.Float32:
-		return clipKernel(site, tensor.Data[float32], clipBound(n, site, "min", float32(math.Inf(-1))), clipBound(n, site, "max", float32(math.Inf(1)))), nil
+		return clipKernel(site, tensor.Data[float32], clipBound[float32](n, "min", -math.MaxFloat32), clipBound[float32](n, "max", math.MaxFloat32)), nil
 	case tensor.Float64:
-		return clipKernel(site, tensor.Data[float64], clipBound(n, site, "min", math.Inf(-1)), clipBound(n, site, "max", math.Inf(1))), nil
+		low, high := -math.MaxFloat64, math.MaxFloat64
+		if site.Opset < 11 {
+			low, high = -math.MaxFloat32, math.MaxFloat32
+		}
+		return clipKernel(site, tensor.Data[float64], clipBound(n, "min", low), clipBound(n, "max", high)), nil
 	case tensor.Int32:
 		return clipKernel[int32](site, tensor.Data[int32], math.MinInt32, math.MaxInt32), nil
 	case tensor.Int64:
@@ -52,13 +57,10 @@ func compileClip(n *graph.Node, site *Site) (Kernel, error) {
 	}
 }
 
-// clipBound is the bound of an opset before 11; its default is the greatest float32, not infinity.
-func clipBound[T float](n *graph.Node, site *Site, name string, infinite T) T {
-	if site.Opset >= 11 {
-		return infinite
-	}
+// clipBound is a bound that is an attribute, or its default: the greatest finite number, so that infinity is clipped too.
+func clipBound[T float](n *graph.Node, name string, def T) T {
 	if n.Attr(name) == nil {
-		return max(-math.MaxFloat32, min(infinite, math.MaxFloat32))
+		return def
 	}
 	return T(n.Float(name, 0))
 }

@@ -91,7 +91,7 @@ func windowKernel(n *graph.Node, a, b, c float64) Kernel {
 		if err := Reset(ctx, &wide, tensor.Float64, int(size)); err != nil {
 			return err
 		}
-		turn := 2 * math.Pi / float64(max(int(size)-shorter, 1))
+		turn := 2 * math.Pi / float64(int(size)-shorter) // a symmetric window of one point is 0/0, as in the standard's formula
 		for i := range tensor.Data[float64](&wide) {
 			if i%cheapGrain == 0 && ctx.Err() != nil {
 				return ctx.Err()
