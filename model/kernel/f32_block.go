@@ -70,15 +70,27 @@ func (g *productF32) run(threads int, e *Epilogue) {
 	if g.e.RowBias != nil {
 		_ = g.e.RowBias[g.m-1]
 	}
-	if pieces := min(threads, g.m*g.n*g.k/grain); pieces > 1 {
-		g.spread(pieces)
+	if pieces := g.pieces(threads); pieces > 1 {
+		g.spread(threads, pieces)
 		return
 	}
 	g.part(0, g.m, 0, g.n)
 }
 
+// pieces is how many parts the work is cut into: some more than goroutines, because one of them may come late.
+func (g *productF32) pieces(threads int) int {
+	if threads < 2 {
+		return 1
+	}
+	each := 2
+	if g.packed != nil {
+		each = 4
+	}
+	return min(threads*each, g.m*g.n/64*g.k/(grain/64))
+}
+
 // spread cuts C into a grid of so many pieces, such that little of A and B is read or packed twice.
-func (g *productF32) spread(pieces int) {
+func (g *productF32) spread(threads, pieces int) {
 	byRow, cost := 1, 0
 	for r := 1; r <= pieces; r++ {
 		if pieces%r != 0 {
@@ -86,25 +98,24 @@ func (g *productF32) spread(pieces int) {
 		}
 		q := pieces / r
 		h, w := (g.m+r-1)/r, (g.n+q-1)/q
-		if now := q*g.m + r*g.n + max(0, few-h)*g.n + max(0, finish-w)*g.m; r == 1 || now < cost {
+		now := q*g.m + max(0, few-h)*g.n + max(0, finish-w)*g.m
+		if g.packed == nil {
+			now += r * g.n
+		}
+		if r == 1 || now < cost {
 			byRow, cost = r, now
 		}
 	}
 	byColumn := pieces / byRow
-	h := (g.m + byRow - 1) / byRow
-	w := ((g.n+byColumn-1)/byColumn + tileColumns - 1) &^ (tileColumns - 1)
-	shared := *g // goroutines need it on the heap
-	var wg sync.WaitGroup
-	for i := 0; i < g.m; i += h {
-		for j := 0; j < g.n; j += w {
-			if i+h >= g.m && j+w >= g.n {
-				shared.part(i, g.m, j, g.n)
-				break
-			}
-			wg.Go(func() { shared.part(i, min(i+h, shared.m), j, min(j+w, shared.n)) })
-		}
-	}
-	wg.Wait()
+	j := jobs.Get().(*job)
+	j.g = *g
+	j.h = ((g.m+byRow-1)/byRow + tileRows - 1) / tileRows * tileRows
+	j.w = ((g.n+byColumn-1)/byColumn + tileColumns - 1) &^ (tileColumns - 1)
+	j.across = (g.n + j.w - 1) / j.w
+	j.tasks = int64((g.m + j.h - 1) / j.h * j.across)
+	j.run(threads)
+	j.g = productF32{} // keeps no operands alive
+	jobs.Put(j)
 }
 
 // part computes the rows i0…i1 and columns j0…j1 of C. j0 is a multiple of 16.

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 	"unsafe"
 )
@@ -247,4 +248,29 @@ func TestChoose(t *testing.T) {
 			t.Errorf("choose(%q, %q) = %q, want %q", c[0], c[1], got, c[2])
 		}
 	}
+}
+
+// TestTogether: products that share the helpers at the same time, and reuse jobs, do not mix.
+func TestTogether(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	const m, k, n = 130, 160, 140
+	a, b := smallInts(r, m*k), smallInts(r, k*n)
+	packed := PackF32(b, k, n, n, false, nil)
+	want := make([]float32, m*n)
+	product(m, k, n, a, k, false, b, n, false, want, n, &Epilogue{})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			got := make([]float32, m*n)
+			for i := range 50 {
+				clear(got)
+				GemmF32(2+i%3, m, a, k, false, &packed, got, n, nil)
+				if !slices.Equal(got, want) {
+					t.Error("a product went wrong beside others")
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
