@@ -51,6 +51,15 @@ func TestImportsPointOneWay(t *testing.T) {
 			if to, ours := strings.CutPrefix(imported, module); ours && !slices.Contains(may, top(to)) {
 				t.Errorf("%s imports %s: %s may import from %v only", from, to, top(from), may)
 			}
+		}
+	}
+}
+
+// TestPredictorIsLean looks at the build that the browser predictor is made of: operators that it leaves out may import what they need.
+func TestPredictorIsLean(t *testing.T) {
+	for _, p := range list(t, "-tags=lean") {
+		from, _ := strings.CutPrefix(p.ImportPath, module)
+		for _, imported := range p.Imports {
 			if slices.Contains(lean, from) && slices.Contains(heavy, imported) {
 				t.Errorf("%s imports %s, which the browser predictor must not carry", from, imported)
 			}
@@ -60,9 +69,10 @@ func TestImportsPointOneWay(t *testing.T) {
 
 func top(path string) string { first, _, _ := strings.Cut(path, "/"); return first }
 
-func list(t *testing.T) []pkg {
+func list(t *testing.T, flags ...string) []pkg {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", module+"...")
+	args := append([]string{"list", "-json=ImportPath,Imports"}, flags...)
+	cmd := exec.Command("go", append(args, module+"...")...)
 	out, err := cmd.Output()
 	if err != nil {
 		var exit *exec.ExitError
