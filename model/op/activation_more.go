@@ -171,10 +171,11 @@ func thresholded[T float](alpha T) func(dst, src []T) {
 	return func(dst, src []T) {
 		dst = dst[:len(src)]
 		for i, x := range src {
-			if !(x > alpha) { // NaN too
-				x = 0
+			var y T // of NaN too
+			if x > alpha {
+				y = x
 			}
-			dst[i] = x
+			dst[i] = y
 		}
 	}
 }
