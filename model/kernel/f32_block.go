@@ -53,28 +53,53 @@ func (g *productF32) run(threads int, e *Epilogue) {
 		return
 	}
 	_ = g.c[(g.m-1)*g.ldc+g.n-1]
-	if g.k > 0 {
-		_ = g.a[(g.m-1)*g.rs+(g.k-1)*g.cs]
-		switch {
-		case g.packed != nil:
-			_ = g.packed[g.k*padded(g.n)-1]
-		case g.transB:
-			_ = g.b[(g.n-1)*g.ldb+g.k-1]
-		default:
-			_ = g.b[(g.k-1)*g.ldb+g.n-1]
-		}
-	}
 	if g.e.ColBias != nil {
 		_ = g.e.ColBias[g.n-1]
 	}
 	if g.e.RowBias != nil {
 		_ = g.e.RowBias[g.m-1]
 	}
+	if g.k <= 0 {
+		g.empty()
+		return
+	}
+	_ = g.a[(g.m-1)*g.rs+(g.k-1)*g.cs]
+	switch {
+	case g.packed != nil:
+		_ = g.packed[g.k*padded(g.n)-1]
+	case g.transB:
+		_ = g.b[(g.n-1)*g.ldb+g.k-1]
+	default:
+		_ = g.b[(g.k-1)*g.ldb+g.n-1]
+	}
 	if pieces := g.pieces(threads); pieces > 1 {
 		g.spread(threads, pieces)
 		return
 	}
 	g.part(0, g.m, 0, g.n)
+}
+
+// empty is run where there is nothing to sum: the epilogue alone.
+func (g *productF32) empty() {
+	t := tile{act: int(g.e.Act), lo: g.e.Lo, hi: g.e.Hi}
+	for i := range g.m {
+		c := g.c[i*g.ldc:][:g.n]
+		if !g.e.Add {
+			clear(c)
+		}
+		for j := range c {
+			if g.e.ColBias != nil {
+				c[j] += g.e.ColBias[j]
+			}
+			if g.e.RowBias != nil {
+				c[j] += g.e.RowBias[i]
+			}
+		}
+		t.end(c, unsafe.Pointer(&c[0]))
+		if g.e.Func != nil {
+			g.e.Func(c)
+		}
+	}
 }
 
 // pieces is how many parts the work is cut into: some more than goroutines, because one of them may come late.
@@ -124,25 +149,18 @@ func (g *productF32) part(i0, i1, j0, j1 int) {
 	switch {
 	case g.packed != nil:
 		w := padded(g.n)
-		for p := 0; p == 0 || p < g.k; p += g.kBlock {
+		for p := 0; p < g.k; p += g.kBlock {
 			rows := min(g.kBlock, g.k-p)
 			b := right{bs: tileColumns * 4, ps: uintptr(rows) * tileColumns * 4, last: half * 4, j0: j0, padded: true}
-			if rows > 0 {
-				b.p = unsafe.Pointer(&g.packed[p*w+j0*rows])
-			}
+			b.p = unsafe.Pointer(&g.packed[p*w+j0*rows])
 			g.block(i0, i1, j0, j1, p, rows, b)
-			if g.kBlock == 0 {
-				break
-			}
 		}
 	case m <= few && !g.transB:
 		const high = 64
-		for p := 0; p == 0 || p < g.k; p += high {
+		for p := 0; p < g.k; p += high {
 			rows := min(high, g.k-p)
 			b := right{bs: uintptr(g.ldb) * 4, ps: tileColumns * 4, last: uintptr(g.ldb) * 4, j0: j0}
-			if rows > 0 {
-				b.p = unsafe.Pointer(&g.b[p*g.ldb+j0])
-			}
+			b.p = unsafe.Pointer(&g.b[p*g.ldb+j0])
 			g.block(i0, i1, j0, j1, p, rows, b)
 		}
 	default:
@@ -160,15 +178,10 @@ func (g *productF32) packing(i0, i1, j0, j1 int) {
 	defer floats.put(memory)
 	for ; j0 < j1; j0 += columns {
 		j2 := min(j0+columns, j1)
-		for p := 0; p == 0 || p < g.k; p += g.kBlock {
+		for p := 0; p < g.k; p += g.kBlock {
 			rows := min(g.kBlock, g.k-p)
-			if rows > 0 {
-				fillBlock(*memory, rows, g.b, p, j0, j2, g.ldb, g.transB)
-			}
+			fillBlock(*memory, rows, g.b, p, j0, j2, g.ldb, g.transB)
 			g.block(i0, i1, j0, j2, p, rows, right{unsafe.Pointer(unsafe.SliceData(*memory)), j0, uintptr(rows) * tileColumns * 4, tileColumns * 4, half * 4, true})
-			if g.kBlock == 0 {
-				break
-			}
 		}
 	}
 }
@@ -176,7 +189,7 @@ func (g *productF32) packing(i0, i1, j0, j1 int) {
 // block adds the product of the columns p…p+k of A with a block of B to C, rows i0…i1 and columns j0…j1.
 func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 	rows := i1 - i0
-	packs := rows > few && g.cs == 1 && k > 0 && (j1-j0 >= packFrom || g.rs%512 == 0 && j1-j0 > 64)
+	packs := rows > few && g.cs == 1 && (j1-j0 >= packFrom || g.rs%512 == 0 && j1-j0 > 64)
 	rows = (rows + aRows - 1) / aRows
 	rows = ((i1-i0+rows-1)/rows + tileRows - 1) / tileRows * tileRows
 	var memory *[]float32
@@ -238,9 +251,7 @@ func (g *productF32) at(l *left, t *tile, i, m int) uintptr {
 		t.a, t.rs, t.cs = &l.packed[(i-l.i0)*l.k], 4, uintptr(m)*4
 		return uintptr(m*l.k) * 4
 	}
-	if l.k > 0 {
-		t.a = &g.a[i*g.rs+l.p*g.cs]
-	}
+	t.a = &g.a[i*g.rs+l.p*g.cs]
 	return uintptr(m) * t.rs
 }
 

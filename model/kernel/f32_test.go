@@ -144,12 +144,12 @@ func TestProductF32(t *testing.T) {
 				}
 			}
 		}
-		for range 40 {
-			check(1+r.IntN(130), 1+r.IntN(700), 1+r.IntN(300), 1+r.IntN(5), r.IntN(3))
+		for range 15 {
+			check(1+r.IntN(70), 1+r.IntN(600), 1+r.IntN(150), 1, r.IntN(3))
 		}
 		check(3, 70, 1100, 1, 1)
 		check(20, 7, 1100, 1, 1)
-		check(200, 300, 260, 3, 0)
+		check(110, 270, 150, 3, 0)
 	})
 }
 
@@ -167,7 +167,7 @@ func differ(a, b []float32) int {
 func TestSameForAllThreads(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	onPaths(t, func(t *testing.T) {
-		const m, k, n = 150, 333, 170
+		const m, k, n = 110, 270, 150
 		a, b := make([]float32, m*k), make([]float32, k*n)
 		for _, v := range [][]float32{a, b} {
 			for i := range v {
@@ -177,7 +177,7 @@ func TestSameForAllThreads(t *testing.T) {
 		want, got := make([]float32, m*n), make([]float32, m*n)
 		ProductF32(1, m, k, n, a, k, false, b, n, false, want, n, nil)
 		packed := PackF32(b, k, n, n, false, nil)
-		for threads := range 9 {
+		for _, threads := range []int{2, 3, 8} {
 			ProductF32(threads, m, k, n, a, k, false, b, n, false, got, n, nil)
 			if !slices.Equal(got, want) {
 				t.Errorf("%d goroutines give other bits", threads)
@@ -262,7 +262,7 @@ func TestTogether(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			got := make([]float32, m*n)
-			for i := range 50 {
+			for i := range 15 {
 				clear(got)
 				GemmF32(2+i%3, m, a, k, false, &packed, got, n, nil)
 				if !slices.Equal(got, want) {

@@ -44,33 +44,33 @@ func (t *tile) run(m, n int) {
 	}
 }
 
-// plain is run in plain Go.
+// plain is run in plain Go. A pointer never goes past its operand, where the garbage collector would find it: offsets do.
 func (t *tile) plain(m, n int) {
 	a, b, c := unsafe.Pointer(t.a), unsafe.Pointer(t.b), unsafe.Pointer(t.c)
 	col, row := unsafe.Pointer(t.colBias), unsafe.Pointer(t.rowBias)
 	for left := t.count; ; {
 		for j := 0; j < n; j += 4 {
-			bp, w := unsafe.Add(b, uintptr(j/tileColumns)*t.ps+uintptr(j%tileColumns)*4), min(4, n-j)
+			w := min(4, n-j)
+			at := uintptr(j/tileColumns)*t.ps + uintptr(j%tileColumns)*4
 			for i := 0; i < m; i++ {
 				var s, u [4]float32
-				two := i+1 < m
 				ap := unsafe.Add(a, uintptr(i)*t.rs)
-				cp := (*[4]float32)(unsafe.Add(c, uintptr(i)*t.ldc+uintptr(j)*4))
-				t.begin(&s, cp, w, col, row, i, j)
+				cp := unsafe.Add(c, uintptr(i)*t.ldc+uintptr(j)*4)
+				t.begin(s[:w], cp, col, row, i, j)
 				switch {
-				case two && w == 4:
-					dp := (*[4]float32)(unsafe.Add(c, uintptr(i+1)*t.ldc+uintptr(j)*4))
-					t.begin(&u, dp, w, col, row, i+1, j)
-					t.sum2(ap, bp, &s, &u)
-					t.end(&u, dp, w)
-					t.end(&s, cp, w)
+				case w == 4 && i+1 < m:
+					dp := unsafe.Add(cp, t.ldc)
+					t.begin(u[:], dp, col, row, i+1, j)
+					t.sum2(ap, b, at, &s, &u)
+					t.end(s[:], cp)
+					t.end(u[:], dp)
 					i++
 				case w == 4:
-					t.sum1(ap, bp, &s)
-					t.end(&s, cp, w)
+					t.sum1(ap, b, at, &s)
+					t.end(s[:], cp)
 				default:
-					t.sumPart(ap, bp, s[:w])
-					t.end(&s, cp, w)
+					t.sumPart(ap, b, at, s[:w])
+					t.end(s[:w], cp)
 				}
 			}
 		}
@@ -82,11 +82,11 @@ func (t *tile) plain(m, n int) {
 	}
 }
 
-// begin sets w sums of row i, column j on, to what the product is added to.
-func (t *tile) begin(s, c *[4]float32, w int, col, row unsafe.Pointer, i, j int) {
-	for x := range w {
+// begin sets sums of row i, column j on, to what the product is added to.
+func (t *tile) begin(s []float32, c, col, row unsafe.Pointer, i, j int) {
+	for x := range s {
 		if t.add != 0 {
-			s[x] = c[x]
+			s[x] = *(*float32)(unsafe.Add(c, x*4))
 		}
 		if col != nil {
 			s[x] += *(*float32)(unsafe.Add(col, (j+x)*4))
@@ -97,10 +97,9 @@ func (t *tile) begin(s, c *[4]float32, w int, col, row unsafe.Pointer, i, j int)
 	}
 }
 
-// end writes w sums through the activation.
-func (t *tile) end(s, c *[4]float32, w int) {
-	for x := range w {
-		v := s[x]
+// end writes sums through the activation.
+func (t *tile) end(s []float32, c unsafe.Pointer) {
+	for x, v := range s {
 		switch Activation(t.act) {
 		case Clip:
 			if v < t.lo {
@@ -114,16 +113,18 @@ func (t *tile) end(s, c *[4]float32, w int) {
 				v *= t.lo
 			}
 		}
-		c[x] = v
+		*(*float32)(unsafe.Add(c, x*4)) = v
 	}
 }
 
-func (t *tile) sum2(a, b unsafe.Pointer, s, u *[4]float32) {
+// sum2 adds two rows of A times four columns of B, which begin at an offset, to s and u.
+func (t *tile) sum2(a, b unsafe.Pointer, at uintptr, s, u *[4]float32) {
 	s0, s1, s2, s3 := s[0], s[1], s[2], s[3]
 	u0, u1, u2, u3 := u[0], u[1], u[2], u[3]
 	rs, cs, bs := t.rs, t.cs, t.bs
+	var from uintptr
 	for range t.k {
-		x, y, r := *(*float32)(a), *(*float32)(unsafe.Add(a, rs)), (*[4]float32)(b)
+		x, y, r := *(*float32)(unsafe.Add(a, from)), *(*float32)(unsafe.Add(a, from+rs)), (*[4]float32)(unsafe.Add(b, at))
 		b0, b1, b2, b3 := r[0], r[1], r[2], r[3]
 		s0 += x * b0
 		u0 += y * b0
@@ -133,31 +134,37 @@ func (t *tile) sum2(a, b unsafe.Pointer, s, u *[4]float32) {
 		u2 += y * b2
 		s3 += x * b3
 		u3 += y * b3
-		a, b = unsafe.Add(a, cs), unsafe.Add(b, bs)
+		from += cs
+		at += bs
 	}
 	*s, *u = [4]float32{s0, s1, s2, s3}, [4]float32{u0, u1, u2, u3}
 }
 
-func (t *tile) sum1(a, b unsafe.Pointer, s *[4]float32) {
+// sum1 is sum2 for one row.
+func (t *tile) sum1(a, b unsafe.Pointer, at uintptr, s *[4]float32) {
 	s0, s1, s2, s3 := s[0], s[1], s[2], s[3]
+	var from uintptr
 	for range t.k {
-		x, r := *(*float32)(a), (*[4]float32)(b)
+		x, r := *(*float32)(unsafe.Add(a, from)), (*[4]float32)(unsafe.Add(b, at))
 		s0 += x * r[0]
 		s1 += x * r[1]
 		s2 += x * r[2]
 		s3 += x * r[3]
-		a, b = unsafe.Add(a, t.cs), unsafe.Add(b, t.bs)
+		from += t.cs
+		at += t.bs
 	}
 	*s = [4]float32{s0, s1, s2, s3}
 }
 
-// sumPart is for fewer than four columns.
-func (t *tile) sumPart(a, b unsafe.Pointer, s []float32) {
+// sumPart is sum1 for fewer than four columns.
+func (t *tile) sumPart(a, b unsafe.Pointer, at uintptr, s []float32) {
+	var from uintptr
 	for range t.k {
-		x := *(*float32)(a)
+		x := *(*float32)(unsafe.Add(a, from))
 		for j := range s {
-			s[j] += x * *(*float32)(unsafe.Add(b, j*4))
+			s[j] += x * *(*float32)(unsafe.Add(b, at+uintptr(j)*4))
 		}
-		a, b = unsafe.Add(a, t.cs), unsafe.Add(b, t.bs)
+		from += t.cs
+		at += t.bs
 	}
 }
