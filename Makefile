@@ -52,7 +52,7 @@ wasm: web/public/jarvis-predict.wasm
 
 web/public/jarvis-predict.wasm: $(GOFILES) go.mod
 	@mkdir -p web/public
-	GOOS=js GOARCH=wasm go build -buildvcs=false -ldflags '-s -w' -o $@ ./wasm/predict
+	GOOS=js GOARCH=wasm go build -tags lean -buildvcs=false -ldflags '-s -w' -o $@ ./wasm/predict
 	cp "$$(go env GOROOT)/lib/wasm/wasm_exec.js" web/public/
 
 ## web: the page

@@ -29,14 +29,14 @@ func goTool(t *testing.T, args ...string) string {
 
 // TestLean holds that the predictor carries none of the packages that would double it.
 func TestLean(t *testing.T) {
-	deps := strings.Fields(goTool(t, "list", "-deps", predict))
+	deps := strings.Fields(goTool(t, "list", "-tags", "lean", "-deps", predict))
 	if !slices.Contains(deps, "github.com/jarvis-ml/jarvis/model") {
 		t.Fatalf("the predictor does not use package model: %v", deps)
 	}
 	for _, dep := range deps {
 		first, _, _ := strings.Cut(dep, "/")
 		if slices.Contains([]string{"fmt", "reflect", "encoding/json", "regexp"}, dep) || first == "net" || strings.Contains(dep, "protobuf") {
-			t.Errorf("the predictor depends on %s; find out why with: GOOS=js GOARCH=wasm go list -deps -f '{{.ImportPath}} {{.Imports}}' %s", dep, predict)
+			t.Errorf("the predictor depends on %s; find out why with: GOOS=js GOARCH=wasm go list -tags lean -deps -f '{{.ImportPath}} {{.Imports}}' %s", dep, predict)
 		}
 	}
 }
@@ -51,7 +51,7 @@ func TestPredict(t *testing.T) {
 		t.Fatal("node is not installed: the web page needs it, and so does this test")
 	}
 	file := filepath.Join(t.TempDir(), "jarvis-predict.wasm")
-	goTool(t, "build", "-trimpath", "-ldflags=-s -w", "-o", file, predict)
+	goTool(t, "build", "-tags", "lean", "-trimpath", "-ldflags=-s -w", "-o", file, predict)
 	loader := filepath.Join(strings.TrimSpace(goTool(t, "env", "GOROOT")), "lib", "wasm", "wasm_exec.js")
 	out, err := exec.Command(node, "predict.test.mjs", file, loader, "../model/testdata").CombinedOutput()
 	if err != nil {

@@ -11,13 +11,17 @@ func init() {
 	// y = max(x, 0); dx = dy where y > 0
 	unary("Relu", 6, numbers, nil, signedUnary(relu[float32], relu[float64], relu[int32], relu[int64]),
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return b.Op("Mul", dy, b.Op("Sign", y)) }),
-		Case{In: in(f64v(1, -2, 3)), Out: in(f64v(1, 0, 3))},
-		Case{Name: "NaN stays", In: in(f32v(float32(math.NaN()))), Out: in(f32v(float32(math.NaN())))})
+		tested(func() []Case {
+			return []Case{{In: in(f64v(1, -2, 3)), Out: in(f64v(1, 0, 3))},
+				{Name: "NaN stays", In: in(f32v(float32(math.NaN()))), Out: in(f32v(float32(math.NaN())))}}
+		})...)
 
 	// y = x where x >= 0, alpha·x elsewhere
 	unary("LeakyRelu", 6, floats, []string{"alpha"}, compileLeakyRelu, gradLeakyRelu,
-		Case{In: in(f64v(1, -2, 3)), Out: in(f64v(1, -.02, 3)), Tol: 1e-6},
-		Case{Name: "alpha", Attrs: []graph.Attr{graph.FloatAttr("alpha", .5)}, In: in(f64v(1, -2)), Out: in(f64v(1, -1))})
+		tested(func() []Case {
+			return []Case{{In: in(f64v(1, -2, 3)), Out: in(f64v(1, -.02, 3)), Tol: 1e-6},
+				{Name: "alpha", Attrs: []graph.Attr{graph.FloatAttr("alpha", .5)}, In: in(f64v(1, -2)), Out: in(f64v(1, -1))}}
+		})...)
 
 	// y = 1/(1+e^-x); dx = dy·y·(1-y)
 	unary("Sigmoid", 6, floats, nil, realUnary(Logistic),
@@ -25,19 +29,25 @@ func init() {
 			t := b.Op("Mul", dy, y)
 			return b.Op("Sub", t, b.Op("Mul", t, y))
 		}),
-		Case{In: in(f64v(0, 2, -800, 800)), Out: in(f64v(.5, 1/(1+math.Exp(-2)), 0, 1))})
+		tested(func() []Case {
+			return []Case{{In: in(f64v(0, 2, -800, 800)), Out: in(f64v(.5, 1/(1+math.Exp(-2)), 0, 1))}}
+		})...)
 
 	// dx = dy·(1-y²)
 	unary("Tanh", 6, floats, nil, realUnary(math.Tanh),
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value {
 			return b.Op("Sub", dy, b.Op("Mul", dy, b.Op("Mul", y, y)))
 		}),
-		Case{In: in(f64v(0, 1, -.5)), Out: in(f64v(0, math.Tanh(1), -math.Tanh(.5)))})
+		tested(func() []Case {
+			return []Case{{In: in(f64v(0, 1, -.5)), Out: in(f64v(0, math.Tanh(1), -math.Tanh(.5)))}}
+		})...)
 
 	// y = ln(1+e^x); dx = dy·sigmoid x
 	unary("Softplus", 1, floats, nil, realUnary(func(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }),
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return b.Op("Mul", dy, b.Op("Sigmoid", x)) }),
-		Case{In: in(f64v(0, 1, -1, 900)), Out: in(f64v(math.Ln2, math.Log1p(math.E), math.Log1p(math.Exp(-1)), 900))})
+		tested(func() []Case {
+			return []Case{{In: in(f64v(0, 1, -1, 900)), Out: in(f64v(math.Ln2, math.Log1p(math.E), math.Log1p(math.Exp(-1)), 900))}}
+		})...)
 
 	// dx = dy·2/√π·e^(-x²)
 	unary("Erf", 9, floats, nil, realUnary(math.Erf),
@@ -45,7 +55,9 @@ func init() {
 			slope := b.Op("Mul", b.Op("Exp", b.Op("Neg", b.Op("Mul", x, x))), scalarLike(b, 2/math.SqrtPi, x))
 			return b.Op("Mul", dy, slope)
 		}),
-		Case{In: in(f64v(0, 1, -.5)), Out: in(f64v(0, math.Erf(1), -math.Erf(.5)))})
+		tested(func() []Case {
+			return []Case{{In: in(f64v(0, 1, -.5)), Out: in(f64v(0, math.Erf(1), -math.Erf(.5)))}}
+		})...)
 }
 
 // Logistic is 1/(1+e^-x), without overflow.

@@ -15,29 +15,37 @@ func init() {
 			Compile: compile, Grad: grad, Cases: cases,
 		})
 	}
-	binary("Add", arithmetic("Add", add[float32], add[float64], add[int32], add[int64]), gradAdd, []Case{
-		{In: in(f64v(1, 2, 3), f64v(10, 20, 30)), Out: in(f64v(11, 22, 33))},
-		{Name: "row and column", In: in(f64s([]int{2, 1}, 1, 2), f64s([]int{1, 3}, 10, 20, 30)), Out: in(f64s([]int{2, 3}, 11, 21, 31, 12, 22, 32))},
-		{Name: "scalar", In: in(f64s(nil, 1), f64v(1, 2)), Out: in(f64v(2, 3))},
-		{Name: "middle", In: in(f64s([]int{2, 1, 2}, 1, 2, 3, 4), f64s([]int{2, 1}, 10, 20)), Out: in(f64s([]int{2, 2, 2}, 11, 12, 21, 22, 13, 14, 23, 24))},
-		{Name: "empty", In: in(f64s([]int{0, 2}), f64v(1, 2)), Out: in(f64s([]int{0, 2}))},
-		{Name: "ints", In: in(tensor.Ints([]int64{1 << 40, 2}), tensor.Ints([]int64{1})), Out: in(tensor.Ints([]int64{1<<40 + 1, 3}))},
-		{Name: "misfit", In: in(f64v(1, 2), f64v(1, 2, 3)), Err: "broadcast"},
-	})
-	binary("Sub", arithmetic("Sub", sub[float32], sub[float64], sub[int32], sub[int64]), gradSub, []Case{
-		{In: in(f64v(1, 2, 3), f64v(10, 20, 30)), Out: in(f64v(-9, -18, -27))},
-		{Name: "scalar left", In: in(f64v(1), f64v(1, 2)), Out: in(f64v(0, -1))},
-		{Name: "scalar right", In: in(f64v(1, 2), f64s(nil, 1)), Out: in(f64v(0, 1))},
-	})
-	binary("Mul", arithmetic("Mul", mul[float32], mul[float64], mul[int32], mul[int64]), gradMul, []Case{
-		{In: in(f64v(1, 2, 3), f64v(10, 20, 30)), Out: in(f64v(10, 40, 90))},
-		{Name: "column", In: in(f64s([]int{2, 2}, 1, 2, 3, 4), f64s([]int{2, 1}, 10, 20)), Out: in(f64s([]int{2, 2}, 10, 20, 60, 80))},
-	})
-	binary("Div", arithmetic("Div", div[float32], div[float64], divInt[int32], divInt[int64]), gradDiv, []Case{
-		{In: in(f64v(1, 2, 3), f64v(10, 20, 30)), Out: in(f64v(.1, .1, .1))},
-		{Name: "scalar left", In: in(f64v(1), f64v(1, 2)), Out: in(f64v(1, .5))},
-		{Name: "integers truncate", In: in(tensor.Ints([]int64{-7, 7, 7}), tensor.Ints([]int64{2, -2, 0})), Out: in(tensor.Ints([]int64{-3, -3, 0}))},
-	})
+	binary("Add", arithmetic("Add", add[float32], add[float64], add[int32], add[int64]), gradAdd, tested(func() []Case {
+		return []Case{
+			{In: in(f64v(1, 2, 3), f64v(10, 20, 30)), Out: in(f64v(11, 22, 33))},
+			{Name: "row and column", In: in(f64s([]int{2, 1}, 1, 2), f64s([]int{1, 3}, 10, 20, 30)), Out: in(f64s([]int{2, 3}, 11, 21, 31, 12, 22, 32))},
+			{Name: "scalar", In: in(f64s(nil, 1), f64v(1, 2)), Out: in(f64v(2, 3))},
+			{Name: "middle", In: in(f64s([]int{2, 1, 2}, 1, 2, 3, 4), f64s([]int{2, 1}, 10, 20)), Out: in(f64s([]int{2, 2, 2}, 11, 12, 21, 22, 13, 14, 23, 24))},
+			{Name: "empty", In: in(f64s([]int{0, 2}), f64v(1, 2)), Out: in(f64s([]int{0, 2}))},
+			{Name: "ints", In: in(tensor.Ints([]int64{1 << 40, 2}), tensor.Ints([]int64{1})), Out: in(tensor.Ints([]int64{1<<40 + 1, 3}))},
+			{Name: "misfit", In: in(f64v(1, 2), f64v(1, 2, 3)), Err: "broadcast"},
+		}
+	}))
+	binary("Sub", arithmetic("Sub", sub[float32], sub[float64], sub[int32], sub[int64]), gradSub, tested(func() []Case {
+		return []Case{
+			{In: in(f64v(1, 2, 3), f64v(10, 20, 30)), Out: in(f64v(-9, -18, -27))},
+			{Name: "scalar left", In: in(f64v(1), f64v(1, 2)), Out: in(f64v(0, -1))},
+			{Name: "scalar right", In: in(f64v(1, 2), f64s(nil, 1)), Out: in(f64v(0, 1))},
+		}
+	}))
+	binary("Mul", arithmetic("Mul", mul[float32], mul[float64], mul[int32], mul[int64]), gradMul, tested(func() []Case {
+		return []Case{
+			{In: in(f64v(1, 2, 3), f64v(10, 20, 30)), Out: in(f64v(10, 40, 90))},
+			{Name: "column", In: in(f64s([]int{2, 2}, 1, 2, 3, 4), f64s([]int{2, 1}, 10, 20)), Out: in(f64s([]int{2, 2}, 10, 20, 60, 80))},
+		}
+	}))
+	binary("Div", arithmetic("Div", div[float32], div[float64], divInt[int32], divInt[int64]), gradDiv, tested(func() []Case {
+		return []Case{
+			{In: in(f64v(1, 2, 3), f64v(10, 20, 30)), Out: in(f64v(.1, .1, .1))},
+			{Name: "scalar left", In: in(f64v(1), f64v(1, 2)), Out: in(f64v(1, .5))},
+			{Name: "integers truncate", In: in(tensor.Ints([]int64{-7, 7, 7}), tensor.Ints([]int64{2, -2, 0})), Out: in(tensor.Ints([]int64{-3, -3, 0}))},
+		}
+	}))
 }
 
 // arithmetic compiles a binary operator of numbers.

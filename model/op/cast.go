@@ -44,7 +44,9 @@ func init() {
 		c, l := cast, castLike
 		c.Since, c.Attrs, l.Since, l.Attrs = v.since, append([]string{"to"}, v.attrs...), v.like, v.attrs
 		if v.attrs == nil {
-			c.Cases, l.Cases = castCases(), []Case{{In: in(f64v(1.5), f64v(0)), Out: in(f64v(1.5))}, {Name: "ints", In: in(f32v(1.5), i64v(0)), Out: in(i64v(1)), NoGrad: true}}
+			c.Cases, l.Cases = tested(castCases), tested(func() []Case {
+				return []Case{{In: in(f64v(1.5), f64v(0)), Out: in(f64v(1.5))}, {Name: "ints", In: in(f32v(1.5), i64v(0)), Out: in(i64v(1)), NoGrad: true}}
+			})
 		}
 		register(&c)
 		register(&l)

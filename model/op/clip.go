@@ -22,19 +22,23 @@ func init() {
 		return like(numbers...)(n, site)
 	}
 	register(&Spec{
-		Name: "Clip", Since: 11, Half: true, In: Arity{1, 3}, Out: Arity{1, 1}, Infer: infer, Compile: compileClip, Grad: gradClip, Cases: []Case{
-			{In: in(f64v(-2, 0, 2), f64s(nil, -1), f64s(nil, 1)), Out: in(f64v(-1, 0, 1))},
-			{Name: "only high", In: in(f64v(-2, 0, 2), nil, f64s(nil, 1)), Out: in(f64v(-2, 0, 1))},
-			{Name: "infinite", NoGrad: true, In: in(f64v(math.Inf(1), 3), f64s(nil, 1)), Out: in(f64v(math.MaxFloat64, 3))},
-			{Name: "crossed", In: in(f64v(-2, 3, 2), f64s(nil, 2.5), f64s(nil, 1)), Out: in(f64v(1, 1, 1))},
-			{Name: "a vector as bound", In: in(f64v(-2, 0, 2), f64v(-1, 0)), Err: "scalar"},
-		},
+		Name: "Clip", Since: 11, Half: true, In: Arity{1, 3}, Out: Arity{1, 1}, Infer: infer, Compile: compileClip, Grad: gradClip, Cases: tested(func() []Case {
+			return []Case{
+				{In: in(f64v(-2, 0, 2), f64s(nil, -1), f64s(nil, 1)), Out: in(f64v(-1, 0, 1))},
+				{Name: "only high", In: in(f64v(-2, 0, 2), nil, f64s(nil, 1)), Out: in(f64v(-2, 0, 1))},
+				{Name: "infinite", NoGrad: true, In: in(f64v(math.Inf(1), 3), f64s(nil, 1)), Out: in(f64v(math.MaxFloat64, 3))},
+				{Name: "crossed", In: in(f64v(-2, 3, 2), f64s(nil, 2.5), f64s(nil, 1)), Out: in(f64v(1, 1, 1))},
+				{Name: "a vector as bound", In: in(f64v(-2, 0, 2), f64v(-1, 0)), Err: "scalar"},
+			}
+		}),
 	})
 	register(&Spec{
-		Name: "Clip", Since: 6, Half: true, Attrs: []string{"min", "max"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: infer, Compile: compileClip, Cases: []Case{
-			{Opset: 7, Attrs: bounds, In: in(f64v(-2, 0, 2)), Out: in(f64v(-1, 0, 1.5))},
-			{Name: "only high", Opset: 10, Attrs: bounds[1:], In: in(f64v(-1e300, 2)), Out: in(f64v(-math.MaxFloat32, 1.5))},
-		},
+		Name: "Clip", Since: 6, Half: true, Attrs: []string{"min", "max"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: infer, Compile: compileClip, Cases: tested(func() []Case {
+			return []Case{
+				{Opset: 7, Attrs: bounds, In: in(f64v(-2, 0, 2)), Out: in(f64v(-1, 0, 1.5))},
+				{Name: "only high", Opset: 10, Attrs: bounds[1:], In: in(f64v(-1e300, 2)), Out: in(f64v(-math.MaxFloat32, 1.5))},
+			}
+		}),
 	})
 }
 

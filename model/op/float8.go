@@ -88,6 +88,9 @@ func (f *minifloat) encode(x float64, saturate bool) uint8 {
 	if x != x {
 		return f.nan | sign
 	}
+	if x == 0 {
+		return sign
+	}
 	code := uint64(f.top) + 1
 	if _, exp := math.Frexp(magnitude); exp-1 < 32 {
 		exp = max(exp-1, 1-f.bias)

@@ -11,18 +11,22 @@ import (
 // https://onnx.ai/onnx/operators/onnx__Gather.html
 // ai.onnx.ml ArrayFeatureExtractor: columns of the last axis. https://onnx.ai/onnx/operators/onnx_aionnxml_ArrayFeatureExtractor.html
 func init() {
-	register(&Spec{Name: "Gather", Since: 1, Attrs: []string{"axis"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferGather, Compile: compileGather, Grad: gradGather, Cases: []Case{
-		{In: in(f64s([]int{3, 2}, 1, 2, 3, 4, 5, 6), i64s([]int{2, 1}, 2, 0)), Out: in(f64s([]int{2, 1, 2}, 5, 6, 1, 2))},
-		{Name: "axis 1", Attrs: []graph.Attr{graph.IntAttr("axis", 1)}, In: in(f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6), i32v(-1, 0, 0)), Out: in(f64s([]int{2, 3}, 3, 1, 1, 6, 4, 4))},
-		{Name: "scalar", In: in(f64v(1, 2, 3), i64s(nil, 1)), Out: in(f64s(nil, 2))},
-		{Name: "strings", In: in(strv("a", "b"), i64v(1)), Out: in(strv("b"))},
-		{Name: "outside", In: in(f64v(1, 2), i64v(2)), Err: "index 2"},
-	}})
-	register(&Spec{Domain: graph.ML, Name: "ArrayFeatureExtractor", Since: 1, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferExtract, Compile: compileExtract, Cases: []Case{
-		{In: in(f32s([]int{2, 3}, 1, 2, 3, 4, 5, 6), i64v(2, 0)), Out: in(f32s([]int{2, 2}, 3, 1, 6, 4))},
-		{Name: "vector", In: in(strv("a", "b", "c"), i64v(1, 1)), Out: in(strs([]int{1, 2}, "b", "b"))},
-		{Name: "outside", In: in(f32v(1, 2), i64v(-1)), Err: "index -1"},
-	}})
+	register(&Spec{Name: "Gather", Since: 1, Attrs: []string{"axis"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferGather, Compile: compileGather, Grad: gradGather, Cases: tested(func() []Case {
+		return []Case{
+			{In: in(f64s([]int{3, 2}, 1, 2, 3, 4, 5, 6), i64s([]int{2, 1}, 2, 0)), Out: in(f64s([]int{2, 1, 2}, 5, 6, 1, 2))},
+			{Name: "axis 1", Attrs: []graph.Attr{graph.IntAttr("axis", 1)}, In: in(f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6), i32v(-1, 0, 0)), Out: in(f64s([]int{2, 3}, 3, 1, 1, 6, 4, 4))},
+			{Name: "scalar", In: in(f64v(1, 2, 3), i64s(nil, 1)), Out: in(f64s(nil, 2))},
+			{Name: "strings", In: in(strv("a", "b"), i64v(1)), Out: in(strv("b"))},
+			{Name: "outside", In: in(f64v(1, 2), i64v(2)), Err: "index 2"},
+		}
+	})})
+	register(&Spec{Domain: graph.ML, Name: "ArrayFeatureExtractor", Since: 1, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferExtract, Compile: compileExtract, Cases: tested(func() []Case {
+		return []Case{
+			{In: in(f32s([]int{2, 3}, 1, 2, 3, 4, 5, 6), i64v(2, 0)), Out: in(f32s([]int{2, 2}, 3, 1, 6, 4))},
+			{Name: "vector", In: in(strv("a", "b", "c"), i64v(1, 1)), Out: in(strs([]int{1, 2}, "b", "b"))},
+			{Name: "outside", In: in(f32v(1, 2), i64v(-1)), Err: "index -1"},
+		}
+	})})
 }
 
 func inferGather(n *graph.Node, site *Site) ([]tensor.Type, error) {

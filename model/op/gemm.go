@@ -12,22 +12,26 @@ import (
 func init() {
 	a, b := f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6), f64s([]int{3, 2}, 1, 0, 2, 1, 0, 3)
 	trans := func(name string) graph.Attr { return graph.IntAttr(name, 1) }
-	register(&Spec{Name: "Gemm", Since: 7, Half: true, Attrs: []string{"alpha", "beta", "transA", "transB"}, In: Arity{2, 3}, Out: Arity{1, 1}, Infer: inferGemm, Compile: compileGemm, Grad: gradGemm, Cases: []Case{
-		{In: in(a, b, f64v(10, 20)), Out: in(f64s([]int{2, 2}, 15, 31, 24, 43))},
-		{Name: "no C", In: in(a, b), Out: in(f64s([]int{2, 2}, 5, 11, 14, 23))},
-		{Name: "scaled", Attrs: []graph.Attr{graph.FloatAttr("alpha", .5), graph.FloatAttr("beta", 2)}, In: in(a, b, f64s([]int{2, 1}, 1, 2)), Out: in(f64s([]int{2, 2}, 4.5, 7.5, 11, 15.5))},
-		{Name: "transA", Attrs: []graph.Attr{trans("transA"), graph.FloatAttr("alpha", 2)}, In: in(f64s([]int{3, 2}, 1, 4, 2, 5, 3, 6), b, f64s(nil, 1)), Out: in(f64s([]int{2, 2}, 11, 23, 29, 47))},
-		{Name: "transB", Attrs: []graph.Attr{trans("transB")}, In: in(a, f64s([]int{2, 3}, 1, 2, 0, 0, 1, 3)), Out: in(f64s([]int{2, 2}, 5, 11, 14, 23))},
-		{Name: "both", Attrs: []graph.Attr{trans("transA"), trans("transB")}, In: in(f64s([]int{3, 2}, 1, 4, 2, 5, 3, 6), f64s([]int{2, 3}, 1, 2, 0, 0, 1, 3), f64s([]int{1, 2}, 1, 2)), Out: in(f64s([]int{2, 2}, 6, 13, 15, 25))},
-		{Name: "ints scaled", Attrs: []graph.Attr{graph.FloatAttr("alpha", .5), graph.FloatAttr("beta", .5)}, In: in(i64s([]int{1, 1}, 3), i64s([]int{1, 1}, 1), i64v(5)), Out: in(i64s([]int{1, 1}, 4))},
-		{Name: "uint32", Attrs: []graph.Attr{graph.FloatAttr("alpha", .5)}, In: in(u32s([]int{1, 1}, 1<<31), u32s([]int{1, 1}, 1)), Out: in(u32s([]int{1, 1}, 1<<30))},
-		{Name: "misfit", In: in(a, a), Err: "shapes"},
-	}})
+	register(&Spec{Name: "Gemm", Since: 7, Half: true, Attrs: []string{"alpha", "beta", "transA", "transB"}, In: Arity{2, 3}, Out: Arity{1, 1}, Infer: inferGemm, Compile: compileGemm, Grad: gradGemm, Cases: tested(func() []Case {
+		return []Case{
+			{In: in(a, b, f64v(10, 20)), Out: in(f64s([]int{2, 2}, 15, 31, 24, 43))},
+			{Name: "no C", In: in(a, b), Out: in(f64s([]int{2, 2}, 5, 11, 14, 23))},
+			{Name: "scaled", Attrs: []graph.Attr{graph.FloatAttr("alpha", .5), graph.FloatAttr("beta", 2)}, In: in(a, b, f64s([]int{2, 1}, 1, 2)), Out: in(f64s([]int{2, 2}, 4.5, 7.5, 11, 15.5))},
+			{Name: "transA", Attrs: []graph.Attr{trans("transA"), graph.FloatAttr("alpha", 2)}, In: in(f64s([]int{3, 2}, 1, 4, 2, 5, 3, 6), b, f64s(nil, 1)), Out: in(f64s([]int{2, 2}, 11, 23, 29, 47))},
+			{Name: "transB", Attrs: []graph.Attr{trans("transB")}, In: in(a, f64s([]int{2, 3}, 1, 2, 0, 0, 1, 3)), Out: in(f64s([]int{2, 2}, 5, 11, 14, 23))},
+			{Name: "both", Attrs: []graph.Attr{trans("transA"), trans("transB")}, In: in(f64s([]int{3, 2}, 1, 4, 2, 5, 3, 6), f64s([]int{2, 3}, 1, 2, 0, 0, 1, 3), f64s([]int{1, 2}, 1, 2)), Out: in(f64s([]int{2, 2}, 6, 13, 15, 25))},
+			{Name: "ints scaled", Attrs: []graph.Attr{graph.FloatAttr("alpha", .5), graph.FloatAttr("beta", .5)}, In: in(i64s([]int{1, 1}, 3), i64s([]int{1, 1}, 1), i64v(5)), Out: in(i64s([]int{1, 1}, 4))},
+			{Name: "uint32", Attrs: []graph.Attr{graph.FloatAttr("alpha", .5)}, In: in(u32s([]int{1, 1}, 1<<31), u32s([]int{1, 1}, 1)), Out: in(u32s([]int{1, 1}, 1<<30))},
+			{Name: "misfit", In: in(a, a), Err: "shapes"},
+		}
+	})})
 	// Before opset 7 C has the shape (m, n), and broadcasts with broadcast=1 only.
-	register(&Spec{Name: "Gemm", Since: 1, Half: true, Attrs: []string{"alpha", "beta", "transA", "transB", "broadcast"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferGemm, Compile: compileGemm, Cases: []Case{
-		{Opset: 6, Attrs: []graph.Attr{graph.IntAttr("broadcast", 1)}, In: in(a, b, f64v(10, 20)), Out: in(f64s([]int{2, 2}, 15, 31, 24, 43))},
-		{Name: "no broadcast", Opset: 6, In: in(a, b, f64v(10, 20)), Err: "broadcast"},
-	}})
+	register(&Spec{Name: "Gemm", Since: 1, Half: true, Attrs: []string{"alpha", "beta", "transA", "transB", "broadcast"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferGemm, Compile: compileGemm, Cases: tested(func() []Case {
+		return []Case{
+			{Opset: 6, Attrs: []graph.Attr{graph.IntAttr("broadcast", 1)}, In: in(a, b, f64v(10, 20)), Out: in(f64s([]int{2, 2}, 15, 31, 24, 43))},
+			{Name: "no broadcast", Opset: 6, In: in(a, b, f64v(10, 20)), Err: "broadcast"},
+		}
+	})})
 }
 
 func inferGemm(n *graph.Node, site *Site) ([]tensor.Type, error) {

@@ -16,32 +16,38 @@ func init() {
 	ints := []graph.Attr{graph.IntsAttr("cats_int64s", 1, 2)}
 	register(&Spec{
 		Domain: graph.ML, Name: "OneHotEncoder", Since: 1, Attrs: []string{"cats_int64s", "cats_strings", "zeros"}, In: Arity{1, 1}, Out: Arity{1, 1},
-		Infer: inferOneHot, Compile: compileOneHot, Cases: []Case{
-			{Attrs: letters, In: in(strs([]int{2, 1}, "b", "q")), Out: in(f32s([]int{2, 1, 2}, 0, 1, 0, 0))},
-			{Name: "strict", Attrs: append([]graph.Attr{graph.IntAttr("zeros", 0)}, letters...), In: in(strv("q")), Err: "no category"},
-			{Name: "floats", Attrs: ints, In: in(f32v(1.5, 2, float32(math.NaN()))), Out: in(f32s([]int{3, 2}, 1, 0, 0, 1, 0, 0))},
-			{Name: "ints", Attrs: ints, In: in(i64v(2, 3)), Out: in(f32s([]int{2, 2}, 0, 1, 0, 0))},
-		},
+		Infer: inferOneHot, Compile: compileOneHot, Cases: tested(func() []Case {
+			return []Case{
+				{Attrs: letters, In: in(strs([]int{2, 1}, "b", "q")), Out: in(f32s([]int{2, 1, 2}, 0, 1, 0, 0))},
+				{Name: "strict", Attrs: append([]graph.Attr{graph.IntAttr("zeros", 0)}, letters...), In: in(strv("q")), Err: "no category"},
+				{Name: "floats", Attrs: ints, In: in(f32v(1.5, 2, float32(math.NaN()))), Out: in(f32s([]int{3, 2}, 1, 0, 0, 1, 0, 0))},
+				{Name: "ints", Attrs: ints, In: in(i64v(2, 3)), Out: in(f32s([]int{2, 2}, 0, 1, 0, 0))},
+			}
+		}),
 	})
 	register(&Spec{
 		Domain: graph.ML, Name: "LabelEncoder", Since: 2, Attrs: append([]string{"default_float", "default_int64", "default_string"}, labelAttrs...), In: Arity{1, 1}, Out: Arity{1, 1},
-		Infer: inferLabels, Compile: compileLabels, Cases: []Case{
-			{Attrs: []graph.Attr{graph.StringsAttr("keys_strings", []string{"a", "b"}), graph.IntsAttr("values_int64s", 5, 6)}, In: in(strs([]int{1, 3}, "b", "a", "z")), Out: in(i64s([]int{1, 3}, 6, 5, -1))},
-			{
-				Name: "to strings", Attrs: []graph.Attr{graph.FloatsAttr("keys_floats", []float32{1, float32(math.NaN())}), graph.StringsAttr("values_strings", []string{"a", "b"})},
-				In: in(f32v(1, float32(math.NaN()), 3)), Out: in(strv("a", "_Unused", "_Unused")),
-			},
-			{Name: "first of equals", Attrs: []graph.Attr{graph.StringsAttr("keys_strings", []string{"a", "a"}), graph.FloatsAttr("values_floats", []float32{1, 2})}, In: in(strv("a", "b")), Out: in(f32v(1, 0))},
-			{Name: "lengths", Attrs: []graph.Attr{graph.StringsAttr("keys_strings", []string{"a", "a"}), graph.FloatsAttr("values_floats", []float32{1})}, In: in(strv("a")), Err: "length"},
-			{Name: "default", Attrs: []graph.Attr{graph.IntsAttr("keys_int64s", 1), graph.FloatsAttr("values_floats", []float32{1}), graph.FloatAttr("default_float", 9)}, In: in(i64v(1, 2)), Out: in(f32v(1, 9))},
-		},
+		Infer: inferLabels, Compile: compileLabels, Cases: tested(func() []Case {
+			return []Case{
+				{Attrs: []graph.Attr{graph.StringsAttr("keys_strings", []string{"a", "b"}), graph.IntsAttr("values_int64s", 5, 6)}, In: in(strs([]int{1, 3}, "b", "a", "z")), Out: in(i64s([]int{1, 3}, 6, 5, -1))},
+				{
+					Name: "to strings", Attrs: []graph.Attr{graph.FloatsAttr("keys_floats", []float32{1, float32(math.NaN())}), graph.StringsAttr("values_strings", []string{"a", "b"})},
+					In: in(f32v(1, float32(math.NaN()), 3)), Out: in(strv("a", "_Unused", "_Unused")),
+				},
+				{Name: "first of equals", Attrs: []graph.Attr{graph.StringsAttr("keys_strings", []string{"a", "a"}), graph.FloatsAttr("values_floats", []float32{1, 2})}, In: in(strv("a", "b")), Out: in(f32v(1, 0))},
+				{Name: "lengths", Attrs: []graph.Attr{graph.StringsAttr("keys_strings", []string{"a", "a"}), graph.FloatsAttr("values_floats", []float32{1})}, In: in(strv("a")), Err: "length"},
+				{Name: "default", Attrs: []graph.Attr{graph.IntsAttr("keys_int64s", 1), graph.FloatsAttr("values_floats", []float32{1}), graph.FloatAttr("default_float", 9)}, In: in(i64v(1, 2)), Out: in(f32v(1, 9))},
+			}
+		}),
 	})
 	register(&Spec{
 		Domain: graph.ML, Name: "LabelEncoder", Since: 4, Attrs: append([]string{"default_float", "default_int64", "default_string", "default_tensor", "keys_tensor", "values_tensor"}, labelAttrs...), In: Arity{1, 1}, Out: Arity{1, 1},
-		Infer: inferLabels, Compile: compileLabels, Cases: []Case{
-			{Attrs: []graph.Attr{graph.TensorAttr("keys_tensor", f64v(1, math.NaN())), graph.TensorAttr("values_tensor", f64v(5, 6))}, In: in(f64v(1, math.NaN(), 3)), Out: in(f64v(5, 6, 0))},
-			{Name: "default", Attrs: []graph.Attr{graph.TensorAttr("keys_tensor", strv("a", "b")), graph.TensorAttr("values_tensor", i64v(5, 6)), graph.TensorAttr("default_tensor", i64v(42))}, In: in(strv("a", "z")), Out: in(i64v(5, 42))},
-		},
+		Infer: inferLabels, Compile: compileLabels, Cases: tested(func() []Case {
+			return []Case{
+				{Attrs: []graph.Attr{graph.TensorAttr("keys_tensor", f64v(1, math.NaN())), graph.TensorAttr("values_tensor", f64v(5, 6))}, In: in(f64v(1, math.NaN(), 3)), Out: in(f64v(5, 6, 0))},
+				{Name: "default", Attrs: []graph.Attr{graph.TensorAttr("keys_tensor", strv("a", "b")), graph.TensorAttr("values_tensor", i64v(5, 6)), graph.TensorAttr("default_tensor", i64v(42))}, In: in(strv("a", "z")), Out: in(i64v(5, 42))},
+			}
+		}),
 	})
 }
 
@@ -165,7 +171,7 @@ func labelSide(n *graph.Node, side string) (*tensor.Tensor, error) {
 	if len(found) != 1 {
 		return nil, bad(n, "wants "+side+" in exactly one attribute")
 	}
-	return found[0], oneOf(n, found[0].Type(), tensor.String, tensor.Int64, tensor.Int32, tensor.Float32, tensor.Float64)
+	return found[0], oneOf(n, found[0].Type(), tensor.String, tensor.Int64, tensor.Int32, tensor.Int16, tensor.Float32, tensor.Float64)
 }
 
 // labelTable reads keys, values and default.
@@ -193,6 +199,8 @@ func labelTable(n *graph.Node) (keys, values, other *tensor.Tensor, err error) {
 		other.I64()[0] = n.Int("default_int64", -1)
 	case tensor.Int32:
 		tensor.Data[int32](other)[0] = -1
+	case tensor.Int16:
+		tensor.Data[int16](other)[0] = -1
 	case tensor.Float32:
 		other.F32()[0] = n.Float("default_float", float32(math.Copysign(0, -1)))
 	default:
@@ -227,6 +235,8 @@ func compileLabels(n *graph.Node, site *Site) (Kernel, error) {
 		return labelKernel(tensor.Data[int64], keys, values, other, func(int64) bool { return false }), nil
 	case tensor.Int32:
 		return labelKernel(tensor.Data[int32], keys, values, other, func(int32) bool { return false }), nil
+	case tensor.Int16:
+		return labelKernel(tensor.Data[int16], keys, values, other, func(int16) bool { return false }), nil
 	case tensor.Float32:
 		return labelKernel(tensor.Data[float32], keys, values, other, func(x float32) bool { return nan && x != x }), nil
 	}

@@ -13,11 +13,11 @@ import (
 func init() {
 	attrs := func(more ...string) []string { return append(append([]string{}, treeAttrs...), more...) }
 	register(&Spec{
-		Domain: graph.ML, Name: "TreeEnsembleRegressor", Since: 1, In: Arity{1, 1}, Out: Arity{1, 1}, Cases: regressorCases(),
+		Domain: graph.ML, Name: "TreeEnsembleRegressor", Since: 1, In: Arity{1, 1}, Out: Arity{1, 1}, Cases: tested(regressorCases),
 		Attrs: attrs("n_targets", "target_ids", "target_nodeids", "target_treeids", "target_weights", "target_weights_as_tensor"), Infer: inferTreeRegressor, Compile: compileTrees,
 	})
 	register(&Spec{
-		Domain: graph.ML, Name: "TreeEnsembleClassifier", Since: 1, In: Arity{1, 1}, Out: Arity{1, 2}, Cases: classifierCases(),
+		Domain: graph.ML, Name: "TreeEnsembleClassifier", Since: 1, In: Arity{1, 1}, Out: Arity{1, 2}, Cases: tested(classifierCases),
 		Attrs: attrs("class_ids", "class_nodeids", "class_treeids", "class_weights", "class_weights_as_tensor", "classlabels_int64s", "classlabels_strings"), Infer: inferTreeClassifier, Compile: compileTrees,
 	})
 }

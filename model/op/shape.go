@@ -15,11 +15,13 @@ func itoa(v int64) string { return strconv.FormatInt(v, 10) }
 // https://onnx.ai/onnx/operators/onnx__Shape.html and so on.
 func init() {
 	x := f32s([]int{2, 1, 3}, 1, 2, 3, 4, 5, 6)
-	register(&Spec{Name: "Shape", Since: 1, Attrs: []string{"start", "end"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferShape, Compile: compileShape, Cases: []Case{
-		{In: in(x), Out: in(i64v(2, 1, 3))},
-		{Name: "part", Attrs: []graph.Attr{graph.IntAttr("start", -2), graph.IntAttr("end", 99)}, In: in(x), Out: in(i64v(1, 3))},
-		{Name: "nothing", Attrs: []graph.Attr{graph.IntAttr("start", 2), graph.IntAttr("end", 1)}, In: in(x), Out: in(i64s([]int{0}))},
-	}})
+	register(&Spec{Name: "Shape", Since: 1, Attrs: []string{"start", "end"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferShape, Compile: compileShape, Cases: tested(func() []Case {
+		return []Case{
+			{In: in(x), Out: in(i64v(2, 1, 3))},
+			{Name: "part", Attrs: []graph.Attr{graph.IntAttr("start", -2), graph.IntAttr("end", 99)}, In: in(x), Out: in(i64v(1, 3))},
+			{Name: "nothing", Attrs: []graph.Attr{graph.IntAttr("start", 2), graph.IntAttr("end", 1)}, In: in(x), Out: in(i64s([]int{0}))},
+		}
+	})})
 	register(&Spec{
 		Name: "Size", Since: 1, In: Arity{1, 1}, Out: Arity{1, 1},
 		Infer: func(*graph.Node, *Site) ([]tensor.Type, error) {
@@ -34,36 +36,42 @@ func init() {
 				return nil
 			}, nil
 		},
-		Cases: []Case{{In: in(x), Out: in(i64s(nil, 6))}},
+		Cases: tested(func() []Case { return []Case{{In: in(x), Out: in(i64s(nil, 6))}} }),
 	})
 	register(&Spec{
 		Name: "Expand", Since: 8, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferExpand, Compile: compileExpand,
 		Grad: func(_ *graph.Builder, _ *graph.Node, dy []graph.Value) ([]graph.Value, error) { // dx = dy, summed back
 			return []graph.Value{dy[0], ""}, nil
 		},
-		Cases: []Case{
-			{In: in(f64s([]int{2, 1}, 1, 2), i64v(2, 3)), Out: in(f64s([]int{2, 3}, 1, 1, 1, 2, 2, 2))},
-			{Name: "both ways", In: in(f64s([]int{2, 1}, 1, 2), i64v(2, 1, 1)), Out: in(f64s([]int{2, 2, 1}, 1, 2, 1, 2))},
-			{Name: "strings", In: in(strs([]int{1}, "a"), i64v(2)), Out: in(strv("a", "a"))},
-			{Name: "absurd", In: in(f64v(1), i64v(1<<50, 1<<50)), Err: "2^40"},
-			{Name: "negative", In: in(f64v(1), i64v(-3)), Err: "negative"},
-		},
+		Cases: tested(func() []Case {
+			return []Case{
+				{In: in(f64s([]int{2, 1}, 1, 2), i64v(2, 3)), Out: in(f64s([]int{2, 3}, 1, 1, 1, 2, 2, 2))},
+				{Name: "both ways", In: in(f64s([]int{2, 1}, 1, 2), i64v(2, 1, 1)), Out: in(f64s([]int{2, 2, 1}, 1, 2, 1, 2))},
+				{Name: "strings", In: in(strs([]int{1}, "a"), i64v(2)), Out: in(strv("a", "a"))},
+				{Name: "absurd", In: in(f64v(1), i64v(1<<50, 1<<50)), Err: "2^40"},
+				{Name: "negative", In: in(f64v(1), i64v(-3)), Err: "negative"},
+			}
+		}),
 	})
-	register(&Spec{Name: "ConstantOfShape", Since: 9, Attrs: []string{"value"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferConstantOfShape, Compile: compileConstantOfShape, Cases: []Case{
-		{In: in(i64v(2, 1)), Out: in(f32s([]int{2, 1}, 0, 0))},
-		{Name: "value", Attrs: []graph.Attr{graph.TensorAttr("value", i64v(7))}, In: in(i64v(2)), Out: in(i64v(7, 7))},
-		{Name: "scalar", In: in(i64s([]int{0})), Out: in(f32s(nil, 0))},
-		{Name: "absurd", In: in(i64v(1 << 39)), Err: "memory limit"},
-	}})
+	register(&Spec{Name: "ConstantOfShape", Since: 9, Attrs: []string{"value"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferConstantOfShape, Compile: compileConstantOfShape, Cases: tested(func() []Case {
+		return []Case{
+			{In: in(i64v(2, 1)), Out: in(f32s([]int{2, 1}, 0, 0))},
+			{Name: "value", Attrs: []graph.Attr{graph.TensorAttr("value", i64v(7))}, In: in(i64v(2)), Out: in(i64v(7, 7))},
+			{Name: "scalar", In: in(i64s([]int{0})), Out: in(f32s(nil, 0))},
+			{Name: "absurd", In: in(i64v(1 << 39)), Err: "memory limit"},
+		}
+	})})
 	register(&Spec{
 		Name: "Constant", Since: 1, Attrs: []string{"value", "value_float", "value_floats", "value_int", "value_ints", "value_string", "value_strings"},
-		In: Arity{0, 0}, Out: Arity{1, 1}, Infer: inferConstant, Compile: compileConstant, Cases: []Case{
-			{Attrs: []graph.Attr{graph.TensorAttr("value", f32v(1, 2))}, Out: in(f32v(1, 2))},
-			{Name: "float", Attrs: []graph.Attr{graph.FloatAttr("value_float", 2)}, Out: in(f32s(nil, 2))},
-			{Name: "ints", Attrs: []graph.Attr{graph.IntsAttr("value_ints", 2, 3)}, Out: in(i64v(2, 3))},
-			{Name: "strings", Attrs: []graph.Attr{graph.StringsAttr("value_strings", []string{"a"})}, Out: in(strv("a"))},
-			{Name: "none", Err: "one value"},
-		},
+		In: Arity{0, 0}, Out: Arity{1, 1}, Infer: inferConstant, Compile: compileConstant, Cases: tested(func() []Case {
+			return []Case{
+				{Attrs: []graph.Attr{graph.TensorAttr("value", f32v(1, 2))}, Out: in(f32v(1, 2))},
+				{Name: "float", Attrs: []graph.Attr{graph.FloatAttr("value_float", 2)}, Out: in(f32s(nil, 2))},
+				{Name: "ints", Attrs: []graph.Attr{graph.IntsAttr("value_ints", 2, 3)}, Out: in(i64v(2, 3))},
+				{Name: "strings", Attrs: []graph.Attr{graph.StringsAttr("value_strings", []string{"a"})}, Out: in(strv("a"))},
+				{Name: "none", Err: "one value"},
+			}
+		}),
 	})
 }
 

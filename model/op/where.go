@@ -38,14 +38,16 @@ func init() {
 			}
 		},
 		Grad: gradWhere,
-		Cases: []Case{
-			{In: in(boolv(true, false), f64v(1, 2), f64v(3, 4)), Out: in(f64v(1, 4))},
-			{Name: "broadcast", In: in(tensor.FromSlice(tensor.Bool, []bool{true, false}, 2, 1), f64v(1, 2), f64s(nil, 9)), Out: in(f64s([]int{2, 2}, 1, 2, 9, 9))},
-			{Name: "rows", In: in(tensor.FromSlice(tensor.Bool, []bool{true, false}, 2, 1), f64v(1, 2), f64v(8, 9)), Out: in(f64s([]int{2, 2}, 1, 2, 8, 9))},
-			{Name: "other scalar", In: in(boolv(true, false), f64s(nil, 7), f64v(1, 2)), Out: in(f64v(7, 2))},
-			{Name: "strings", In: in(boolv(true, false), strv("a"), strv("b", "c")), Out: in(strv("a", "c"))},
-			{Name: "misfit", In: in(boolv(true, false), f64v(1, 2, 3), f64v(1)), Err: "broadcast"},
-		},
+		Cases: tested(func() []Case {
+			return []Case{
+				{In: in(boolv(true, false), f64v(1, 2), f64v(3, 4)), Out: in(f64v(1, 4))},
+				{Name: "broadcast", In: in(tensor.FromSlice(tensor.Bool, []bool{true, false}, 2, 1), f64v(1, 2), f64s(nil, 9)), Out: in(f64s([]int{2, 2}, 1, 2, 9, 9))},
+				{Name: "rows", In: in(tensor.FromSlice(tensor.Bool, []bool{true, false}, 2, 1), f64v(1, 2), f64v(8, 9)), Out: in(f64s([]int{2, 2}, 1, 2, 8, 9))},
+				{Name: "other scalar", In: in(boolv(true, false), f64s(nil, 7), f64v(1, 2)), Out: in(f64v(7, 2))},
+				{Name: "strings", In: in(boolv(true, false), strv("a"), strv("b", "c")), Out: in(strv("a", "c"))},
+				{Name: "misfit", In: in(boolv(true, false), f64v(1, 2, 3), f64v(1)), Err: "broadcast"},
+			}
+		}),
 	})
 }
 

@@ -76,7 +76,7 @@ section_size() {
   go run ./infra/lambda/pack -o "$results/zips" ./functions/predict ./functions/retrain >&2
   (cd "$results/zips" && for f in *.zip; do printf '%s"%s":%s' "${first-}" "${f%.zip}" "$(wc -c <"$f")"; first=,; done | sed 's/.*/{&}/') >"$results/zip.json"
   has node || { skip "size of the browser predictor" "node is not installed"; return; }
-  GOOS=js GOARCH=wasm go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$results/predict.wasm" ./wasm/predict
+  GOOS=js GOARCH=wasm go build -tags lean -trimpath -buildvcs=false -ldflags '-s -w' -o "$results/predict.wasm" ./wasm/predict
   node "$here/size.mjs" "$results/predict.wasm" >"$results/wasm.json"
 }
 

@@ -3,7 +3,7 @@
 // Command predict is the browser predictor: it loads ONNX models and runs them in a page or a Worker, in Go compiled to
 // WebAssembly. Build it with
 //
-//	GOOS=js GOARCH=wasm go build -trimpath -ldflags="-s -w" -o jarvis-predict.wasm ./wasm/predict
+//	GOOS=js GOARCH=wasm go build -tags lean -trimpath -ldflags="-s -w" -o jarvis-predict.wasm ./wasm/predict
 //
 // and serve it beside $(go env GOROOT)/lib/wasm/wasm_exec.js of the same toolchain. After go.run(instance) it has set
 //
