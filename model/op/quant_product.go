@@ -1,0 +1,296 @@
+//go:build !lean
+
+package op
+
+import (
+	"context"
+	"math"
+
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// MatMulInteger: y = (a - a's zero point)·(b - b's zero point) in int32. https://onnx.ai/onnx/operators/onnx__MatMulInteger.html
+// QLinearMatMul: the same, rounded to y's scale and zero point. https://onnx.ai/onnx/operators/onnx__QLinearMatMul.html
+// Zero points and scales are one for all, one for each row of a, or one for each column of b.
+func init() {
+	u8 := func(shape []int, v ...uint8) *tensor.Tensor { return shaped(tensor.Uint8, shape, v) }
+	i8 := func(shape []int, v ...int8) *tensor.Tensor { return shaped(tensor.Int8, shape, v) }
+	i32 := func(shape []int, v ...int32) *tensor.Tensor { return shaped(tensor.Int32, shape, v) }
+	a, b := u8([]int{2, 2}, 1, 2, 3, 255), i8([]int{2, 2}, 1, -128, 0, 5)
+	one := f32s(nil, 1)
+	register(&Spec{Name: "MatMulInteger", Since: 10, In: Arity{2, 4}, Out: Arity{1, 1}, Infer: inferMatMulInteger, Compile: compileMatMulInteger, Cases: []Case{
+		{In: in(a, b), Out: in(i32([]int{2, 2}, 1, -118, 3, 891))},
+		{Name: "zero points", In: in(a, b, u8([]int{2}, 1, 3), i8([]int{2}, 1, 0)), Out: in(i32([]int{2, 2}, -1, 5, -252, 1260))},
+		{Name: "batches", In: in(u8([]int{2, 1, 1}, 2, 3), u8([]int{1, 1}, 4), nil, u8([]int{1}, 1)), Out: in(i32([]int{2, 1, 1}, 6, 9))},
+		{Name: "misfit", In: in(a, b, u8([]int{3}, 1, 2, 3)), Err: "zero point"},
+	}})
+	for _, since := range []int64{10, 21} {
+		register(&Spec{Name: "QLinearMatMul", Since: since, In: Arity{8, 8}, Out: Arity{1, 1}, Infer: inferQLinearMatMul, Compile: compileQLinearMatMul, Cases: []Case{
+			{Opset: since, In: in(a, one, u8(nil, 0), b, f32v(1, .5), i8([]int{2}, 0, 0), f32s(nil, 2), i8(nil, 10)), Out: in(i8([]int{2, 2}, 10, -20, 12, 127))},
+		}})
+	}
+}
+
+var byteTypes = []tensor.DType{tensor.Uint8, tensor.Int8}
+
+func inferMatMulInteger(n *graph.Node, site *Site) ([]tensor.Type, error) {
+	for i := range site.Types {
+		if t := site.Types[i]; t.DType != tensor.Undefined {
+			if err := oneOf(n, t, byteTypes...); err != nil {
+				return nil, err
+			}
+			if i > 1 && t.DType != site.Types[i-2].DType {
+				return nil, bad(n, "a zero point of another type than its matrix")
+			}
+		}
+	}
+	return quantProductTypes(n, site, site.Types[0], site.Types[1], tensor.Int32)
+}
+
+// quantProductTypes infers a matrix product of a and b as elements of type d.
+func quantProductTypes(n *graph.Node, site *Site, a, b tensor.Type, d tensor.DType) ([]tensor.Type, error) {
+	a.DType, b.DType = tensor.Float32, tensor.Float32
+	types, err := inferMatMul(&graph.Node{Op: n.Op, Inputs: make([]graph.Value, 2), Outputs: n.Outputs}, &Site{Opset: site.Opset, Types: []tensor.Type{a, b}})
+	if err != nil {
+		return nil, err
+	}
+	types[0].DType = d
+	return types, nil
+}
+
+func inferQLinearMatMul(n *graph.Node, site *Site) ([]tensor.Type, error) {
+	for _, i := range []int{0, 2, 3, 5, 7} {
+		if err := oneOf(n, site.Types[i], byteTypes...); err != nil {
+			return nil, err
+		}
+	}
+	for _, i := range []int{1, 4, 6} {
+		if err := oneOf(n, site.Types[i], tensor.Float32, tensor.Float16, tensor.BFloat16); err != nil {
+			return nil, err
+		}
+	}
+	if site.Types[0].DType != site.Types[2].DType || site.Types[3].DType != site.Types[5].DType {
+		return nil, bad(n, "a zero point of another type than its matrix")
+	}
+	return quantProductTypes(n, site, site.Types[0], site.Types[3], site.Types[7].DType)
+}
+
+// exactProduct is how many products of differences of bytes, each at most 255², sum up without rounding in float32.
+const exactProduct = 256
+
+// quantProduct multiplies matrices of bytes less their zero points. The sums are exact: float32 holds those of exactProduct terms, which
+// are added up as int32, so that the fast float32 product serves.
+type quantProduct struct {
+	op           string
+	threads      int
+	left, right  scratch[float32]
+	panels, part scratch[float32]
+	packed       []kernel.PackedF32 // constant b, by blocks of exactProduct rows
+	from         *tensor.Tensor     // what was packed
+}
+
+// prepare packs a constant b (k, n) with its constant zero points.
+func (q *quantProduct) prepare(b, zero *tensor.Tensor, zeroGiven bool) {
+	if b == nil || b.Rank() != 2 || zeroGiven && zero == nil {
+		return
+	}
+	k, n := b.Shape()[0], b.Shape()[1]
+	wide := make([]float32, k*n)
+	if quantColumns(q.op, wide, b, zero, n) != nil {
+		return
+	}
+	for p := 0; p < k; p += exactProduct {
+		q.packed = append(q.packed, kernel.PackF32(wide[p*n:], min(exactProduct, k-p), n, n, false, nil))
+	}
+	q.from = b
+}
+
+// widenBytes writes the elements of t, int8 or uint8, less zero.
+func widenBytes(dst []float32, t *tensor.Tensor, at int, zero float32) {
+	if t.DType() == tensor.Int8 {
+		for i, v := range tensor.Data[int8](t)[at:][:len(dst)] {
+			dst[i] = float32(v) - zero
+		}
+		return
+	}
+	for i, v := range t.Bytes()[at:][:len(dst)] {
+		dst[i] = float32(v) - zero
+	}
+}
+
+// byteAt is element i of an int8 or uint8 tensor; 0 where it is absent, element 0 where there is only one.
+func byteAt(t *tensor.Tensor, i int) float32 {
+	if t == nil {
+		return 0
+	}
+	if t.Len() == 1 {
+		i = 0
+	}
+	if t.DType() == tensor.Int8 {
+		return float32(tensor.Data[int8](t)[i])
+	}
+	return float32(t.Bytes()[i])
+}
+
+// quantColumns widens b (…, n) less the zero points of its columns.
+func quantColumns(op string, dst []float32, b, zero *tensor.Tensor, n int) error {
+	if zero != nil && zero.Len() != 1 && zero.Len() != n {
+		return misfit(op, "a zero point "+shapeText(zero.Shape())+" for "+shapeText(b.Shape()))
+	}
+	if zero == nil || zero.Len() == 1 {
+		widenBytes(dst, b, 0, byteAt(zero, 0))
+		return nil
+	}
+	widenBytes(dst, b, 0, 0)
+	for i := range dst {
+		dst[i] -= byteAt(zero, i%n)
+	}
+	return nil
+}
+
+// run computes the int32 product of a and b, which broadcast as those of MatMul; finish gets each matrix (m, n) of it.
+func (q *quantProduct) run(ctx context.Context, a, azero, b, bzero *tensor.Tensor, shape func(shape []int) error, finish func(at int, sums []int32, m, n int)) error {
+	var bb, buf [MaxRank]int
+	p, batch, err := productOf(q.op, bb[:0], a.Shape(), b.Shape())
+	if err != nil {
+		return err
+	}
+	to := append(buf[:0], batch...)
+	if a.Rank() > 1 {
+		to = append(to, p.m)
+	}
+	if b.Rank() > 1 {
+		to = append(to, p.n)
+	}
+	if err := shape(to); err != nil {
+		return err
+	}
+	if azero != nil && azero.Len() != 1 && azero.Len() != p.m {
+		return misfit(q.op, "a zero point "+shapeText(azero.Shape())+" for "+shapeText(a.Shape()))
+	}
+	rows, count := p.m, 1
+	for _, d := range batch {
+		count *= d
+	}
+	if count == 0 || p.m == 0 || p.n == 0 {
+		return nil
+	}
+	oneB := b.Rank() <= 2
+	if oneB && (azero == nil || azero.Len() == 1) { // all batches are rows of one product
+		rows, count = rows*count, 1
+	}
+	left, right := q.left.take(a.Len()), q.right.take(b.Len())
+	defer q.left.put(left)
+	defer q.right.put(right)
+	if azero == nil || azero.Len() == 1 {
+		widenBytes(*left, a, 0, byteAt(azero, 0))
+	} else {
+		for i := 0; i < a.Len(); i += p.k {
+			widenBytes((*left)[i:i+p.k], a, i, byteAt(azero, i/p.k%p.m))
+		}
+	}
+	packed := q.packed
+	if b != q.from {
+		packed = nil
+		if err := quantColumns(q.op, *right, b, bzero, p.n); err != nil {
+			return err
+		}
+	}
+	var w grid
+	w.set(batch, batchOf(a.Shape()), batchOf(b.Shape()))
+	part := q.part.take(rows * p.n)
+	defer q.part.put(part)
+	sums := make([]int32, rows*p.n)
+	one := func(at, ia, ib int) {
+		clear(sums)
+		for k := 0; k < p.k && ctx.Err() == nil; k += exactProduct {
+			n := min(exactProduct, p.k-k)
+			if packed != nil {
+				kernel.GemmF32(q.threads, rows, (*left)[ia*p.m*p.k+k:], p.k, false, &packed[k/exactProduct], *part, p.n, nil)
+			} else {
+				kernel.ProductF32(q.threads, rows, n, p.n, (*left)[ia*p.m*p.k+k:], p.k, false, (*right)[ib*p.k*p.n+k*p.n:], p.n, false, *part, p.n, nil)
+			}
+			for i, v := range *part {
+				sums[i] += int32(v)
+			}
+		}
+		finish(at*p.m*p.n, sums, rows, p.n)
+	}
+	if count == 1 {
+		one(0, 0, 0)
+		return ctx.Err()
+	}
+	w.each(func(at int, o [3]int) {
+		for i := range w.inner {
+			one(at+i, o[0]+i*w.unit[0], o[1]+i*w.unit[1])
+		}
+	})
+	return ctx.Err()
+}
+
+// inputOf is input i, nil where it is absent.
+func inputOf(in []*tensor.Tensor, i int) *tensor.Tensor {
+	if i < len(in) {
+		return in[i]
+	}
+	return nil
+}
+
+func compileMatMulInteger(n *graph.Node, site *Site) (Kernel, error) {
+	q := &quantProduct{op: n.Op, threads: site.Threads}
+	q.prepare(site.constant(1), site.constant(3), n.In(3) != "")
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		shape := func(to []int) error { return Reset(ctx, out[0], tensor.Int32, to...) }
+		return q.run(ctx, in[0], inputOf(in, 2), in[1], inputOf(in, 3), shape, func(at int, sums []int32, _, _ int) {
+			copy(tensor.Data[int32](out[0])[at:], sums)
+		})
+	}, nil
+}
+
+func compileQLinearMatMul(n *graph.Node, site *Site) (Kernel, error) {
+	q := &quantProduct{op: n.Op, threads: site.Threads}
+	q.prepare(site.constant(3), site.constant(5), true)
+	d := site.Types[7].DType
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		var scale [3][]float32
+		for i, at := range []int{1, 4, 6} {
+			var err error
+			if scale[i], err = quantReals(in[at]); err != nil {
+				return err
+			}
+		}
+		if len(scale[0]) != 1 || len(scale[2]) != 1 || in[7].Len() != 1 {
+			return misfit(n.Op, "scales of a or y, or zero points of y, by rows")
+		}
+		zero := byteAt(in[7], 0)
+		shape := func(to []int) error {
+			if columns := to[len(to)-1:]; len(scale[1]) != 1 && (in[3].Rank() < 2 || len(scale[1]) != columns[0]) {
+				return misfit(n.Op, "scale "+shapeText(in[4].Shape())+" for "+shapeText(in[3].Shape()))
+			}
+			return Reset(ctx, out[0], d, to...)
+		}
+		return q.run(ctx, in[0], in[2], in[3], in[5], shape, func(at int, sums []int32, m, columns int) {
+			for i := range m {
+				for j, v := range sums[i*columns:][:columns] {
+					f := scale[1][0]
+					if len(scale[1]) > 1 {
+						f = scale[1][j]
+					}
+					requantize(out[0], at+i*columns+j, float32(v)*(scale[0][0]*f/scale[2][0]), zero)
+				}
+			}
+		})
+	}, nil
+}
+
+// requantize writes round(v) + zero, saturated, as element i of t, int8 or uint8.
+func requantize(t *tensor.Tensor, i int, v, zero float32) {
+	v = float32(math.RoundToEven(float64(v))) + zero
+	if t.DType() == tensor.Int8 {
+		tensor.Data[int8](t)[i] = int8(max(-128, min(127, v)))
+		return
+	}
+	t.Bytes()[i] = uint8(max(0, min(255, v)))
+}
