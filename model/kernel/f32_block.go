@@ -322,15 +322,7 @@ func (g *productF32) row(l *left, t *tile, i, m, j, j1 int, b right) {
 	t.an, t.rowN = 0, 0
 	t.bs, t.ps = b.bs, b.ps
 	for j < j1 {
-		n := tileColumns
-		switch rest := j1 - j; {
-		case m == 1 && rest >= 4*tileColumns && wide():
-			n = 4 * tileColumns
-		case (m == 2 || m == 3) && rest >= 2*tileColumns && wide():
-			n = 2 * tileColumns
-		case rest < tileColumns:
-			n = rest
-		}
+		n := span(m, j1-j)
 		t.count = max(1, (j1-j)/n)
 		if n <= half {
 			t.bs = b.last
@@ -341,6 +333,68 @@ func (g *productF32) row(l *left, t *tile, i, m, j, j1 int, b right) {
 		j += t.count * n
 	}
 	t.count = 1
+}
+
+// span is how wide a tile of m rows may be where so many columns are left.
+func span(m, columns int) int {
+	switch {
+	case m == 1 && columns >= 4*tileColumns && wide():
+		return 4 * tileColumns
+	case (m == 2 || m == 3) && columns >= 2*tileColumns && wide():
+		return 2 * tileColumns
+	}
+	return min(tileColumns, columns)
+}
+
+// small is GemmF32 for few rows and one block of B, where dividing the work would cost more than the work. It reports whether it was that.
+func (b *PackedF32) small(m int, a []float32, lda int, c []float32, ldc int, e *Epilogue) bool {
+	k, n := b.K, b.N
+	if uint(m-1) >= few || k == 0 || n == 0 || k > kMost || m*n*k >= grain || e != nil && e.Func != nil {
+		return false
+	}
+	_, _, _ = a[(m-1)*lda+k-1], c[(m-1)*ldc+n-1], b.data[k*padded(n)-1]
+	t := tile{k: k, rs: uintptr(lda) * 4, cs: 4, ps: uintptr(k) * tileColumns * 4, ldc: uintptr(ldc) * 4, padded: true}
+	var col, row []float32
+	if e != nil {
+		col, row = e.ColBias, e.RowBias
+		t.act, t.lo, t.hi = int(e.Act), e.Lo, e.Hi
+		if e.Add {
+			t.add = 1
+		}
+	}
+	if col != nil {
+		_ = col[n-1]
+	}
+	six, more, last := cut(m)
+	for i, rows := 0, 0; i < m; i += rows {
+		switch {
+		case six > 0:
+			rows, six = tileRows, six-1
+		case more > 0:
+			rows, more = more, 0
+		default:
+			rows = last
+		}
+		t.a = &a[i*lda]
+		if row != nil {
+			t.rowBias = &row[i : i+rows][0]
+		}
+		for j := 0; j < n; {
+			w := span(rows, n-j)
+			t.b, t.c = &b.data[j*k], &c[i*ldc+j]
+			t.bs = tileColumns * 4
+			if w <= half {
+				t.bs = half * 4
+			}
+			t.count, t.bn, t.cn = max(1, (n-j)/w), uintptr(w/tileColumns)*t.ps, uintptr(w)*4
+			if col != nil {
+				t.colBias, t.colN = &col[j], t.cn
+			}
+			t.run(rows, w)
+			j += t.count * w
+		}
+	}
+	return true
 }
 
 // packA copies A (m, k), rows ld apart, to dst by tiles: the columns of a tile one after another.
