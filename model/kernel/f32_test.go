@@ -17,9 +17,9 @@ func TestTileOffsets(t *testing.T) {
 		unsafe.Offsetof(x.a), unsafe.Offsetof(x.rs), unsafe.Offsetof(x.cs), unsafe.Offsetof(x.b), unsafe.Offsetof(x.bs), unsafe.Offsetof(x.ps),
 		unsafe.Offsetof(x.k), unsafe.Offsetof(x.c), unsafe.Offsetof(x.ldc), unsafe.Offsetof(x.colBias), unsafe.Offsetof(x.rowBias),
 		unsafe.Offsetof(x.count), unsafe.Offsetof(x.an), unsafe.Offsetof(x.bn), unsafe.Offsetof(x.cn), unsafe.Offsetof(x.colN), unsafe.Offsetof(x.rowN),
-		unsafe.Offsetof(x.mask), unsafe.Offsetof(x.add), unsafe.Offsetof(x.act), unsafe.Offsetof(x.lo), unsafe.Offsetof(x.hi),
+		unsafe.Offsetof(x.mask), unsafe.Offsetof(x.add), unsafe.Offsetof(x.act), unsafe.Offsetof(x.lo), unsafe.Offsetof(x.hi), unsafe.Offsetof(x.w),
 	}
-	want := []uintptr{0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120, 128, 136, 144, 152, 160, 164}
+	want := []uintptr{0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120, 128, 136, 144, 152, 160, 164, 168}
 	if unsafe.Sizeof(x.a) == 8 && !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -28,6 +28,7 @@ type tile struct {
 	add        int      // 1: C is added to, 0: overwritten
 	act        int      // an Activation
 	lo, hi     float32
+	w          int  // columns of the last vector that count, where they are fewer than eight
 	padded     bool // the rows of B are 8 or 16 wide where fewer columns count
 }
 
@@ -37,7 +38,7 @@ var masks = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}
 // run computes tiles of m rows and n columns: (1…6, 16), (1, 64), (2, 32), (3, 32), or (1…6, 1…15) from a last panel of 8 or 16.
 func (t *tile) run(m, n int) {
 	if n < tileColumns {
-		t.mask = &masks[(16-n)%half]
+		t.mask, t.w = &masks[(16-n)%half], n%half
 	}
 	if !t.machine(m, n) {
 		t.plain(m, n)

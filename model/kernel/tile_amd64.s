@@ -512,21 +512,44 @@ leaky:
 	VBLENDVPS    Y0, Y3, Y0, Y0
 
 store:
+	CMPQ   168(AX), $0x01
+	JNE    other1
+	MOVQ   16(SP), DI
+	VMOVSS X0, (DI)
+	JMP    stored
+
+other1:
+	CMPQ   168(AX), $0x02
+	JNE    other2
+	MOVQ   16(SP), DI
+	VMOVSD X0, (DI)
+	JMP    stored
+
+other2:
+	CMPQ    168(AX), $0x04
+	JNE     other4
+	MOVQ    16(SP), DI
+	VMOVUPS X0, (DI)
+	JMP     stored
+
+other4:
 	MOVQ       16(SP), DI
 	VMASKMOVPS Y0, Y1, (DI)
-	DECQ       40(SP)
-	JE         done
-	MOVQ       96(AX), DI
-	ADDQ       DI, (SP)
-	MOVQ       104(AX), DI
-	ADDQ       DI, 8(SP)
-	MOVQ       112(AX), DI
-	ADDQ       DI, 16(SP)
-	MOVQ       120(AX), DI
-	ADDQ       DI, 24(SP)
-	MOVQ       128(AX), DI
-	ADDQ       DI, 32(SP)
-	JMP        next
+
+stored:
+	DECQ 40(SP)
+	JE   done
+	MOVQ 96(AX), DI
+	ADDQ DI, (SP)
+	MOVQ 104(AX), DI
+	ADDQ DI, 8(SP)
+	MOVQ 112(AX), DI
+	ADDQ DI, 16(SP)
+	MOVQ 120(AX), DI
+	ADDQ DI, 24(SP)
+	MOVQ 128(AX), DI
+	ADDQ DI, 32(SP)
+	JMP  next
 
 done:
 	VZEROUPPER
@@ -1182,23 +1205,52 @@ leaky:
 	VBLENDVPS    Y1, Y4, Y1, Y1
 
 store:
+	CMPQ   168(AX), $0x01
+	JNE    other1
+	MOVQ   16(SP), R8
+	VMOVSS X0, (R8)
+	ADDQ   R9, R8
+	VMOVSS X1, (R8)
+	JMP    stored
+
+other1:
+	CMPQ   168(AX), $0x02
+	JNE    other2
+	MOVQ   16(SP), R8
+	VMOVSD X0, (R8)
+	ADDQ   R9, R8
+	VMOVSD X1, (R8)
+	JMP    stored
+
+other2:
+	CMPQ    168(AX), $0x04
+	JNE     other4
+	MOVQ    16(SP), R8
+	VMOVUPS X0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS X1, (R8)
+	JMP     stored
+
+other4:
 	MOVQ       16(SP), R8
 	VMASKMOVPS Y0, Y2, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y2, (R8)
-	DECQ       40(SP)
-	JE         done
-	MOVQ       96(AX), R8
-	ADDQ       R8, (SP)
-	MOVQ       104(AX), R8
-	ADDQ       R8, 8(SP)
-	MOVQ       112(AX), R8
-	ADDQ       R8, 16(SP)
-	MOVQ       120(AX), R8
-	ADDQ       R8, 24(SP)
-	MOVQ       128(AX), R8
-	ADDQ       R8, 32(SP)
-	JMP        next
+
+stored:
+	DECQ 40(SP)
+	JE   done
+	MOVQ 96(AX), R8
+	ADDQ R8, (SP)
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(SP)
+	MOVQ 112(AX), R8
+	ADDQ R8, 16(SP)
+	MOVQ 120(AX), R8
+	ADDQ R8, 24(SP)
+	MOVQ 128(AX), R8
+	ADDQ R8, 32(SP)
+	JMP  next
 
 done:
 	VZEROUPPER
@@ -1976,25 +2028,60 @@ leaky:
 	VBLENDVPS    Y2, Y5, Y2, Y2
 
 store:
+	CMPQ   168(AX), $0x01
+	JNE    other1
+	MOVQ   16(SP), R8
+	VMOVSS X0, (R8)
+	ADDQ   R9, R8
+	VMOVSS X1, (R8)
+	ADDQ   R9, R8
+	VMOVSS X2, (R8)
+	JMP    stored
+
+other1:
+	CMPQ   168(AX), $0x02
+	JNE    other2
+	MOVQ   16(SP), R8
+	VMOVSD X0, (R8)
+	ADDQ   R9, R8
+	VMOVSD X1, (R8)
+	ADDQ   R9, R8
+	VMOVSD X2, (R8)
+	JMP    stored
+
+other2:
+	CMPQ    168(AX), $0x04
+	JNE     other4
+	MOVQ    16(SP), R8
+	VMOVUPS X0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS X1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS X2, (R8)
+	JMP     stored
+
+other4:
 	MOVQ       16(SP), R8
 	VMASKMOVPS Y0, Y3, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y1, Y3, (R8)
 	ADDQ       R9, R8
 	VMASKMOVPS Y2, Y3, (R8)
-	DECQ       40(SP)
-	JE         done
-	MOVQ       96(AX), R8
-	ADDQ       R8, (SP)
-	MOVQ       104(AX), R8
-	ADDQ       R8, 8(SP)
-	MOVQ       112(AX), R8
-	ADDQ       R8, 16(SP)
-	MOVQ       120(AX), R8
-	ADDQ       R8, 24(SP)
-	MOVQ       128(AX), R8
-	ADDQ       R8, 32(SP)
-	JMP        next
+
+stored:
+	DECQ 40(SP)
+	JE   done
+	MOVQ 96(AX), R8
+	ADDQ R8, (SP)
+	MOVQ 104(AX), R8
+	ADDQ R8, 8(SP)
+	MOVQ 112(AX), R8
+	ADDQ R8, 16(SP)
+	MOVQ 120(AX), R8
+	ADDQ R8, 24(SP)
+	MOVQ 128(AX), R8
+	ADDQ R8, 32(SP)
+	JMP  next
 
 done:
 	VZEROUPPER
@@ -2908,6 +2995,45 @@ leaky:
 	VBLENDVPS    Y3, Y6, Y3, Y3
 
 store:
+	CMPQ   168(AX), $0x01
+	JNE    other1
+	MOVQ   16(SP), R9
+	VMOVSS X0, (R9)
+	ADDQ   R10, R9
+	VMOVSS X1, (R9)
+	ADDQ   R10, R9
+	VMOVSS X2, (R9)
+	ADDQ   R10, R9
+	VMOVSS X3, (R9)
+	JMP    stored
+
+other1:
+	CMPQ   168(AX), $0x02
+	JNE    other2
+	MOVQ   16(SP), R9
+	VMOVSD X0, (R9)
+	ADDQ   R10, R9
+	VMOVSD X1, (R9)
+	ADDQ   R10, R9
+	VMOVSD X2, (R9)
+	ADDQ   R10, R9
+	VMOVSD X3, (R9)
+	JMP    stored
+
+other2:
+	CMPQ    168(AX), $0x04
+	JNE     other4
+	MOVQ    16(SP), R9
+	VMOVUPS X0, (R9)
+	ADDQ    R10, R9
+	VMOVUPS X1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS X2, (R9)
+	ADDQ    R10, R9
+	VMOVUPS X3, (R9)
+	JMP     stored
+
+other4:
 	MOVQ       16(SP), R9
 	VMASKMOVPS Y0, Y4, (R9)
 	ADDQ       R10, R9
@@ -2916,19 +3042,21 @@ store:
 	VMASKMOVPS Y2, Y4, (R9)
 	ADDQ       R10, R9
 	VMASKMOVPS Y3, Y4, (R9)
-	DECQ       40(SP)
-	JE         done
-	MOVQ       96(AX), R9
-	ADDQ       R9, (SP)
-	MOVQ       104(AX), R9
-	ADDQ       R9, 8(SP)
-	MOVQ       112(AX), R9
-	ADDQ       R9, 16(SP)
-	MOVQ       120(AX), R9
-	ADDQ       R9, 24(SP)
-	MOVQ       128(AX), R9
-	ADDQ       R9, 32(SP)
-	JMP        next
+
+stored:
+	DECQ 40(SP)
+	JE   done
+	MOVQ 96(AX), R9
+	ADDQ R9, (SP)
+	MOVQ 104(AX), R9
+	ADDQ R9, 8(SP)
+	MOVQ 112(AX), R9
+	ADDQ R9, 16(SP)
+	MOVQ 120(AX), R9
+	ADDQ R9, 24(SP)
+	MOVQ 128(AX), R9
+	ADDQ R9, 32(SP)
+	JMP  next
 
 done:
 	VZEROUPPER
@@ -3966,6 +4094,51 @@ leaky:
 	VBLENDVPS    Y4, Y7, Y4, Y4
 
 store:
+	CMPQ   168(AX), $0x01
+	JNE    other1
+	MOVQ   16(SP), R9
+	VMOVSS X0, (R9)
+	ADDQ   R10, R9
+	VMOVSS X1, (R9)
+	ADDQ   R10, R9
+	VMOVSS X2, (R9)
+	ADDQ   R10, R9
+	VMOVSS X3, (R9)
+	ADDQ   R10, R9
+	VMOVSS X4, (R9)
+	JMP    stored
+
+other1:
+	CMPQ   168(AX), $0x02
+	JNE    other2
+	MOVQ   16(SP), R9
+	VMOVSD X0, (R9)
+	ADDQ   R10, R9
+	VMOVSD X1, (R9)
+	ADDQ   R10, R9
+	VMOVSD X2, (R9)
+	ADDQ   R10, R9
+	VMOVSD X3, (R9)
+	ADDQ   R10, R9
+	VMOVSD X4, (R9)
+	JMP    stored
+
+other2:
+	CMPQ    168(AX), $0x04
+	JNE     other4
+	MOVQ    16(SP), R9
+	VMOVUPS X0, (R9)
+	ADDQ    R10, R9
+	VMOVUPS X1, (R9)
+	ADDQ    R10, R9
+	VMOVUPS X2, (R9)
+	ADDQ    R10, R9
+	VMOVUPS X3, (R9)
+	ADDQ    R10, R9
+	VMOVUPS X4, (R9)
+	JMP     stored
+
+other4:
 	MOVQ       16(SP), R9
 	VMASKMOVPS Y0, Y5, (R9)
 	ADDQ       R10, R9
@@ -3976,19 +4149,21 @@ store:
 	VMASKMOVPS Y3, Y5, (R9)
 	ADDQ       R10, R9
 	VMASKMOVPS Y4, Y5, (R9)
-	DECQ       40(SP)
-	JE         done
-	MOVQ       96(AX), R9
-	ADDQ       R9, (SP)
-	MOVQ       104(AX), R9
-	ADDQ       R9, 8(SP)
-	MOVQ       112(AX), R9
-	ADDQ       R9, 16(SP)
-	MOVQ       120(AX), R9
-	ADDQ       R9, 24(SP)
-	MOVQ       128(AX), R9
-	ADDQ       R9, 32(SP)
-	JMP        next
+
+stored:
+	DECQ 40(SP)
+	JE   done
+	MOVQ 96(AX), R9
+	ADDQ R9, (SP)
+	MOVQ 104(AX), R9
+	ADDQ R9, 8(SP)
+	MOVQ 112(AX), R9
+	ADDQ R9, 16(SP)
+	MOVQ 120(AX), R9
+	ADDQ R9, 24(SP)
+	MOVQ 128(AX), R9
+	ADDQ R9, 32(SP)
+	JMP  next
 
 done:
 	VZEROUPPER
@@ -5154,6 +5329,57 @@ leaky:
 	VBLENDVPS    Y5, Y8, Y5, Y5
 
 store:
+	CMPQ   168(AX), $0x01
+	JNE    other1
+	MOVQ   16(SP), R10
+	VMOVSS X0, (R10)
+	ADDQ   R11, R10
+	VMOVSS X1, (R10)
+	ADDQ   R11, R10
+	VMOVSS X2, (R10)
+	ADDQ   R11, R10
+	VMOVSS X3, (R10)
+	ADDQ   R11, R10
+	VMOVSS X4, (R10)
+	ADDQ   R11, R10
+	VMOVSS X5, (R10)
+	JMP    stored
+
+other1:
+	CMPQ   168(AX), $0x02
+	JNE    other2
+	MOVQ   16(SP), R10
+	VMOVSD X0, (R10)
+	ADDQ   R11, R10
+	VMOVSD X1, (R10)
+	ADDQ   R11, R10
+	VMOVSD X2, (R10)
+	ADDQ   R11, R10
+	VMOVSD X3, (R10)
+	ADDQ   R11, R10
+	VMOVSD X4, (R10)
+	ADDQ   R11, R10
+	VMOVSD X5, (R10)
+	JMP    stored
+
+other2:
+	CMPQ    168(AX), $0x04
+	JNE     other4
+	MOVQ    16(SP), R10
+	VMOVUPS X0, (R10)
+	ADDQ    R11, R10
+	VMOVUPS X1, (R10)
+	ADDQ    R11, R10
+	VMOVUPS X2, (R10)
+	ADDQ    R11, R10
+	VMOVUPS X3, (R10)
+	ADDQ    R11, R10
+	VMOVUPS X4, (R10)
+	ADDQ    R11, R10
+	VMOVUPS X5, (R10)
+	JMP     stored
+
+other4:
 	MOVQ       16(SP), R10
 	VMASKMOVPS Y0, Y6, (R10)
 	ADDQ       R11, R10
@@ -5166,19 +5392,21 @@ store:
 	VMASKMOVPS Y4, Y6, (R10)
 	ADDQ       R11, R10
 	VMASKMOVPS Y5, Y6, (R10)
-	DECQ       40(SP)
-	JE         done
-	MOVQ       96(AX), R10
-	ADDQ       R10, (SP)
-	MOVQ       104(AX), R10
-	ADDQ       R10, 8(SP)
-	MOVQ       112(AX), R10
-	ADDQ       R10, 16(SP)
-	MOVQ       120(AX), R10
-	ADDQ       R10, 24(SP)
-	MOVQ       128(AX), R10
-	ADDQ       R10, 32(SP)
-	JMP        next
+
+stored:
+	DECQ 40(SP)
+	JE   done
+	MOVQ 96(AX), R10
+	ADDQ R10, (SP)
+	MOVQ 104(AX), R10
+	ADDQ R10, 8(SP)
+	MOVQ 112(AX), R10
+	ADDQ R10, 16(SP)
+	MOVQ 120(AX), R10
+	ADDQ R10, 24(SP)
+	MOVQ 128(AX), R10
+	ADDQ R10, 32(SP)
+	JMP  next
 
 done:
 	VZEROUPPER

@@ -13,13 +13,14 @@ import (
 
 // Offsets of the fields of kernel.tile; a test of package kernel holds them to the struct.
 const (
-	tileA, tileRS, tileCS                   = 0, 8, 16
-	tileB, tileBS, tilePS                   = 24, 32, 40
-	tileK, tileC, tileLDC                   = 48, 56, 64
-	tileColBias, tileRowBias                = 72, 80
-	tileCount, tileAN, tileBN, tileCN       = 88, 96, 104, 112
-	tileColN, tileRowN, tileMask            = 120, 128, 136
-	tileAdd, tileAct, tileLo, tileHi, lanes = 144, 152, 160, 164, 8
+	tileA, tileRS, tileCS             = 0, 8, 16
+	tileB, tileBS, tilePS             = 24, 32, 40
+	tileK, tileC, tileLDC             = 48, 56, 64
+	tileColBias, tileRowBias          = 72, 80
+	tileCount, tileAN, tileBN, tileCN = 88, 96, 104, 112
+	tileColN, tileRowN, tileMask      = 120, 128, 136
+	tileAdd, tileAct, tileLo, tileHi  = 144, 152, 160, 164
+	tileW, lanes                      = 168, 8
 )
 
 func main() {
@@ -286,19 +287,46 @@ func tile(m, vectors int, masked bool) {
 		}
 	}
 	Label("store")
-	MOVQ(c0, c)
-	for i := range sums {
-		for j := range sums[i] {
-			if masked && j == vectors-1 {
-				VMASKMOVPS(sums[i][j], mask, Mem{Base: c, Disp: j * 32})
-			} else {
-				VMOVUPS(sums[i][j], Mem{Base: c, Disp: j * 32})
+	store := func(last func(reg.VecVirtual, Mem)) {
+		MOVQ(c0, c)
+		for i := range sums {
+			for j := range sums[i] {
+				if to := (Mem{Base: c, Disp: j * 32}); j == vectors-1 {
+					last(sums[i][j], to)
+				} else {
+					VMOVUPS(sums[i][j], to)
+				}
+			}
+			if i < m-1 {
+				ADDQ(ldc, c)
 			}
 		}
-		if i < m-1 {
-			ADDQ(ldc, c)
+		JMP(LabelRef("stored"))
+	}
+	if masked && vectors == 1 { // a masked store takes a dozen cycles; one, two and four columns are frequent
+		for _, n := range []struct {
+			w     uint64
+			store func(reg.VecVirtual, Mem)
+		}{
+			{1, func(v reg.VecVirtual, to Mem) { VMOVSS(v.AsX(), to) }},
+			{2, func(v reg.VecVirtual, to Mem) { VMOVSD(v.AsX(), to) }},
+			{4, func(v reg.VecVirtual, to Mem) { VMOVUPS(v.AsX(), to) }},
+		} {
+			other := "other" + strconv.Itoa(int(n.w))
+			CMPQ(at(tileW), Imm(n.w))
+			JNE(LabelRef(other))
+			store(n.store)
+			Label(other)
 		}
 	}
+	store(func(v reg.VecVirtual, to Mem) {
+		if masked {
+			VMASKMOVPS(v, mask, to)
+		} else {
+			VMOVUPS(v, to)
+		}
+	})
+	Label("stored")
 	DECQ(count)
 	JE(LabelRef("done"))
 	forward := func(l Mem, by int) {
