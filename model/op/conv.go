@@ -26,6 +26,7 @@ func init() {
 		{Name: "channels", In: in(f64s([]int{1, 2, 2}, 1, 2, 3, 4), f64s([]int{2, 2, 1}, 1, 10, 1, 0), f64v(0, 1)), Out: in(f64s([]int{1, 2, 2}, 31, 42, 2, 3))},
 		{Name: "same", Attrs: []graph.Attr{graph.StringAttr("auto_pad", "SAME_UPPER"), at("strides", 2, 2)}, In: in(nine, f32s([]int{1, 1, 2, 2}, 1, 0, 0, 1)), Out: in(f32s([]int{1, 1, 2, 2}, 6, 3, 7, 9))},
 		{Name: "cube", In: in(f32s([]int{1, 1, 1, 2, 2}, 1, 2, 3, 4), f32s([]int{1, 1, 1, 2, 1}, 1, 1)), Out: in(f32s([]int{1, 1, 1, 1, 2}, 4, 6))},
+		{Name: "ragged", Attrs: []graph.Attr{at("pads", 1, 1, 1, 1)}, In: in(convRamp(1, 2, 5, 5), convRamp(2, 2, 3, 3), f32v(1, 2)), Out: in(convRagged)},
 		{Name: "misfit", In: in(row, f64s([]int{1, 2, 2}, 1, 10, 1, 1)), Err: "channels"},
 		{Name: "two kernels", Attrs: []graph.Attr{at("kernel_shape", 3)}, In: in(row, f64s([]int{1, 1, 2}, 1, 10)), Err: "kernel_shape"},
 	}})
@@ -119,6 +120,7 @@ func compileConv(n *graph.Node, site *Site) (Kernel, error) {
 
 func convKernel[T float](data lane[T], win window, group int, act activation, site *Site) Kernel {
 	c := &conv[T]{window: win, group: group, threads: site.Threads, act: act}
+	c.fast()
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		v, s, err := c.shape(in[0].Shape(), in[1].Shape())
 		if err != nil {
@@ -149,6 +151,7 @@ type conv[T kernel.Number] struct {
 	group   int
 	threads int
 	act     activation
+	quick   func(ctx context.Context, v *view, s convSize, a convArgs[T]) error // instead of matrix products by tile; or nil
 	columns scratch[T]
 	panels  scratch[[4]T]
 }
@@ -170,3 +173,15 @@ func (c *conv[T]) shape(x, w []int) (v view, s convSize, err error) {
 	v, err = c.window.fit(x[2:], w[2:])
 	return v, convSize{x[0], w[1], w[0]}, err
 }
+
+// convRamp holds 0, 1, 2, … modulo 7.
+func convRamp(shape ...int) *tensor.Tensor {
+	t := tensor.New(tensor.Float32, shape...)
+	for i := range t.F32() {
+		t.F32()[i] = float32(i % 7)
+	}
+	return t
+}
+
+// convRagged is the Conv of such x (1, 2, 5, 5) by such w (2, 2, 3, 3) with a border of zeros, computed with numpy.
+var convRagged = f32s([]int{1, 2, 5, 5}, 49, 115, 151, 103, 55, 104, 151, 143, 142, 127, 98, 118, 145, 151, 117, 78, 176, 140, 118, 86, 87, 99, 92, 113, 62, 98, 121, 100, 93, 81, 80, 140, 183, 205, 121, 125, 180, 160, 140, 113, 128, 164, 179, 180, 105, 56, 104, 138, 102, 64)

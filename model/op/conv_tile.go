@@ -22,6 +22,9 @@ func (c *conv[T]) run(ctx context.Context, v *view, s convSize, a convArgs[T]) e
 	if s.cg == 1 && s.m <= 2*c.group {
 		return c.depthwise(ctx, v, s, a)
 	}
+	if c.quick != nil {
+		return c.quick(ctx, v, s, a)
+	}
 	width := min(pixels, max(16, convTile/max(k, 1)&^15))
 	tiles := (pixels + width - 1) / width
 	mg := s.m / c.group
