@@ -86,12 +86,21 @@ image: web/dist/index.html
 
 ## test: everything: Go with the race detector, web, a real browser, real S3, the Lambda protocol
 .PHONY: test
-test: test-go test-web test-e2e
+test: test-go test-kernels test-web test-e2e
 
 .PHONY: test-go
 test-go: $(TOOLS)/versitygw $(TOOLS)/fake-gcs-server $(TOOLS)/azurite-blob web/dist/index.html
 	CGO_ENABLED=1 JARVIS_EMULATORS=required go test -race -short -timeout 20m ./...
 	go test ./wasm
+
+# What the machine's best kernels have passed above, again in plain Go and, where qemu-user is installed, on arm64. The variable is read before Go
+# knows that a test depends on it: hence -count=1.
+.PHONY: test-kernels
+test-kernels:
+	JARVIS_KERNELS=plain go test -count=1 ./model/kernel ./model/op ./model/exec
+	@if command -v qemu-aarch64 >/dev/null; then for p in kernel op; do \
+		GOARCH=arm64 go test -c -o $(BIN)/arm64.test ./model/$$p && (cd model/$$p && qemu-aarch64 $(BIN)/arm64.test -test.short) || exit 1; done; \
+	else echo "qemu-aarch64 is not installed (Debian: qemu-user): the kernels of arm64 are not tested"; fi
 
 ## test-long: streams of 1 GB against every store, killed processes by the dozen
 .PHONY: test-long

@@ -366,7 +366,8 @@ func (b *PackedF32) small(m int, a []float32, lda int, c []float32, ldc int, e *
 		_ = col[n-1]
 	}
 	six, more, last := cut(m)
-	for i, rows := 0, 0; i < m; i += rows {
+	var rows int
+	for i := 0; i < m; i += rows {
 		switch {
 		case six > 0:
 			rows, six = tileRows, six-1
