@@ -47,8 +47,22 @@ func depthRow[T kernel.Number](v *view, d, h int, x, w, y []T) {
 		for j := h0; j < h1; j++ {
 			src := x[((fromD+i*v.dilation[0])*v.in[1]+fromH+j*v.dilation[1])*v.in[2]:][:v.in[2]]
 			weights := w[(i*v.kernel[1]+j)*v.kernel[2]:][:v.kernel[2]]
+			a, b := 0, 0 // the pixels that three taps see at once
+			if len(weights) == 3 && v.dilation[2] == 1 {
+				first, _ := v.inner(2, 0)
+				_, last := v.inner(2, 2)
+				if a, b = first, max(first, last); a < b {
+					addThree(y[a:b], [3]T(weights), src[a*v.stride[2]-v.before[2]:], v.stride[2])
+				}
+			}
 			for k, weight := range weights {
 				lo, hi := v.inner(2, k)
+				if a < b { // what is left: before a, and from b on
+					if lo < a {
+						addScaled(y[lo:a], weight, src[lo*v.stride[2]+k-v.before[2]:], v.stride[2])
+					}
+					lo = max(lo, b)
+				}
 				if lo < hi {
 					addScaled(y[lo:hi], weight, src[lo*v.stride[2]+k*v.dilation[2]-v.before[2]:], v.stride[2])
 				}
@@ -68,5 +82,21 @@ func addScaled[T kernel.Number](y []T, weight T, src []T, step int) {
 	}
 	for i := range y {
 		y[i] += weight * src[i*step]
+	}
+}
+
+// addThree adds three neighbours of src, each with its weight, to y; src goes on by step.
+func addThree[T kernel.Number](y []T, w [3]T, src []T, step int) {
+	a, b, c := w[0], w[1], w[2]
+	if step == 1 {
+		src = src[:len(y)+2]
+		for i := range y {
+			y[i] += a*src[i] + b*src[i+1] + c*src[i+2]
+		}
+		return
+	}
+	for i := range y {
+		s := src[i*step : i*step+3 : i*step+3]
+		y[i] += a*s[0] + b*s[1] + c*s[2]
 	}
 }
