@@ -156,7 +156,10 @@ func (g *productF32) part(i0, i1, j0, j1 int) {
 			g.block(i0, i1, j0, j1, p, rows, b)
 		}
 	case m <= few && !g.transB:
-		const high = 64
+		high := 128 // rows of B that are read together: where they are long, fewer, or they are found in too many pages
+		if g.n > bColumns {
+			high = 64
+		}
 		for p := 0; p < g.k; p += high {
 			rows := min(high, g.k-p)
 			b := right{bs: uintptr(g.ldb) * 4, ps: tileColumns * 4, last: uintptr(g.ldb) * 4, j0: j0}
@@ -172,7 +175,7 @@ func (g *productF32) part(i0, i1, j0, j1 int) {
 func (g *productF32) packing(i0, i1, j0, j1 int) {
 	columns := bColumns
 	if i1-i0 <= aRows {
-		columns = finish // each is used once, while it is in cache
+		columns = 4 * tileColumns // each is used once, while it is in cache
 	}
 	memory := floats.take(g.kBlock * min(columns, padded(j1-j0)))
 	defer floats.put(memory)
