@@ -123,10 +123,7 @@ func (g *productF32) spread(threads, pieces int) {
 		}
 		q := pieces / r
 		h, w := (g.m+r-1)/r, (g.n+q-1)/q
-		now := q*g.m + max(0, few-h)*g.n + max(0, finish-w)*g.m
-		if g.packed == nil {
-			now += r * g.n
-		}
+		now := q*g.m + r*g.n + max(0, few-h)*g.n + max(0, finish/2-w)*g.m
 		if r == 1 || now < cost {
 			byRow, cost = r, now
 		}
