@@ -8,7 +8,7 @@ TOOLS    := $(BIN)/tools
 JARVIS   := $(BIN)/jarvis
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  := -s -w
-GOFILES  := $(shell find cmd functions infra model pipeline wasm web/web.go -name '*.go' -not -name '*_test.go' 2>/dev/null)
+GOFILES  := $(shell find cmd functions infra model pipeline wasm web/web.go -path model/kernel/gen -prune -o \( -name '*.go' -o -name '*.s' \) -not -name '*_test.go' -print 2>/dev/null)
 WEBFILES := $(shell find web/src web/public web/index.html web/package-lock.json web/vite.config.ts -type f -not -name '*.wasm' -not -name 'wasm_exec.js' 2>/dev/null)
 export CGO_ENABLED := 0
 # Without debug data for debuggers, which the linker drops here anyway (-s -w): a seventh of the compiler's time. Stack traces keep theirs.
