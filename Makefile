@@ -136,6 +136,11 @@ terraform-check: $(TOOLS)/tflint $(TOOLS)/tfsec
 bench: build lambda $(TOOLS)/versitygw
 	test/bench/run.sh
 
+## conformance: every ONNX case of the PyPI package, models that people use and what exporters write, beside onnxruntime, in one table
+.PHONY: conformance
+conformance: build
+	test/conformance/run.sh $(JARVIS)
+
 ## goldens: remake the golden files with onnxruntime and scikit-learn from PyPI
 .PHONY: goldens
 goldens: build

@@ -123,3 +123,21 @@ func TestMemoryBound(t *testing.T) {
 		t.Logf("%s: %.0f times (%v)", name, times, err)
 	}
 }
+
+// FuzzValue is FuzzTensor for sequences, optionals and maps.
+func FuzzValue(f *testing.F) {
+	scalar := EncodeTensor("", tensor.New(tensor.Float32))
+	field := func(num byte, b []byte) []byte { return append([]byte{num<<3 | wireBytes, byte(len(b))}, b...) }
+	list := append(field(3, scalar), field(3, scalar)...)
+	f.Add(list, uint8(graph.SequenceKind))
+	f.Add(field(3, scalar), uint8(graph.OptionalKind))
+	f.Add(field(5, list), uint8(graph.OptionalKind))
+	f.Add(append(append(field(4, []byte("a")), field(4, []byte("b"))...), field(5, list)...), uint8(graph.MapKind))
+	f.Add(field(6, append([]byte{3 << 3, 7}, field(5, field(3, scalar))...)), uint8(graph.SequenceKind))
+	f.Fuzz(func(t *testing.T, b []byte, kind uint8) {
+		v, err := DecodeValue(b, graph.Kind(kind%4))
+		if (v == nil) == (err == nil) {
+			t.Fatalf("a value %v and an error %v", v, err)
+		}
+	})
+}

@@ -24,11 +24,17 @@ func (d *decoder) instance(b []byte, kind graph.Kind) (*tensor.Tensor, error) {
 	switch kind {
 	case graph.SequenceKind:
 		list, err := d.elementsOf(b, func(num uint64) (graph.Kind, bool) { return kindIn(num, 3) })
-		return tensor.SequenceOf(list...), err
+		if err != nil {
+			return nil, err
+		}
+		return tensor.SequenceOf(list...), nil
 	case graph.OptionalKind:
 		list, err := d.elementsOf(b, func(num uint64) (graph.Kind, bool) { return kindIn(num, 3) })
-		if err != nil || len(list) == 0 {
-			return tensor.OptionalOf(nil), err
+		switch {
+		case err != nil:
+			return nil, err
+		case len(list) == 0:
+			return tensor.OptionalOf(nil), nil
 		}
 		return tensor.OptionalOf(list[len(list)-1]), nil
 	case graph.MapKind:
@@ -102,8 +108,29 @@ func (d *decoder) mapValue(b []byte) (*tensor.Tensor, error) {
 	if values == nil || len(values.List()) != max(len(numbers), len(texts)) {
 		return nil, broken("a map whose keys and values are not of one number")
 	}
+	keys := tensor.Ints(numbers)
 	if texts != nil {
-		return tensor.MapOf(tensor.Strings(texts), values), nil
+		keys = tensor.Strings(texts)
 	}
-	return tensor.MapOf(tensor.Ints(numbers), values), nil
+	return tensor.MapOf(keys, vector(values)), nil
+}
+
+// vector joins a sequence of scalars of one type; anything else stays a sequence.
+func vector(list *tensor.Tensor) *tensor.Tensor {
+	elements := list.List()
+	if len(elements) == 0 {
+		return list
+	}
+	d := elements[0].DType()
+	for _, e := range elements {
+		if e.DType() != d || e.Rank() > 0 || d.Container() {
+			return list
+		}
+	}
+	joined := tensor.New(d, len(elements))
+	for i, e := range elements {
+		copy(joined.Bytes()[i*d.Size():], e.Bytes())
+		copy(joined.Str()[min(i, len(joined.Str())):], e.Str())
+	}
+	return joined
 }
