@@ -1,0 +1,23 @@
+//go:build !amd64
+
+package kernel
+
+func mapMachine(mapping, []float32, []float32, float32, float32) bool { return false }
+
+func pairMachine(Pairing, []float32, []float32, []float32) bool { return false }
+
+func lineEachMachine([]float32, []float32, []float32, []float32) bool { return false }
+
+func normalizeMachine([]float32, []float32, []float32, []float32, float32, float32, float32) bool {
+	return false
+}
+
+func sumMachine([]float32) (float32, bool) { return 0, false }
+
+func squaresMachine([]float32, float32) (float32, bool) { return 0, false }
+
+func dotMachine([]float32, []float32) (float32, bool) { return 0, false }
+
+func greatestMachine([]float32) (float32, bool) { return 0, false }
+
+func expSumMachine([]float32, []float32, float32) (float32, bool) { return 0, false }

@@ -1,0 +1,152 @@
+package kernel
+
+// The functions that run vectors in assembly, where this process uses it. Slices are not empty, and as long as each other.
+
+// tail selects the elements that n leaves after whole vectors.
+func tail(n int) *int32 { return &masks[half-n%half] }
+
+func mapMachine(m mapping, dst, src []float32, a, b float32) bool {
+	if path != avx2 {
+		return false
+	}
+	d, s, n := &dst[0], &src[0], len(src)
+	switch m {
+	case mapExp:
+		vectorExp(d, s, n, tail(n), a, b)
+	case mapSigmoid:
+		vectorSigmoid(d, s, n, tail(n), a, b)
+	case mapSilu:
+		vectorSilu(d, s, n, tail(n), a, b)
+	case mapTanh:
+		vectorTanh(d, s, n, tail(n), a, b)
+	case mapErf:
+		vectorErf(d, s, n, tail(n), a, b)
+	case mapGelu:
+		vectorGelu(d, s, n, tail(n), a, b)
+	case mapHardSwish:
+		vectorHardSwish(d, s, n, tail(n), a, b)
+	case mapHardSigmoid:
+		vectorHardSigmoid(d, s, n, tail(n), a, b)
+	case mapClip:
+		vectorClip(d, s, n, tail(n), a, b)
+	case mapLeaky:
+		vectorLeaky(d, s, n, tail(n), a, b)
+	default:
+		vectorLine(d, s, n, tail(n), a, b)
+	}
+	return true
+}
+
+// pairMachine has no function with a single number on the left where the other way round does the same.
+func pairMachine(p Pairing, dst, a, b []float32) bool {
+	if path != avx2 {
+		return false
+	}
+	d, x, y, n := &dst[0], &a[0], &b[0], len(dst)
+	switch one := n > 1; {
+	case one && len(b) == 1:
+		pairRight(p, d, x, y, n)
+	case one && len(a) == 1:
+		if p == Sub {
+			vectorSubLeft(d, x, y, n, tail(n))
+		} else {
+			vectorDivLeft(d, x, y, n, tail(n))
+		}
+	default:
+		pairBoth(p, d, x, y, n)
+	}
+	return true
+}
+
+func pairBoth(p Pairing, d, x, y *float32, n int) {
+	switch p {
+	case Add:
+		vectorAdd(d, x, y, n, tail(n))
+	case Sub:
+		vectorSub(d, x, y, n, tail(n))
+	case Mul:
+		vectorMul(d, x, y, n, tail(n))
+	case Div:
+		vectorDiv(d, x, y, n, tail(n))
+	case Greater:
+		vectorMax(d, x, y, n, tail(n))
+	default:
+		vectorMin(d, x, y, n, tail(n))
+	}
+}
+
+func pairRight(p Pairing, d, x, y *float32, n int) {
+	switch p {
+	case Add:
+		vectorAddRight(d, x, y, n, tail(n))
+	case Sub:
+		vectorSubRight(d, x, y, n, tail(n))
+	case Mul:
+		vectorMulRight(d, x, y, n, tail(n))
+	case Div:
+		vectorDivRight(d, x, y, n, tail(n))
+	case Greater:
+		vectorMaxRight(d, x, y, n, tail(n))
+	default:
+		vectorMinRight(d, x, y, n, tail(n))
+	}
+}
+
+func lineEachMachine(dst, src, a, b []float32) bool {
+	if path != avx2 {
+		return false
+	}
+	vectorLineEach(&dst[0], &src[0], &a[0], &b[0], len(src), tail(len(src)))
+	return true
+}
+
+func normalizeMachine(dst, src, scale, bias []float32, mean, inverse, shift float32) bool {
+	if path != avx2 {
+		return false
+	}
+	d, s, n := &dst[0], &src[0], len(src)
+	switch {
+	case scale == nil:
+		vectorNormalizeOnly(d, s, n, tail(n), mean, inverse, shift)
+	case bias == nil:
+		vectorNormalizeScale(d, s, &scale[0], n, tail(n), mean, inverse, shift)
+	default:
+		vectorNormalize(d, s, &scale[0], &bias[0], n, tail(n), mean, inverse, shift)
+	}
+	return true
+}
+
+func sumMachine(x []float32) (float32, bool) {
+	if path != avx2 {
+		return 0, false
+	}
+	return vectorSum(&x[0], len(x), tail(len(x))), true
+}
+
+func squaresMachine(x []float32, mean float32) (float32, bool) {
+	if path != avx2 {
+		return 0, false
+	}
+	return vectorSquares(&x[0], len(x), tail(len(x)), mean), true
+}
+
+func dotMachine(a, b []float32) (float32, bool) {
+	if path != avx2 {
+		return 0, false
+	}
+	return vectorDot(&a[0], &b[0], len(a), tail(len(a))), true
+}
+
+func greatestMachine(x []float32) (float32, bool) {
+	if path != avx2 {
+		return 0, false
+	}
+	return vectorGreatest(&x[0], len(x), tail(len(x))), true
+}
+
+func expSumMachine(dst, src []float32, top float32) (float32, bool) {
+	if path != avx2 {
+		return 0, false
+	}
+	return vectorExpSum(&dst[0], &src[0], len(src), tail(len(src)), top), true
+}
