@@ -80,6 +80,7 @@ lambda:
 ## image: the container image, with buildah
 .PHONY: image
 image: web/dist/index.html
+	cd web && JARVIS_BROTLI=11 node build/compress.js
 	mkdir -p dist/image/folders/{data,tmp} && chmod 1777 dist/image/folders/tmp
 	cp /etc/ssl/certs/ca-certificates.crt dist/image/
 	GOOS=linux GOARCH=amd64 go build -buildvcs=false -ldflags '$(LDFLAGS)' -o dist/image/jarvis-amd64 ./cmd/jarvis
