@@ -143,6 +143,11 @@ bench: build lambda $(TOOLS)/versitygw
 conformance: build
 	test/conformance/run.sh $(JARVIS)
 
+## differential: random graphs, shapes and attributes against onnxruntime (COUNT, SEED)
+.PHONY: differential
+differential: build
+	test/differential/run.sh $(JARVIS)
+
 ## goldens: remake the golden files with onnxruntime and scikit-learn from PyPI
 .PHONY: goldens
 goldens: build
