@@ -93,3 +93,37 @@ func TestOnnxBench(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// recurrence writes a model y = x + h of float32, where x is (batch, 2) and h is (1, batch, width).
+func recurrence(t *testing.T, dir string) string {
+	t.Helper()
+	batch := tensor.Dim{Size: tensor.Free, Name: "batch"}
+	x := tensor.Type{DType: tensor.Float32, Dims: []tensor.Dim{batch, {Size: 2}}}
+	h := tensor.Type{DType: tensor.Float32, Dims: []tensor.Dim{{Size: 1}, batch, {Size: tensor.Free, Name: "width"}}}
+	b := graph.NewBuilder("recurrence")
+	b.Output("y", b.Op("Add", b.Input("x", x), b.Input("h", h)), h)
+	file, err := onnx.Encode(b.Model())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return put(t, filepath.Join(dir, "model.onnx"), file)
+}
+
+func TestOnnxBenchGivesADimensionOneLengthEverywhere(t *testing.T) {
+	s := newShell(t)
+	file := recurrence(t, t.TempDir())
+	var got benched
+	s.json(&got, "onnx", "bench", file, "--batch", "3", "--dim", "width=2", "--seconds", "0.01")
+	if len(got.Inputs) != 2 || got.Inputs[0] != "x float32(3, 2)" || got.Inputs[1] != "h float32(1, 3, 2)" {
+		t.Errorf("%+v", got)
+	}
+	s.json(&got, "onnx", "bench", file, "--batch", "3", "--dim", "batch=4", "--seconds", "0.01")
+	if got.Inputs[0] != "x float32(4, 2)" || got.Inputs[1] != "h float32(1, 4, 1)" {
+		t.Errorf("%+v", got)
+	}
+	for _, dim := range []string{"rows=2", "width=-1"} {
+		if r := s.try("", "onnx", "bench", file, "--dim", dim); r.code != 2 || !strings.Contains(r.stderr, dim[:4]) {
+			t.Errorf("%s: %d %s", dim, r.code, r.stderr)
+		}
+	}
+}
