@@ -22,51 +22,100 @@ const (
 	mapLine
 )
 
-// each runs a mapping over src: in assembly, or as f tells.
-func each(m mapping, dst, src []float32, a, b float32, f func(x, a, b float32) float32) {
-	dst = dst[:len(src)]
-	if len(src) == 0 || mapMachine(m, dst, src, a, b) {
-		return
-	}
-	for i, x := range src {
-		dst[i] = f(x, a, b)
-	}
+// mapped runs a mapping over src in assembly, and reports whether it did.
+func mapped(m mapping, dst, src []float32, a, b float32) bool {
+	return len(src) == 0 || mapMachine(m, dst[:len(src)], src, a, b)
 }
 
 // Exp writes e^x. Relative error below 2e-7.
-func Exp(dst, src []float32) { each(mapExp, dst, src, 0, 0, plainExp) }
+func Exp(dst, src []float32) {
+	if !mapped(mapExp, dst, src, 0, 0) {
+		plainEach(dst, src, plainExp)
+	}
+}
 
 // Sigmoid writes 1/(1 + e^-x). Relative error below 3e-7; what is less than the least normal number may become 0.
-func Sigmoid(dst, src []float32) { each(mapSigmoid, dst, src, 0, 0, plainSigmoid) }
+func Sigmoid(dst, src []float32) {
+	if !mapped(mapSigmoid, dst, src, 0, 0) {
+		plainEach(dst, src, plainSigmoid)
+	}
+}
 
 // Silu writes x/(1 + e^-x). Its error is as that of Sigmoid.
-func Silu(dst, src []float32) { each(mapSilu, dst, src, 0, 0, plainSilu) }
+func Silu(dst, src []float32) {
+	if !mapped(mapSilu, dst, src, 0, 0) {
+		plainEach(dst, src, plainSilu)
+	}
+}
 
 // Tanh writes tanh x. Relative error below 5e-7.
-func Tanh(dst, src []float32) { each(mapTanh, dst, src, 0, 0, plainTanh) }
+func Tanh(dst, src []float32) {
+	if !mapped(mapTanh, dst, src, 0, 0) {
+		plainEach(dst, src, plainTanh)
+	}
+}
 
 // Erf writes the error function of x. Relative error below 5e-7.
-func Erf(dst, src []float32) { each(mapErf, dst, src, 0, 0, plainErf) }
+func Erf(dst, src []float32) {
+	if !mapped(mapErf, dst, src, 0, 0) {
+		plainEach(dst, src, plainErf)
+	}
+}
 
-// Gelu writes x·(1 + erf(x/√2))/2. Its error is below 3e-7 of x.
-func Gelu(dst, src []float32) { each(mapGelu, dst, src, 0, 0, plainGelu) }
+// Gelu writes x·(1 + erf(x/√2))/2. Its error is below 2e-7 of x.
+func Gelu(dst, src []float32) {
+	if !mapped(mapGelu, dst, src, 0, 0) {
+		plainEach(dst, src, plainGelu)
+	}
+}
 
 // HardSwish writes x·max(0, min(1, x/6 + 1/2)).
-func HardSwish(dst, src []float32) { each(mapHardSwish, dst, src, 0, 0, plainHardSwish) }
+func HardSwish(dst, src []float32) {
+	if !mapped(mapHardSwish, dst, src, 0, 0) {
+		plainEach(dst, src, func(x float32) float32 { return x * min(max(x*(1./6)+.5, 0), 1) })
+	}
+}
 
 // HardSigmoid writes max(0, min(1, a·x + b)).
 func HardSigmoid(dst, src []float32, a, b float32) {
-	each(mapHardSigmoid, dst, src, a, b, plainHardSigmoid)
+	if !mapped(mapHardSigmoid, dst, src, a, b) {
+		plainEach(dst, src, func(x float32) float32 { return min(max(a*x+b, 0), 1) })
+	}
 }
 
 // ClipTo writes min(max(x, lo), hi); hi wins where lo > hi.
-func ClipTo(dst, src []float32, lo, hi float32) { each(mapClip, dst, src, lo, hi, plainClip) }
+func ClipTo(dst, src []float32, lo, hi float32) {
+	if !mapped(mapClip, dst, src, lo, hi) {
+		plainEach(dst, src, func(x float32) float32 {
+			if x < lo {
+				x = lo
+			}
+			if x > hi {
+				x = hi
+			}
+			return x
+		})
+	}
+}
 
 // LeakyTo writes x, or a·x where x < 0.
-func LeakyTo(dst, src []float32, a float32) { each(mapLeaky, dst, src, a, 0, plainLeaky) }
+func LeakyTo(dst, src []float32, a float32) {
+	if !mapped(mapLeaky, dst, src, a, 0) {
+		plainEach(dst, src, func(x float32) float32 {
+			if x < 0 {
+				x *= a
+			}
+			return x
+		})
+	}
+}
 
 // Line writes a·x + b.
-func Line(dst, src []float32, a, b float32) { each(mapLine, dst, src, a, b, plainLine) }
+func Line(dst, src []float32, a, b float32) {
+	if !mapped(mapLine, dst, src, a, b) {
+		plainEach(dst, src, func(x float32) float32 { return a*x + b })
+	}
+}
 
 const (
 	log2e    = 1.44269504088896341
@@ -91,18 +140,18 @@ func expParts(x float32) (p, t float32) {
 }
 
 // plainExp takes 2^n in two steps, as it may be less or more than a number can be.
-func plainExp(x, _, _ float32) float32 {
+func plainExp(x float32) float32 {
 	p, t := expParts(max(min(x, 89), -104))
 	n := int32(math.Float32bits(t)) - 0x4b400000
 	h := n >> 1
 	return p * math.Float32frombits(uint32(h+127)<<23) * math.Float32frombits(uint32(n-h+127)<<23)
 }
 
-func plainSigmoid(x, _, _ float32) float32 { return 1 / (1 + plainExp(-x, 0, 0)) }
-func plainSilu(x, _, _ float32) float32    { return x / (1 + plainExp(-x, 0, 0)) }
+func plainSigmoid(x float32) float32 { return 1 / (1 + plainExp(-x)) }
+func plainSilu(x float32) float32    { return x / (1 + plainExp(-x)) }
 
 // plainTanh is the quotient of two polynomials (Eigen, ptanh).
-func plainTanh(v, _, _ float32) float32 {
+func plainTanh(v float32) float32 {
 	x := min(max(v, -9.1), 9.1)
 	z := x * x
 	p := float32(-2.76076847742355e-16)
@@ -120,7 +169,7 @@ func plainTanh(v, _, _ float32) float32 {
 }
 
 // plainErf is the quotient of two polynomials (XLA, ErfImpl32).
-func plainErf(v, _, _ float32) float32 {
+func plainErf(v float32) float32 {
 	x := min(max(v, -3.9), 3.9)
 	z := x * x
 	p := float32(0.00022905065861350646)
@@ -138,28 +187,7 @@ func plainErf(v, _, _ float32) float32 {
 	return max(min(p/q*x, 1), -1)
 }
 
-func plainGelu(x, _, _ float32) float32 {
+func plainGelu(x float32) float32 {
 	h := .5 * x
-	return plainErf(x*(1/math.Sqrt2), 0, 0)*h + h
-}
-
-func plainHardSwish(x, _, _ float32) float32   { return x * min(max(x*(1./6)+.5, 0), 1) }
-func plainHardSigmoid(x, a, b float32) float32 { return min(max(a*x+b, 0), 1) }
-func plainLine(x, a, b float32) float32        { return a*x + b }
-
-func plainClip(x, lo, hi float32) float32 {
-	if x < lo {
-		x = lo
-	}
-	if x > hi {
-		x = hi
-	}
-	return x
-}
-
-func plainLeaky(x, a, _ float32) float32 {
-	if x < 0 {
-		return x * a
-	}
-	return x
+	return plainErf(x*(1/math.Sqrt2))*h + h
 }

@@ -41,40 +41,71 @@ func Pair(p Pairing, dst, a, b []float32) {
 	}
 }
 
+// plain is Pair in plain Go. Its loops take in the functions that they are given.
 func (p Pairing) plain(dst, a, b []float32) {
-	switch p {
-	case Add:
-		plainPair(dst, a, b, func(x, y float32) float32 { return x + y })
-	case Sub:
-		plainPair(dst, a, b, func(x, y float32) float32 { return x - y })
-	case Mul:
-		plainPair(dst, a, b, func(x, y float32) float32 { return x * y })
-	case Div:
-		plainPair(dst, a, b, func(x, y float32) float32 { return x / y })
-	case Greater:
-		plainPair(dst, a, b, func(x, y float32) float32 { return max(x, y) })
+	switch {
+	case len(b) == 1:
+		p.plainRight(dst, a, b[0])
+	case len(a) == 1:
+		p.plainLeft(dst, a[0], b)
 	default:
-		plainPair(dst, a, b, func(x, y float32) float32 { return min(x, y) })
+		p.plainBoth(dst, a, b)
 	}
 }
 
-func plainPair(dst, a, b []float32, f func(x, y float32) float32) {
-	switch {
-	case len(b) == 1:
-		y := b[0]
-		for i, x := range a[:len(dst)] {
-			dst[i] = f(x, y)
-		}
-	case len(a) == 1:
-		x := a[0]
-		for i, y := range b[:len(dst)] {
-			dst[i] = f(x, y)
-		}
+func (p Pairing) plainBoth(dst, a, b []float32) {
+	switch p {
+	case Add:
+		plainPairs(dst, a, b, func(x, y float32) float32 { return x + y })
+	case Sub:
+		plainPairs(dst, a, b, func(x, y float32) float32 { return x - y })
+	case Mul:
+		plainPairs(dst, a, b, func(x, y float32) float32 { return x * y })
+	case Div:
+		plainPairs(dst, a, b, func(x, y float32) float32 { return x / y })
+	case Greater:
+		plainPairs(dst, a, b, func(x, y float32) float32 { return max(x, y) })
 	default:
-		b = b[:len(dst)]
-		for i, x := range a[:len(dst)] {
-			dst[i] = f(x, b[i])
-		}
+		plainPairs(dst, a, b, func(x, y float32) float32 { return min(x, y) })
+	}
+}
+
+func (p Pairing) plainRight(dst, a []float32, y float32) {
+	switch p {
+	case Add:
+		plainEach(dst, a[:len(dst)], func(x float32) float32 { return x + y })
+	case Sub:
+		plainEach(dst, a[:len(dst)], func(x float32) float32 { return x - y })
+	case Mul:
+		plainEach(dst, a[:len(dst)], func(x float32) float32 { return x * y })
+	case Div:
+		plainEach(dst, a[:len(dst)], func(x float32) float32 { return x / y })
+	case Greater:
+		plainEach(dst, a[:len(dst)], func(x float32) float32 { return max(x, y) })
+	default:
+		plainEach(dst, a[:len(dst)], func(x float32) float32 { return min(x, y) })
+	}
+}
+
+func (p Pairing) plainLeft(dst []float32, x float32, b []float32) {
+	if p == Sub {
+		plainEach(dst, b[:len(dst)], func(y float32) float32 { return x - y })
+		return
+	}
+	plainEach(dst, b[:len(dst)], func(y float32) float32 { return x / y })
+}
+
+func plainEach(dst, src []float32, f func(x float32) float32) {
+	dst = dst[:len(src)]
+	for i, x := range src {
+		dst[i] = f(x)
+	}
+}
+
+func plainPairs(dst, a, b []float32, f func(x, y float32) float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i, x := range a {
+		dst[i] = f(x, b[i])
 	}
 }
 

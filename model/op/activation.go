@@ -4,12 +4,13 @@ import (
 	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 )
 
 // Relu, LeakyRelu, Sigmoid, Tanh, Softplus, Erf: https://onnx.ai/onnx/operators/onnx__Relu.html and so on.
 func init() {
 	// y = max(x, 0); dx = dy where y > 0
-	unary("Relu", 6, numbers, nil, signedUnary(relu[float32], relu[float64], relu[int32], relu[int64]),
+	unary("Relu", 6, numbers, nil, signedUnary(func(dst, src []float32) { kernel.ClipTo(dst, src, 0, float32(math.Inf(1))) }, relu[float64], relu[int32], relu[int64]),
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return b.Op("Mul", dy, b.Op("Sign", y)) }),
 		tested(func() []Case {
 			return []Case{{In: in(f64v(1, -2, 3)), Out: in(f64v(1, 0, 3))},
@@ -24,7 +25,7 @@ func init() {
 		})...)
 
 	// y = 1/(1+e^-x); dx = dy·y·(1-y)
-	unary("Sigmoid", 6, floats, nil, realUnary(Logistic),
+	unary("Sigmoid", 6, floats, nil, floatUnary(kernel.Sigmoid, mapped[float64](Logistic)),
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value {
 			t := b.Op("Mul", dy, y)
 			return b.Op("Sub", t, b.Op("Mul", t, y))
@@ -34,7 +35,7 @@ func init() {
 		})...)
 
 	// dx = dy·(1-y²)
-	unary("Tanh", 6, floats, nil, realUnary(math.Tanh),
+	unary("Tanh", 6, floats, nil, floatUnary(kernel.Tanh, mapped[float64](math.Tanh)),
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value {
 			return b.Op("Sub", dy, b.Op("Mul", dy, b.Op("Mul", y, y)))
 		}),
@@ -50,7 +51,7 @@ func init() {
 		})...)
 
 	// dx = dy·2/√π·e^(-x²)
-	unary("Erf", 9, floats, nil, realUnary(math.Erf),
+	unary("Erf", 9, floats, nil, floatUnary(kernel.Erf, mapped[float64](math.Erf)),
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value {
 			slope := b.Op("Mul", b.Op("Exp", b.Op("Neg", b.Op("Mul", x, x))), scalarLike(b, 2/math.SqrtPi, x))
 			return b.Op("Mul", dy, slope)
@@ -84,11 +85,11 @@ func compileLeakyRelu(n *graph.Node, site *Site) (Kernel, error) {
 		return nil, err
 	}
 	alpha := n.Float("alpha", .01)
-	return floatUnary(leaky(alpha), leaky(float64(alpha)))(n, site)
+	return floatUnary(func(dst, src []float32) { kernel.LeakyTo(dst, src, alpha) }, leaky(float64(alpha)))(n, site)
 }
 
-func leaky[T float](alpha T) func(dst, src []T) {
-	return func(dst, src []T) {
+func leaky(alpha float64) func(dst, src []float64) {
+	return func(dst, src []float64) {
 		dst = dst[:len(src)]
 		for i, x := range src {
 			if x < 0 {

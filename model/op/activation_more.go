@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -58,10 +59,7 @@ func init() {
 		Case{In: in(x), Out: in(f64v(-.303401460621380, .375245193930, 1.943958999))})
 
 	// y = x·sigmoid(alpha·x)
-	unary("Swish", 24, floats, []string{"alpha"}, curve(func(n *graph.Node) func(float64) float64 {
-		a := float64(n.Float("alpha", 1))
-		return func(x float64) float64 { return x * Logistic(a*x) }
-	}, "alpha"), nil,
+	unary("Swish", 24, floats, []string{"alpha"}, compileSwish, nil,
 		Case{In: in(x), Out: in(f64v(-Logistic(-1), .5*Logistic(.5), 2*Logistic(2)))},
 		Case{Name: "alpha", Attrs: alpha(2), In: in(x), Out: in(f64v(-Logistic(-2), .5*Logistic(1), 2*Logistic(4)))})
 
@@ -70,7 +68,7 @@ func init() {
 		Case{In: in(f64v(-3, .5, 3)), Out: in(f64v(0, .6, 1)), Tol: 1e-6},
 		Case{Name: "beta", Attrs: append(alpha(.5), graph.FloatAttr("beta", .25)), In: in(f64v(.5)), Out: in(f64v(.5))})
 	// y = x·max(0, min(1, x/6 + 1/2))
-	unary("HardSwish", 14, floats, nil, floatUnary(hardSwish[float32], hardSwish[float64]), nil,
+	unary("HardSwish", 14, floats, nil, floatUnary(kernel.HardSwish, hardSwish), nil,
 		Case{In: in(f64v(-4, 1, 4)), Out: in(f64v(0, 2./3, 4))})
 	// y = x/(1+|x|)
 	unary("Softsign", 1, floats, nil, floatUnary(softsign[float32], softsign[float64]), nil,
@@ -95,18 +93,48 @@ func curve(f func(n *graph.Node) func(float64) float64, attrs ...string) compile
 	}
 }
 
+func compileSwish(n *graph.Node, site *Site) (Kernel, error) {
+	if err := kind(n, "alpha", graph.AttrFloat); err != nil {
+		return nil, err
+	}
+	a := float64(n.Float("alpha", 1))
+	exact := func(x float64) float64 { return x * Logistic(a*x) }
+	if a == 1 {
+		return floatUnary(kernel.Silu, mapped[float64](exact))(n, site)
+	}
+	return realUnary(exact)(n, site)
+}
+
 func compileGelu(n *graph.Node, site *Site) (Kernel, error) {
 	if err := kind(n, "approximate", graph.AttrString); err != nil {
 		return nil, err
 	}
 	switch v := n.Str("approximate", "none"); v {
 	case "none":
-		return realUnary(func(x float64) float64 { return .5 * x * (1 + math.Erf(x/math.Sqrt2)) })(n, site)
+		exact := func(x float64) float64 { return .5 * x * (1 + math.Erf(x/math.Sqrt2)) }
+		return floatUnary(kernel.Gelu, mapped[float64](exact))(n, site)
 	case "tanh":
 		slope := math.Sqrt(2 / math.Pi)
-		return realUnary(func(x float64) float64 { return .5 * x * (1 + math.Tanh(slope*(x+.044715*x*x*x))) })(n, site)
+		exact := func(x float64) float64 { return .5 * x * (1 + math.Tanh(slope*(x+.044715*x*x*x))) }
+		return floatUnary(geluTanh, mapped[float64](exact))(n, site)
 	default:
 		return nil, refuseAttr(n, "approximate", v)
+	}
+}
+
+// geluTanh is Gelu by tanh, a buffer at a time.
+func geluTanh(dst, src []float32) {
+	var buf [512]float32
+	for len(src) > 0 {
+		y := buf[:min(len(buf), len(src))]
+		for i, x := range src[:len(y)] {
+			y[i] = .7978845608028654 * (x + .044715*x*x*x)
+		}
+		kernel.Tanh(y, y)
+		for i, x := range src[:len(y)] {
+			dst[i] = .5 * x * (1 + y[i])
+		}
+		dst, src = dst[len(y):], src[len(y):]
 	}
 }
 
@@ -115,11 +143,11 @@ func compileHardSigmoid(n *graph.Node, site *Site) (Kernel, error) {
 		return nil, err
 	}
 	a, b := n.Float("alpha", .2), n.Float("beta", .5)
-	return floatUnary(hardSigmoid(a, b), hardSigmoid(float64(a), float64(b)))(n, site)
+	return floatUnary(func(dst, src []float32) { kernel.HardSigmoid(dst, src, a, b) }, hardSigmoid(float64(a), float64(b)))(n, site)
 }
 
-func hardSigmoid[T float](alpha, beta T) func(dst, src []T) {
-	return func(dst, src []T) {
+func hardSigmoid(alpha, beta float64) func(dst, src []float64) {
+	return func(dst, src []float64) {
 		dst = dst[:len(src)]
 		for i, x := range src {
 			y := alpha*x + beta
@@ -134,7 +162,7 @@ func hardSigmoid[T float](alpha, beta T) func(dst, src []T) {
 	}
 }
 
-func hardSwish[T float](dst, src []T) {
+func hardSwish(dst, src []float64) {
 	dst = dst[:len(src)]
 	for i, x := range src {
 		y := x*(1./6) + .5

@@ -2,6 +2,7 @@ package op
 
 import (
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -15,7 +16,7 @@ func init() {
 			Compile: compile, Grad: grad, Cases: cases,
 		})
 	}
-	binary("Add", arithmetic("Add", add[float32], add[float64], add[int32], add[int64]), gradAdd, tested(func() []Case {
+	binary("Add", arithmetic("Add", pairOf(kernel.Add), add[float64], add[int32], add[int64]), gradAdd, tested(func() []Case {
 		return []Case{
 			{In: in(f64v(1, 2, 3), f64v(10, 20, 30)), Out: in(f64v(11, 22, 33))},
 			{Name: "row and column", In: in(f64s([]int{2, 1}, 1, 2), f64s([]int{1, 3}, 10, 20, 30)), Out: in(f64s([]int{2, 3}, 11, 21, 31, 12, 22, 32))},
@@ -26,20 +27,20 @@ func init() {
 			{Name: "misfit", In: in(f64v(1, 2), f64v(1, 2, 3)), Err: "broadcast"},
 		}
 	}))
-	binary("Sub", arithmetic("Sub", sub[float32], sub[float64], sub[int32], sub[int64]), gradSub, tested(func() []Case {
+	binary("Sub", arithmetic("Sub", pairOf(kernel.Sub), sub[float64], sub[int32], sub[int64]), gradSub, tested(func() []Case {
 		return []Case{
 			{In: in(f64v(1, 2, 3), f64v(10, 20, 30)), Out: in(f64v(-9, -18, -27))},
 			{Name: "scalar left", In: in(f64v(1), f64v(1, 2)), Out: in(f64v(0, -1))},
 			{Name: "scalar right", In: in(f64v(1, 2), f64s(nil, 1)), Out: in(f64v(0, 1))},
 		}
 	}))
-	binary("Mul", arithmetic("Mul", mul[float32], mul[float64], mul[int32], mul[int64]), gradMul, tested(func() []Case {
+	binary("Mul", arithmetic("Mul", pairOf(kernel.Mul), mul[float64], mul[int32], mul[int64]), gradMul, tested(func() []Case {
 		return []Case{
 			{In: in(f64v(1, 2, 3), f64v(10, 20, 30)), Out: in(f64v(10, 40, 90))},
 			{Name: "column", In: in(f64s([]int{2, 2}, 1, 2, 3, 4), f64s([]int{2, 1}, 10, 20)), Out: in(f64s([]int{2, 2}, 10, 20, 60, 80))},
 		}
 	}))
-	binary("Div", arithmetic("Div", div[float32], div[float64], divInt[int32], divInt[int64]), gradDiv, tested(func() []Case {
+	binary("Div", arithmetic("Div", pairOf(kernel.Div), div[float64], divInt[int32], divInt[int64]), gradDiv, tested(func() []Case {
 		return []Case{
 			{In: in(f64v(1, 2, 3), f64v(10, 20, 30)), Out: in(f64v(.1, .1, .1))},
 			{Name: "scalar left", In: in(f64v(1), f64v(1, 2)), Out: in(f64v(1, .5))},
@@ -64,6 +65,11 @@ func arithmetic(op string, f32 pair[float32, float32], f64 pair[float64, float64
 			return rare(n, site)
 		}
 	}
+}
+
+// pairOf is a function of two float32.
+func pairOf(p kernel.Pairing) pair[float32, float32] {
+	return func(dst, a, b []float32) { kernel.Pair(p, dst, a, b) }
 }
 
 func add[T number](dst, a, b []T) {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"math"
 
+	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -206,6 +207,9 @@ func softmaxWeights[T float](row []T, exps func([]T, T) float64) {
 
 // greatestOf is the greatest element that is not NaN, -Inf where there is none.
 func greatestOf[T float](row []T) T {
+	if v, ok := any(row).([]float32); ok {
+		return T(kernel.Greatest(v))
+	}
 	least := T(math.Inf(-1))
 	t0, t1, t2, t3 := least, least, least, least
 	i := 0
@@ -234,6 +238,10 @@ func greatestOf[T float](row []T) T {
 
 // scaleRow multiplies by a.
 func scaleRow[T float](row []T, a T) {
+	if v, ok := any(row).([]float32); ok {
+		kernel.Line(v, v, float32(a), 0)
+		return
+	}
 	i := 0
 	for ; i+4 <= len(row); i += 4 {
 		v := (*[4]T)(row[i:])

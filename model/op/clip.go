@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -96,6 +97,10 @@ func clipKernel[T number](site *Site, data lane[T], lowest, highest T) Kernel {
 }
 
 func clipRun[T number](dst, src []T, low, high T) {
+	if s, ok := any(src).([]float32); ok {
+		kernel.ClipTo(any(dst).([]float32), s, float32(low), float32(high))
+		return
+	}
 	dst = dst[:len(src)]
 	for i, x := range src {
 		if x < low {

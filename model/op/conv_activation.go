@@ -74,6 +74,10 @@ func convActivationOf(n *graph.Node) (activation, error) {
 
 // activate applies the activation to y.
 func activate[T kernel.Number](act activation, y []T) {
+	if v, ok := any(y).([]float32); ok {
+		activateF32(act, v)
+		return
+	}
 	a, b := T(act.a), T(act.b)
 	switch act.kind {
 	case actRelu:
@@ -118,5 +122,27 @@ func activate[T kernel.Number](act activation, y []T) {
 		for i, v := range y {
 			y[i] = T(float64(v) / (1 + math.Exp(-float64(v))))
 		}
+	}
+}
+
+func activateF32(act activation, y []float32) {
+	a, b := float32(act.a), float32(act.b)
+	switch act.kind {
+	case actRelu:
+		kernel.ClipTo(y, y, 0, float32(math.Inf(1)))
+	case actClip:
+		kernel.ClipTo(y, y, a, b)
+	case actLeaky:
+		kernel.LeakyTo(y, y, a)
+	case actSigmoid:
+		kernel.Sigmoid(y, y)
+	case actTanh:
+		kernel.Tanh(y, y)
+	case actHardSigmoid:
+		kernel.HardSigmoid(y, y, a, b)
+	case actHardSwish:
+		kernel.HardSwish(y, y)
+	case actSilu:
+		kernel.Silu(y, y)
 	}
 }

@@ -133,8 +133,4 @@ func (d *dense) run(ctx context.Context, in, out []*tensor.Tensor) error {
 var inf32 = float32(math.Inf(1))
 
 // geluRow is x·(1 + erf(x/√2))/2.
-func geluRow(y []float32) {
-	for i, x := range y {
-		y[i] = float32(.5 * float64(x) * (1 + math.Erf(float64(x)/math.Sqrt2)))
-	}
-}
+func geluRow(y []float32) { kernel.Gelu(y, y) }

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -15,19 +16,19 @@ func init() {
 		register(&Spec{Name: name, Since: 8, Half: true, In: Arity{1, Many}, Out: Arity{1, 1}, Infer: broadcastInfer(tensor.Undefined, types...), Compile: compile, Grad: grad, Cases: cases})
 	}
 	nan := math.NaN()
-	fold("Max", numbers, folding("Max", greatest[float32], greatest[float64], greatest[int32], greatest[int64]), gradExtreme,
+	fold("Max", numbers, folding("Max", pairOf(kernel.Greater), greatest[float64], greatest[int32], greatest[int64]), gradExtreme,
 		tested(func() []Case {
 			return []Case{{In: in(f64v(3, 2, 1), f64v(1, 4, 4.5), f64v(2, 5, 3)), Out: in(f64v(3, 5, 4.5))},
 				{Name: "one", In: in(f64v(3, 2)), Out: in(f64v(3, 2))},
 				{Name: "broadcast", In: in(f64v(3), f64s([]int{2, 2}, 1, 4, 5, 2)), Out: in(f64s([]int{2, 2}, 3, 4, 5, 3))},
 				{Name: "NaN", NoGrad: true, In: in(f64v(nan, 1, 2), f64v(1, nan, 3)), Out: in(f64v(nan, nan, 3))}}
 		})...)
-	fold("Min", numbers, folding("Min", least[float32], least[float64], least[int32], least[int64]), gradExtreme,
+	fold("Min", numbers, folding("Min", pairOf(kernel.Less), least[float64], least[int32], least[int64]), gradExtreme,
 		tested(func() []Case {
 			return []Case{{In: in(f64v(3, 2, 1), f64v(1, 4, 4.5), f64v(2, 5, 3)), Out: in(f64v(1, 2, 1))},
 				{Name: "NaN", NoGrad: true, In: in(f64v(nan, 1, 2), f64v(1, nan, 3)), Out: in(f64v(nan, nan, 2))}}
 		})...)
-	fold("Sum", floats, folding("Sum", add[float32], add[float64], nil, nil), gradSum, // dxᵢ = dy
+	fold("Sum", floats, folding("Sum", pairOf(kernel.Add), add[float64], nil, nil), gradSum, // dxᵢ = dy
 		tested(func() []Case {
 			return []Case{{In: in(f64v(3, 2), f64v(1), f64s([]int{2, 1}, 2, 5)), Out: in(f64s([]int{2, 2}, 6, 5, 9, 8))},
 				{Name: "third is widest", In: in(f64v(3), f64v(1, 2), f64s([]int{2, 1}, 2, 5)), Out: in(f64s([]int{2, 2}, 6, 7, 9, 10))}}
@@ -43,7 +44,7 @@ func compileMean(n *graph.Node, site *Site) (Kernel, error) {
 	if d := site.Types[0].DType; d == tensor.Float64 {
 		return foldKernel("Mean", site.Threads, tensor.Data[float64], d, add[float64], share[float64]), nil
 	}
-	return foldKernel("Mean", site.Threads, tensor.Data[float32], tensor.Float32, add[float32], share[float32]), nil
+	return foldKernel("Mean", site.Threads, tensor.Data[float32], tensor.Float32, pairOf(kernel.Add), share[float32]), nil
 }
 
 func share[T float](dst []T, inputs int) {

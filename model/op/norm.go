@@ -6,67 +6,36 @@ import (
 	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
-// Loops that the normalising operators share. Sums run in the elements' type over short blocks and in float64 from block to block.
-
-// normBlock is the number of elements that are summed in their own type.
-const normBlock = 512
+// Loops that the normalising operators share.
 
 // normGrain is the least number of elements that are worth a goroutine.
 const normGrain = 1 << 14
 
 // normSum adds up x.
-func normSum[T float](x []T) float64 {
-	var total float64
-	for len(x) > 0 {
-		b := x[:min(len(x), normBlock)]
-		x = x[len(b):]
-		var s0, s1, s2, s3, s4, s5, s6, s7 T
-		i := 0
-		for ; i+8 <= len(b); i += 8 {
-			v := (*[8]T)(b[i:])
-			s0 += v[0]
-			s1 += v[1]
-			s2 += v[2]
-			s3 += v[3]
-			s4 += v[4]
-			s5 += v[5]
-			s6 += v[6]
-			s7 += v[7]
-		}
-		for _, v := range b[i:] {
-			s0 += v
-		}
-		total += float64(((s0 + s4) + (s1 + s5)) + ((s2 + s6) + (s3 + s7)))
+func normSum[T float](x []T) (sum float64) {
+	if v, ok := any(x).([]float32); ok {
+		return kernel.Sum(v)
 	}
-	return total
+	for _, v := range x {
+		sum += float64(v)
+	}
+	return sum
 }
 
 // normSquares adds up (x - mean)².
-func normSquares[T float](x []T, mean T) float64 {
-	var total float64
-	for len(x) > 0 {
-		b := x[:min(len(x), normBlock)]
-		x = x[len(b):]
-		var s0, s1, s2, s3 T
-		i := 0
-		for ; i+4 <= len(b); i += 4 {
-			v := (*[4]T)(b[i:])
-			d0, d1, d2, d3 := v[0]-mean, v[1]-mean, v[2]-mean, v[3]-mean
-			s0 += d0 * d0
-			s1 += d1 * d1
-			s2 += d2 * d2
-			s3 += d3 * d3
-		}
-		for _, v := range b[i:] {
-			d := v - mean
-			s0 += d * d
-		}
-		total += float64((s0 + s1) + (s2 + s3))
+func normSquares[T float](x []T, mean T) (sum float64) {
+	if v, ok := any(x).([]float32); ok {
+		return kernel.SumSquares(v, float32(mean))
 	}
-	return total
+	for _, v := range x {
+		d := float64(v - mean)
+		sum += d * d
+	}
+	return sum
 }
 
 // normMoments returns the mean of x and 1/√(variance + epsilon).
@@ -78,6 +47,10 @@ func normMoments[T float](x []T, epsilon float64) (mean, inverse float64) {
 
 // normLine writes x·a + b.
 func normLine[T float](dst, src []T, a, b T) {
+	if v, ok := any(src).([]float32); ok {
+		kernel.Line(any(dst).([]float32), v, float32(a), float32(b))
+		return
+	}
 	dst = dst[:len(src)]
 	for i, x := range src {
 		dst[i] = x*a + b
@@ -86,6 +59,10 @@ func normLine[T float](dst, src []T, a, b T) {
 
 // centerLine writes (x - mean)·a + b, which stays exact where the mean is large.
 func centerLine[T float](dst, src []T, mean, a, b T) {
+	if v, ok := any(src).([]float32); ok {
+		kernel.Normalize(any(dst).([]float32), v, nil, nil, float32(mean), float32(a), float32(b))
+		return
+	}
 	dst = dst[:len(src)]
 	for i, x := range src {
 		dst[i] = (x-mean)*a + b
@@ -94,6 +71,10 @@ func centerLine[T float](dst, src []T, mean, a, b T) {
 
 // normLineEach writes x·a + b element by element.
 func normLineEach[T float](dst, src, a, b []T) {
+	if v, ok := any(src).([]float32); ok {
+		kernel.LineEach(any(dst).([]float32), v, any(a).([]float32), any(b).([]float32))
+		return
+	}
 	dst, a, b = dst[:len(src)], a[:len(src)], b[:len(src)]
 	for i, x := range src {
 		dst[i] = x*a[i] + b[i]

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -194,6 +195,10 @@ func (l *layerNorm[T]) some(ctx context.Context, lo, hi int) {
 
 // normalizeRow writes (x - mean)·inverse·scale + bias; nil scale and bias do not count.
 func normalizeRow[T float](y, x []T, mean, inverse T, scale, bias []T) {
+	if v, ok := any(x).([]float32); ok {
+		kernel.Normalize(any(y).([]float32), v, any(scale).([]float32), any(bias).([]float32), float32(mean), float32(inverse), 0)
+		return
+	}
 	y = y[:len(x)]
 	switch {
 	case scale == nil:

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -237,6 +238,14 @@ func reduceKernel[T number](n *graph.Node, site *Site, data lane[T], r reduction
 
 func sumOf[T number]() reduction[T] {
 	return reduction[T]{take: func(dst, src []T) {
+		if s, ok := any(src).([]float32); ok {
+			if d := any(dst).([]float32); len(d) == 1 {
+				d[0] += float32(kernel.Sum(s))
+			} else {
+				kernel.Pair(kernel.Add, d, d, s[:len(d)])
+			}
+			return
+		}
 		if len(dst) == 1 {
 			var s0, s1, s2, s3 T // four sums: shorter chains, and less rounding
 			i := 0

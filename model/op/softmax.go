@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -66,7 +67,7 @@ func softmaxAxis(n *graph.Node, site *Site) int64 {
 }
 
 func softmaxKernel[T float](n *graph.Node, site *Site, data lane[T], log bool) Kernel {
-	wanted, flatten, op := softmaxAxis(n, site), site.Opset < 13, n.Op
+	wanted, flatten, op, threads := softmaxAxis(n, site), site.Opset < 13, n.Op, site.Threads
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		shape := in[0].Shape()
 		if err := Reset(ctx, out[0], in[0].DType(), shape...); err != nil {
@@ -87,12 +88,30 @@ func softmaxKernel[T float](n *graph.Node, site *Site, data lane[T], log bool) K
 		if len(dst) == 0 {
 			return nil
 		}
-		for o := range outer {
+		if len(src) <= dearGrain {
+			softmaxes(dst, src, length, inner, 0, outer, log)
+			return nil
+		}
+		n, step := length, inner // copies: captured by the function, those of every short run would lie on the heap
+		return sweep(ctx, threads, outer, max(1, dearGrain/(n*step)), func(lo, hi int) { softmaxes(dst, src, n, step, lo, hi, log) })
+	}
+}
+
+// softmaxes normalises src (…, length, inner) along length, from lo to hi of the rest.
+func softmaxes[T float](dst, src []T, length, inner, lo, hi int, log bool) {
+	d32, _ := any(dst).([]float32)
+	s32, fast := any(src).([]float32)
+	for at := lo * length * inner; at < hi*length*inner; at += length * inner {
+		switch {
+		case fast && inner == 1 && log:
+			kernel.LogSoftmax(d32[at:at+length], s32[at:at+length])
+		case fast && inner == 1:
+			kernel.Softmax(d32[at:at+length], s32[at:at+length])
+		default:
 			for i := range inner {
-				softmax(dst[o*length*inner+i:], src[o*length*inner+i:], length, inner, log)
+				softmax(dst[at+i:], src[at+i:], length, inner, log)
 			}
 		}
-		return nil
 	}
 }
 

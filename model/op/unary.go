@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -31,7 +32,7 @@ func scalarLike(b *graph.Builder, v float32, x graph.Value) graph.Value {
 
 // Exp, Log, Sqrt, Neg, Abs, Sign, Floor, Ceil, Reciprocal: https://onnx.ai/onnx/operators/onnx__Exp.html and so on.
 func init() {
-	unary("Exp", 6, floats, nil, realUnary(math.Exp), // dx = dy·y
+	unary("Exp", 6, floats, nil, floatUnary(kernel.Exp, mapped[float64](math.Exp)), // dx = dy·y
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return b.Op("Mul", dy, y) }),
 		tested(func() []Case {
 			return []Case{{In: in(f64v(0, 1, -2)), Out: in(f64v(1, math.E, math.Exp(-2)))},
