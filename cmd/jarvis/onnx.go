@@ -93,7 +93,7 @@ func (a *app) modelFile(ctx context.Context, ref string) ([]byte, string, error)
 
 // modelInBucket is modelFile for what is in the bucket; file is nil where ref is the name of a file.
 func (a *app) modelInBucket(ctx context.Context, ref string) (file []byte, name string, err error) {
-	if _, err := registry.ParseRef(ref); err != nil || strings.HasSuffix(ref, ".onnx") {
+	if _, unusable := registry.ParseRef(ref); unusable != nil || strings.HasSuffix(ref, ".onnx") {
 		return nil, ref, nil
 	}
 	reg, err := a.registry(ctx)

@@ -140,7 +140,7 @@ func encodeE8M0(x float32, saturate bool, mode string) uint8 {
 	case "nearest":
 		up = fraction > 1<<22 || fraction == 1<<22 && code > 0
 	}
-	if up && !(saturate && code == 0xfe) {
+	if up && (!saturate || code != 0xfe) {
 		code++
 	}
 	return uint8(code)

@@ -184,7 +184,7 @@ func (t *treeSet) leaf(root int64, row func(int) float64) int {
 	for at >= 0 {
 		n := &t.nodes[at]
 		x := row(n.feature)
-		holds := false
+		var holds bool
 		switch n.mode {
 		case 0:
 			holds = x <= n.split

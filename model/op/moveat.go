@@ -94,11 +94,6 @@ func copyInto(ctx context.Context, dst, src *tensor.Tensor) error {
 	return nil
 }
 
-// sameType is the Infer of operators that give input 0's type whatever it is.
-func sameType(_ *graph.Node, site *Site) ([]tensor.Type, error) {
-	return []tensor.Type{site.Types[0]}, nil
-}
-
 // blurred is t with every dimension of unknown length.
 func blurred(t tensor.Type) tensor.Type {
 	if t.Unranked {

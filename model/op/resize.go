@@ -78,9 +78,8 @@ type resizer struct {
 	extrapolation float32
 	axes          []int64
 	someAxes      bool
-	scales        []float32                // from attributes
-	roi, by, to   int                      // the inputs of the region, scales and sizes; 0 where there is none
-	rest          [MaxRank]resizeDimension // fills up where no axis is given
+	scales        []float32 // from attributes
+	roi, by, to   int       // the inputs of the region, scales and sizes; 0 where there is none
 }
 
 // resizeDimension says how one dimension changes.

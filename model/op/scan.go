@@ -34,7 +34,6 @@ type scan struct {
 	inAxes, outAxes     []int64
 	inBack, outBack     []bool // from the end to the start
 	batched             bool   // opset 8
-	outTypes            []tensor.Type
 	stateTypes, scanned []tensor.Type
 	pool                sync.Pool // of *scanState
 }

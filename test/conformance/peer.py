@@ -1,4 +1,4 @@
-"""Judges onnxruntime by the same cases, at the same tolerances as `jarvis onnx test`: peer.py FOLDER, printing the same JSON."""
+"""Judges onnxruntime by the same cases, at the same tolerances as `jarvis onnx test`: peer.py FOLDER ATOL, printing the same JSON."""
 
 import glob
 import json
@@ -9,6 +9,9 @@ import numpy as np
 import onnx
 import onnxruntime
 from onnx import numpy_helper
+
+
+ATOL = float(sys.argv[2])
 
 
 def read(path, kind):
@@ -32,7 +35,7 @@ def differs(got, want):
         return True
     if want.dtype.kind in "OUS":
         return [str(x) for x in got.ravel()] != [str(x) for x in want.ravel()]
-    return not np.allclose(got.astype(np.float64), want.astype(np.float64), 1e-3, 1e-7, equal_nan=True)
+    return not np.allclose(got.astype(np.float64), want.astype(np.float64), 1e-3, ATOL, equal_nan=True)
 
 
 def judge(folder):
