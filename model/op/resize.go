@@ -14,7 +14,8 @@ import (
 // Resize: x at other lengths of its dimensions, each element of the result taken from the place in x that it stands for: the nearest element, or a
 // mean of neighbours weighted by a linear or cubic function of their distance. https://onnx.ai/onnx/operators/onnx__Resize.html
 // Before opset 11, and in Upsample, places are those of coordinate_transformation_mode=asymmetric, and nearest rounds down, or up where a dimension shrinks,
-// as in onnxruntime, which settled what the standard left open. Places are computed in float32 as there.
+// as in onnxruntime, which settled what the standard left open. Places are computed in float64: a place in the
+// middle between two elements is to be seen as that.
 func init() {
 	text, number := graph.StringAttr, graph.IntAttr
 	square := f64s([]int{1, 1, 2, 2}, 1, 2, 3, 4)
@@ -85,8 +86,8 @@ type resizer struct {
 // resizeDimension says how one dimension changes.
 type resizeDimension struct {
 	in, out int
-	scale   float32 // out/in before rounding
-	region  [2]float32
+	scale   float64 // out/in before rounding
+	region  [2]float64
 }
 
 func resizerOf(n *graph.Node, site *Site) (*resizer, error) {
@@ -217,7 +218,7 @@ func (r *resizer) dimensions(shape []int, in []*tensor.Tensor) (d [MaxRank]resiz
 		return d, fault.New(fault.Unsupported, r.op+": too many dimensions")
 	}
 	for i, n := range shape {
-		d[i] = resizeDimension{n, n, 1, [2]float32{0, 1}}
+		d[i] = resizeDimension{n, n, 1, [2]float64{0, 1}}
 	}
 	count := rank
 	if r.someAxes {
@@ -242,11 +243,11 @@ func (r *resizer) dimensions(shape []int, in []*tensor.Tensor) (d [MaxRank]resiz
 		axis := r.axis(i, rank)
 		p := &d[axis]
 		if sizes == nil {
-			p.scale = scales[i]
-			if !(p.scale > 0) || float64(p.in)*float64(p.scale) > 1<<40 {
+			p.scale = float64(scales[i])
+			if !(p.scale > 0) || float64(p.in)*p.scale > 1<<40 {
 				return d, misfit(r.op, "a scale that is not positive and finite, or absurd")
 			}
-			p.out = int(float32(p.in) * p.scale)
+			p.out = int(float32(p.in) * scales[i])
 			continue
 		}
 		v := sizes.I64()[i]
@@ -255,7 +256,7 @@ func (r *resizer) dimensions(shape []int, in []*tensor.Tensor) (d [MaxRank]resiz
 		}
 		p.out, p.scale = int(v), 1
 		if p.in != p.out && p.in > 0 {
-			p.scale = float32(p.out) / float32(p.in)
+			p.scale = float64(p.out) / float64(p.in)
 		}
 	}
 	if sizes != nil && r.policy != "stretch" {
@@ -285,7 +286,7 @@ func (r *resizer) keepAspect(d []resizeDimension, count int) {
 	}
 	for i := range count {
 		p := &d[r.axis(i, len(d))]
-		p.scale, p.out = float32(best), int(math.Min(best*float64(p.in)+.5, 1<<41))
+		p.scale, p.out = best, int(math.Min(best*float64(p.in)+.5, 1<<41))
 	}
 }
 
@@ -306,7 +307,7 @@ func (r *resizer) regions(d []resizeDimension, count int, in []*tensor.Tensor) e
 		return err
 	}
 	for i := range count {
-		d[r.axis(i, len(d))].region = [2]float32{wide.F32()[i], wide.F32()[count+i]}
+		d[r.axis(i, len(d))].region = [2]float64{float64(wide.F32()[i]), float64(wide.F32()[count+i])}
 	}
 	return nil
 }

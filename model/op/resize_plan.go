@@ -67,11 +67,11 @@ func resizeKernel(r *resizer, threads int, run func(ctx context.Context, p *resi
 func (p *resizePlan) build(ctx context.Context, r *resizer, rank int, d [MaxRank]resizeDimension) error {
 	p.rank, p.dimensions, p.axes = rank, d, nil
 	for i, dim := range d[:rank] {
-		if dim.in == dim.out && dim.scale == 1 && dim.region == [2]float32{0, 1} && r.coordinates != "tf_half_pixel_for_nn" {
+		if dim.in == dim.out && dim.scale == 1 && dim.region == [2]float64{0, 1} && r.coordinates != "tf_half_pixel_for_nn" {
 			continue
 		}
 		a := resizeAxis{resizeDimension: dim, axis: i, taps: 1}
-		lo, taps := r.window(float64(dim.scale))
+		lo, taps := r.window(dim.scale)
 		if r.mode != "nearest" {
 			a.taps = min(taps, 2*dim.in+4) // beyond, all taps repeat the edges
 		}
@@ -89,7 +89,7 @@ func (p *resizePlan) build(ctx context.Context, r *resizer, rank int, d [MaxRank
 		}
 		for j := range dim.out {
 			at := r.place(&a, j)
-			if r.coordinates == "tf_crop_and_resize" && (at < 0 || at > float32(dim.in-1)) {
+			if r.coordinates == "tf_crop_and_resize" && (at < 0 || at > float64(dim.in-1)) {
 				if a.outside == nil {
 					a.outside = make([]bool, dim.out)
 				}
@@ -98,7 +98,7 @@ func (p *resizePlan) build(ctx context.Context, r *resizer, rank int, d [MaxRank
 			if r.mode == "nearest" {
 				a.from[j] = min(max(r.round(at, dim.scale), 0), dim.in-1)
 			} else {
-				r.weigh(&a, j, float64(at), lo)
+				r.weigh(&a, j, at, lo)
 			}
 		}
 		p.axes = append(p.axes, a)
@@ -107,8 +107,8 @@ func (p *resizePlan) build(ctx context.Context, r *resizer, rank int, d [MaxRank
 }
 
 // place is where in the input element j of the result lies.
-func (r *resizer) place(a *resizeAxis, j int) float32 {
-	x, in, length := float32(j), float32(a.in), a.scale*float32(a.in)
+func (r *resizer) place(a *resizeAxis, j int) float64 {
+	x, in, length := float64(j), float64(a.in), a.scale*float64(a.in)
 	switch r.coordinates {
 	case "asymmetric":
 		return x / a.scale
@@ -129,14 +129,14 @@ func (r *resizer) place(a *resizeAxis, j int) float32 {
 		}
 		return a.region[0]*(in-1) + x*(a.region[1]-a.region[0])*(in-1)/(length-1)
 	case "half_pixel_symmetric":
-		return in/2*(1-float32(a.out)/length) + (x+.5)/a.scale - .5
+		return in/2*(1-float64(a.out)/length) + (x+.5)/a.scale - .5
 	}
 	return (x+.5)/a.scale - .5
 }
 
 // round chooses the nearest element.
-func (r *resizer) round(at, scale float32) int {
-	x := float64(at)
+func (r *resizer) round(at, scale float64) int {
+	x := at
 	switch r.nearest {
 	case "floor":
 		x = math.Floor(x)
@@ -146,7 +146,7 @@ func (r *resizer) round(at, scale float32) int {
 		x = math.Floor(x + .5)
 	case "simple":
 		if x = math.Trunc(x); scale < 1 {
-			x = math.Ceil(float64(at))
+			x = math.Ceil(at)
 		}
 	default:
 		x = math.Ceil(x - .5)
