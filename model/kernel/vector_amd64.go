@@ -105,3 +105,12 @@ func vectorDot(a *float32, b *float32, n int, mask *int32) float32
 
 //go:noescape
 func vectorExpSum(dst *float32, src *float32, n int, mask *int32, top float32) float32
+
+//go:noescape
+func vectorSlide(dst *float32, src *float32, offsets *int, taps int, n int, mask *int32, rows int, dstStep uintptr, srcStep uintptr, weights *float32, bias float32)
+
+//go:noescape
+func vectorPeaks(dst *float32, src *float32, offsets *int, taps int, n int, mask *int32, rows int, dstStep uintptr, srcStep uintptr)
+
+//go:noescape
+func vectorSplit(even *float32, odd *float32, src *float32, blocks int)

@@ -2882,3 +2882,330 @@ DATA wordc2ae999a<>+20(SB)/4, $0xc2ae999a
 DATA wordc2ae999a<>+24(SB)/4, $0xc2ae999a
 DATA wordc2ae999a<>+28(SB)/4, $0xc2ae999a
 GLOBL wordc2ae999a<>(SB), RODATA|NOPTR, $32
+
+// func vectorSlide(dst *float32, src *float32, offsets *int, taps int, n int, mask *int32, rows int, dstStep uintptr, srcStep uintptr, weights *float32, bias float32)
+// Requires: AVX, FMA3
+TEXT ·vectorSlide(SB), NOSPLIT, $0-84
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         offsets+16(FP), DX
+	MOVQ         taps+24(FP), BX
+	MOVQ         weights+72(FP), SI
+	VBROADCASTSS bias+80(FP), Y0
+	MOVQ         mask+40(FP), DI
+	VMOVUPS      (DI), Y1
+
+row:
+	MOVQ AX, DI
+	MOVQ CX, R8
+	MOVQ n+32(FP), R9
+	SUBQ $0x20, R9
+	JLT  few
+
+four:
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	XORQ    R10, R10
+
+fourtap:
+	MOVQ         (DX)(R10*8), R11
+	ADDQ         R8, R11
+	VBROADCASTSS (SI)(R10*4), Y6
+	VFMADD231PS  (R11), Y6, Y2
+	VFMADD231PS  32(R11), Y6, Y3
+	VFMADD231PS  64(R11), Y6, Y4
+	VFMADD231PS  96(R11), Y6, Y5
+	INCQ         R10
+	CMPQ         R10, BX
+	JLT          fourtap
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      Y3, 32(DI)
+	VMOVUPS      Y4, 64(DI)
+	VMOVUPS      Y5, 96(DI)
+	ADDQ         $0x80, DI
+	ADDQ         $0x80, R8
+	SUBQ         $0x20, R9
+	JGE          four
+
+few:
+	ADDQ    $0x20, R9
+	JE      next
+	CMPQ    R9, $0x08
+	JG      rest1not
+	VMOVAPS Y0, Y2
+	XORQ    R9, R9
+
+rest1tap:
+	MOVQ         (DX)(R9*8), R10
+	ADDQ         R8, R10
+	VBROADCASTSS (SI)(R9*4), Y3
+	VFMADD231PS  (R10), Y3, Y2
+	INCQ         R9
+	CMPQ         R9, BX
+	JLT          rest1tap
+	VMASKMOVPS   Y2, Y1, (DI)
+	ADDQ         $0x20, DI
+	ADDQ         $0x20, R8
+	JMP          next
+
+rest1not:
+	CMPQ    R9, $0x10
+	JG      rest2not
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	XORQ    R9, R9
+
+rest2tap:
+	MOVQ         (DX)(R9*8), R10
+	ADDQ         R8, R10
+	VBROADCASTSS (SI)(R9*4), Y4
+	VFMADD231PS  (R10), Y4, Y2
+	VFMADD231PS  32(R10), Y4, Y3
+	INCQ         R9
+	CMPQ         R9, BX
+	JLT          rest2tap
+	VMOVUPS      Y2, (DI)
+	VMASKMOVPS   Y3, Y1, 32(DI)
+	ADDQ         $0x40, DI
+	ADDQ         $0x40, R8
+	JMP          next
+
+rest2not:
+	CMPQ    R9, $0x18
+	JG      rest3not
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	XORQ    R9, R9
+
+rest3tap:
+	MOVQ         (DX)(R9*8), R10
+	ADDQ         R8, R10
+	VBROADCASTSS (SI)(R9*4), Y5
+	VFMADD231PS  (R10), Y5, Y2
+	VFMADD231PS  32(R10), Y5, Y3
+	VFMADD231PS  64(R10), Y5, Y4
+	INCQ         R9
+	CMPQ         R9, BX
+	JLT          rest3tap
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      Y3, 32(DI)
+	VMASKMOVPS   Y4, Y1, 64(DI)
+	ADDQ         $0x60, DI
+	ADDQ         $0x60, R8
+	JMP          next
+
+rest3not:
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	XORQ    R9, R9
+
+rest4tap:
+	MOVQ         (DX)(R9*8), R10
+	ADDQ         R8, R10
+	VBROADCASTSS (SI)(R9*4), Y6
+	VFMADD231PS  (R10), Y6, Y2
+	VFMADD231PS  32(R10), Y6, Y3
+	VFMADD231PS  64(R10), Y6, Y4
+	VFMADD231PS  96(R10), Y6, Y5
+	INCQ         R9
+	CMPQ         R9, BX
+	JLT          rest4tap
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      Y3, 32(DI)
+	VMOVUPS      Y4, 64(DI)
+	VMASKMOVPS   Y5, Y1, 96(DI)
+	ADDQ         $0x80, DI
+	ADDQ         $0x80, R8
+
+next:
+	ADDQ dstStep+56(FP), AX
+	ADDQ srcStep+64(FP), CX
+	DECQ rows+48(FP)
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func vectorPeaks(dst *float32, src *float32, offsets *int, taps int, n int, mask *int32, rows int, dstStep uintptr, srcStep uintptr)
+// Requires: AVX
+TEXT ·vectorPeaks(SB), NOSPLIT, $0-72
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    offsets+16(FP), DX
+	MOVQ    taps+24(FP), BX
+	VMOVUPS wordff800000<>+0(SB), Y0
+	MOVQ    mask+40(FP), SI
+	VMOVUPS (SI), Y1
+
+row:
+	MOVQ AX, SI
+	MOVQ CX, DI
+	MOVQ n+32(FP), R8
+	SUBQ $0x20, R8
+	JLT  few
+
+four:
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	XORQ    R9, R9
+
+fourtap:
+	MOVQ    (DX)(R9*8), R10
+	ADDQ    DI, R10
+	VMOVUPS (R10), Y6
+	VMAXPS  Y2, Y6, Y2
+	VMOVUPS 32(R10), Y6
+	VMAXPS  Y3, Y6, Y3
+	VMOVUPS 64(R10), Y6
+	VMAXPS  Y4, Y6, Y4
+	VMOVUPS 96(R10), Y6
+	VMAXPS  Y5, Y6, Y5
+	INCQ    R9
+	CMPQ    R9, BX
+	JLT     fourtap
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	VMOVUPS Y4, 64(SI)
+	VMOVUPS Y5, 96(SI)
+	ADDQ    $0x80, SI
+	ADDQ    $0x80, DI
+	SUBQ    $0x20, R8
+	JGE     four
+
+few:
+	ADDQ    $0x20, R8
+	JE      next
+	CMPQ    R8, $0x08
+	JG      rest1not
+	VMOVAPS Y0, Y2
+	XORQ    R8, R8
+
+rest1tap:
+	MOVQ       (DX)(R8*8), R9
+	ADDQ       DI, R9
+	VMOVUPS    (R9), Y3
+	VMAXPS     Y2, Y3, Y2
+	INCQ       R8
+	CMPQ       R8, BX
+	JLT        rest1tap
+	VMASKMOVPS Y2, Y1, (SI)
+	ADDQ       $0x20, SI
+	ADDQ       $0x20, DI
+	JMP        next
+
+rest1not:
+	CMPQ    R8, $0x10
+	JG      rest2not
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	XORQ    R8, R8
+
+rest2tap:
+	MOVQ       (DX)(R8*8), R9
+	ADDQ       DI, R9
+	VMOVUPS    (R9), Y4
+	VMAXPS     Y2, Y4, Y2
+	VMOVUPS    32(R9), Y4
+	VMAXPS     Y3, Y4, Y3
+	INCQ       R8
+	CMPQ       R8, BX
+	JLT        rest2tap
+	VMOVUPS    Y2, (SI)
+	VMASKMOVPS Y3, Y1, 32(SI)
+	ADDQ       $0x40, SI
+	ADDQ       $0x40, DI
+	JMP        next
+
+rest2not:
+	CMPQ    R8, $0x18
+	JG      rest3not
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	XORQ    R8, R8
+
+rest3tap:
+	MOVQ       (DX)(R8*8), R9
+	ADDQ       DI, R9
+	VMOVUPS    (R9), Y5
+	VMAXPS     Y2, Y5, Y2
+	VMOVUPS    32(R9), Y5
+	VMAXPS     Y3, Y5, Y3
+	VMOVUPS    64(R9), Y5
+	VMAXPS     Y4, Y5, Y4
+	INCQ       R8
+	CMPQ       R8, BX
+	JLT        rest3tap
+	VMOVUPS    Y2, (SI)
+	VMOVUPS    Y3, 32(SI)
+	VMASKMOVPS Y4, Y1, 64(SI)
+	ADDQ       $0x60, SI
+	ADDQ       $0x60, DI
+	JMP        next
+
+rest3not:
+	VMOVAPS Y0, Y2
+	VMOVAPS Y0, Y3
+	VMOVAPS Y0, Y4
+	VMOVAPS Y0, Y5
+	XORQ    R8, R8
+
+rest4tap:
+	MOVQ       (DX)(R8*8), R9
+	ADDQ       DI, R9
+	VMOVUPS    (R9), Y6
+	VMAXPS     Y2, Y6, Y2
+	VMOVUPS    32(R9), Y6
+	VMAXPS     Y3, Y6, Y3
+	VMOVUPS    64(R9), Y6
+	VMAXPS     Y4, Y6, Y4
+	VMOVUPS    96(R9), Y6
+	VMAXPS     Y5, Y6, Y5
+	INCQ       R8
+	CMPQ       R8, BX
+	JLT        rest4tap
+	VMOVUPS    Y2, (SI)
+	VMOVUPS    Y3, 32(SI)
+	VMOVUPS    Y4, 64(SI)
+	VMASKMOVPS Y5, Y1, 96(SI)
+	ADDQ       $0x80, SI
+	ADDQ       $0x80, DI
+
+next:
+	ADDQ dstStep+56(FP), AX
+	ADDQ srcStep+64(FP), CX
+	DECQ rows+48(FP)
+	JNE  row
+	VZEROUPPER
+	RET
+
+// func vectorSplit(even *float32, odd *float32, src *float32, blocks int)
+// Requires: AVX, AVX2
+TEXT ·vectorSplit(SB), NOSPLIT, $0-32
+	MOVQ even+0(FP), AX
+	MOVQ odd+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ blocks+24(FP), BX
+
+next:
+	VMOVUPS (DX), Y0
+	VMOVUPS 32(DX), Y1
+	VSHUFPS $0x88, Y1, Y0, Y2
+	VSHUFPS $0xdd, Y1, Y0, Y0
+	VPERMPD $0xd8, Y2, Y2
+	VPERMPD $0xd8, Y0, Y0
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y0, (CX)
+	ADDQ    $0x40, DX
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	DECQ    BX
+	JNE     next
+	VZEROUPPER
+	RET

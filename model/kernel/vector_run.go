@@ -21,3 +21,7 @@ func dotMachine([]float32, []float32) (float32, bool) { return 0, false }
 func greatestMachine([]float32) (float32, bool) { return 0, false }
 
 func expSumMachine([]float32, []float32, float32) (float32, bool) { return 0, false }
+
+func slideMachine(*Window, []float32, []float32, []float32, float32, int) bool { return false }
+
+func splitMachine([]float32, []float32, []float32) int { return 0 }

@@ -150,3 +150,29 @@ func expSumMachine(dst, src []float32, top float32) (float32, bool) {
 	}
 	return vectorExpSum(&dst[0], &src[0], len(src), tail(len(src)), top), true
 }
+
+func slideMachine(w *Window, dst, src, weights []float32, bias float32, rows int) bool {
+	if path != avx2 {
+		return false
+	}
+	n, taps := w.outW, len(w.offsets)
+	mask := &masks[(half-n%half)%half]
+	to, from := uintptr(w.outW)*4, uintptr(w.strideH*w.pitch)*4
+	if weights == nil {
+		vectorPeaks(&dst[0], &src[0], &w.offsets[0], taps, n, mask, rows, to, from)
+	} else {
+		vectorSlide(&dst[0], &src[0], &w.offsets[0], taps, n, mask, rows, to, from, &weights[0], bias)
+	}
+	return true
+}
+
+// splitMachine writes the elements of src to even and odd in turn, and returns how many it did.
+func splitMachine(even, odd, src []float32) int {
+	blocks := len(src) / (2 * half)
+	if path != avx2 || blocks == 0 {
+		return 0
+	}
+	_, _ = even[blocks*half-1], odd[blocks*half-1]
+	vectorSplit(&even[0], &odd[0], &src[0], blocks)
+	return blocks * 2 * half
+}

@@ -38,5 +38,9 @@ func main() {
 	greatest()
 	dot()
 	expSum()
+
+	slide("vectorSlide", true)
+	slide("vectorPeaks", false)
+	split()
 	Generate()
 }
