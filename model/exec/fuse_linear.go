@@ -136,7 +136,11 @@ func fuseBias(f *fuser, i int) bool {
 				continue
 			}
 			w := f.constant(m.In(1))
-			if w == nil || w.Rank() != 2 || f.s.types[m.In(0)].Unranked || len(f.s.types[m.In(0)].Dims) < 2 {
+			if w == nil || w.Rank() != 2 {
+				continue
+			}
+			x, sum := f.s.types[m.In(0)], f.constant(n.In(1-k))
+			if sum == nil || sum.Rank() != 1 && (x.Unranked || len(x.Dims) < 2) { // the rank of the sum may be the bias' own
 				continue
 			}
 			if bias := f.row(n.In(1-k), w.Shape()[1]); bias != "" {

@@ -22,6 +22,19 @@ func gaussian(rng *rand.Rand, shape ...int) *tensor.Tensor {
 	return t
 }
 
+// attentionOf is an attention of three heads over x (2, 5, 6); scores makes q·k' of q and k (2, 5, 3, 2).
+func attentionOf(b *graph.Builder, x graph.Value, rng *rand.Rand, scores func(q, k graph.Value) graph.Value) graph.Value {
+	part := func() graph.Value {
+		y := b.Op("Add", b.Floats("b", gaussian(rng, 6).F32()), b.Op("MatMul", x, b.Floats("w", gaussian(rng, 36).F32(), 6, 6)))
+		return b.Op("Reshape", y, b.Ints("heads", []int64{0, 0, 3, 2}, 4))
+	}
+	turn := []graph.Attr{graph.IntsAttr("perm", 0, 2, 1, 3)}
+	q, k, v := part(), part(), part()
+	p := b.OpWith("Softmax", []graph.Attr{graph.IntAttr("axis", -1)}, scores(q, k))
+	y := b.OpWith("Transpose", turn, b.Op("MatMul", p, b.OpWith("Transpose", turn, v)))
+	return b.Op("Reshape", y, b.Ints("joint", []int64{0, 0, 6}, 3))
+}
+
 // patterns are graphs as exporters write them, over x of the shape; want are the operators that remain.
 var patterns = []struct {
 	name  string
@@ -67,6 +80,20 @@ var patterns = []struct {
 		c := b.OpWith("Conv", []graph.Attr{graph.IntsAttr("pads", 1, 1, 1, 1)}, x, b.Floats("w", gaussian(rng, 2*2*9).F32(), 2, 2, 3, 3))
 		return b.Op("Relu", b.Op("Add", c, x))
 	}, "FusedConv"},
+	{"attention of heads", []int{2, 5, 6}, func(b *graph.Builder, x graph.Value, rng *rand.Rand) graph.Value {
+		return attentionOf(b, x, rng, func(q, k graph.Value) graph.Value {
+			s := b.Op("Mul", b.Op("MatMul", b.OpWith("Transpose", []graph.Attr{graph.IntsAttr("perm", 0, 2, 1, 3)}, q), b.OpWith("Transpose", []graph.Attr{graph.IntsAttr("perm", 0, 2, 3, 1)}, k)), b.Scalar("scale", .7))
+			return b.Op("Add", s, b.Floats("mask", gaussian(rng, 10).F32(), 2, 1, 1, 5))
+		})
+	}, "Dense Reshape Dense Reshape Dense Reshape HeadAttention Reshape"},
+	{"attention of scaled operands", []int{2, 5, 6}, func(b *graph.Builder, x graph.Value, rng *rand.Rand) graph.Value {
+		return attentionOf(b, x, rng, func(q, k graph.Value) graph.Value {
+			turned := b.OpWith("Transpose", []graph.Attr{graph.IntsAttr("perm", 0, 2, 1, 3)}, k)
+			flat := b.OpWith("Transpose", []graph.Attr{graph.IntsAttr("perm", 0, 2, 1)}, b.Op("Reshape", turned, b.Ints("flat", []int64{-1, 5, 2}, 3)))
+			kt := b.Op("Mul", b.Op("Reshape", flat, b.Ints("four", []int64{2, 3, 2, 5}, 4)), b.Scalar("scale", .7))
+			return b.Op("MatMul", b.Op("Div", b.OpWith("Transpose", []graph.Attr{graph.IntsAttr("perm", 0, 2, 1, 3)}, q), b.Scalar("by", 2)), kt)
+		})
+	}, "Dense Reshape Dense Reshape Dense Reshape HeadAttention Reshape"},
 	{"a value that others use", []int{2, 3}, func(b *graph.Builder, x graph.Value, _ *rand.Rand) graph.Value {
 		s := b.Op("Sigmoid", x)
 		return b.Op("Add", b.Op("Mul", s, x), s)

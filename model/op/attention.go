@@ -187,6 +187,7 @@ type attention[T float] struct {
 	mode           int64
 	threads        int
 	exps           func(row []T, top T) float64
+	weights        func(row []T, scale T, mask []T) // nil, or what makes weights of scores in place of all that the fields above ask for
 	gemm           gemm[T]
 	rows, masks    scratch[T]
 	keys, vals     scratch[T]

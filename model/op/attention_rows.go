@@ -153,6 +153,14 @@ func (c *attentionCall[T]) some(ctx context.Context, pair, lo, hi int) {
 
 // weigh makes the weights of one query from its products with the keys.
 func (c *attentionCall[T]) weigh(row []T, b, head, query int) {
+	if c.weights != nil {
+		var mask []T
+		if c.mask != nil {
+			mask = c.mask[b*c.maskBatch+head*c.maskHead+query*c.maskRow:][:c.maskLen]
+		}
+		c.weights(row, c.scale, mask)
+		return
+	}
 	scaleRow(row, c.scale)
 	c.show(0, row, b, head, query)
 	if c.softcap > 0 {

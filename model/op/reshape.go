@@ -144,8 +144,9 @@ func inferReshape(n *graph.Node, site *Site) ([]tensor.Type, error) {
 		return nil, bad(n, "a shape that is not int64")
 	}
 	t, c := site.Types[0], site.constant(1)
-	if c == nil {
-		return []tensor.Type{unranked(t.DType)}, nil
+	if c == nil { // its length is the rank
+		t, err := shapeType(n, site, 1, t.DType)
+		return []tensor.Type{t}, err
 	}
 	want := c.I64()
 	if sizes, ok := fixed(t); ok {
