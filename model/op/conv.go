@@ -153,6 +153,7 @@ type conv[T kernel.Number] struct {
 	act     activation
 	quick   func(ctx context.Context, v *view, s convSize, a convArgs[T]) error // instead of matrix products by tile; or nil
 	columns scratch[T]
+	plans   windowPlans
 	panels  scratch[[4]T]
 }
 

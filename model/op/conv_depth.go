@@ -10,6 +10,11 @@ import (
 
 // depthwise computes convolutions whose output channels see one input channel each: row by row, without a matrix.
 func (c *conv[T]) depthwise(ctx context.Context, v *view, s convSize, a convArgs[T]) error {
+	if f32, ok := any(c).(*conv[float32]); ok {
+		if w := c.plans.of(v); w != nil {
+			return depthwiseFast(ctx, f32, v, w, s, any(a).(convArgs[float32]))
+		}
+	}
 	pixels, plane, taps := volume(v.out), volume(v.in), volume(v.kernel)
 	mg := s.m / c.group
 	grain := max(1, (1<<15)/(pixels*taps))
@@ -34,6 +39,31 @@ func (c *conv[T]) depthwise(ctx context.Context, v *view, s convSize, a convArgs
 				}
 			}
 			activate(c.act, y)
+		}
+	})
+	return ctx.Err()
+}
+
+// depthwiseFast is depthwise for float32 and the windows that the kernel is made for.
+func depthwiseFast(ctx context.Context, c *conv[float32], v *view, window *kernel.Window, s convSize, a convArgs[float32]) error {
+	pixels, plane, taps := volume(v.out), volume(v.in), volume(v.kernel)
+	mg := s.m / c.group
+	parallel(c.threads, s.batch*s.m, max(1, (1<<16)/(pixels*taps)), func(lo, hi int) {
+		memory := c.columns.take(window.Len())
+		defer c.columns.put(memory)
+		for i := lo; i < hi && ctx.Err() == nil; i++ { // i: image and output channel
+			m := i % s.m
+			source := i/s.m*c.group + m/mg
+			y := a.y[i*pixels:][:pixels]
+			var bias float32
+			if a.bias != nil {
+				bias = a.bias[m]
+			}
+			window.Sums(y, a.x[source*plane:][:plane], a.w[m*taps:][:taps], bias, *memory)
+			if a.residual != nil {
+				kernel.Pair(kernel.Add, y, y, a.residual[i*pixels:][:pixels])
+			}
+			activateF32(c.act, y)
 		}
 	})
 	return ctx.Err()

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -115,6 +116,8 @@ type pooling[T poolable] struct {
 	leave     func(y T, elements int) T // finishes a window of that many elements; nil: as it is
 	countPads bool                      // elements include the padding
 	rows      scratch[T]
+	fast      func(w *kernel.Window, v *view, x, y, memory []T) // a plane, where the kernel is made for the window; or nil
+	plans     windowPlans
 }
 
 func (p *pooling[T]) kernel(data lane[T]) Kernel {
@@ -128,6 +131,12 @@ func (p *pooling[T]) kernel(data lane[T]) Kernel {
 		if len(y) == 0 {
 			return nil
 		}
+		if p.fast != nil {
+			if w := p.plans.of(&v); w != nil {
+				p.planes(ctx, w, v, x, y)
+				return ctx.Err()
+			}
+		}
 		parallel(p.threads, len(y)/size, max(1, (1<<14)/(size*volume(v.kernel))), func(lo, hi int) {
 			buf := p.rows.take(2 * v.in[2])
 			defer p.rows.put(buf)
@@ -137,6 +146,18 @@ func (p *pooling[T]) kernel(data lane[T]) Kernel {
 		})
 		return ctx.Err()
 	}
+}
+
+// planes pools all planes by the kernel.
+func (p *pooling[T]) planes(ctx context.Context, w *kernel.Window, v view, x, y []T) {
+	plane, size := volume(v.in), volume(v.out)
+	parallel(p.threads, len(y)/size, max(1, (1<<16)/(size*volume(v.kernel))), func(lo, hi int) {
+		memory := p.rows.take(w.Len())
+		defer p.rows.put(memory)
+		for c := lo; c < hi && ctx.Err() == nil; c++ {
+			p.fast(w, &v, x[c*plane:][:plane], y[c*size:][:size], *memory)
+		}
+	})
 }
 
 // poolShape lays the window over x and gives y its shape.
@@ -219,11 +240,41 @@ func compileAveragePool(n *graph.Node, site *Site) (Kernel, error) {
 	if site.Types[0].DType == tensor.Float64 {
 		return averagePooling[float64](w, site, pads).kernel(tensor.Data[float64]), nil
 	}
-	return averagePooling[float32](w, site, pads).kernel(tensor.Data[float32]), nil
+	p := averagePooling[float32](w, site, pads)
+	taps := 1
+	for _, n := range w.kernel {
+		taps *= int(n)
+	}
+	if taps > 0 && taps <= 1<<12 {
+		p.fast = poolAverages(p, taps)
+	}
+	return p.kernel(tensor.Data[float32]), nil
 }
 
 func averagePooling[T float](w window, site *Site, pads bool) *pooling[T] {
 	return &pooling[T]{op: w.op, window: w, threads: site.Threads, join: poolSum[T], fold: poolFoldSum[T], countPads: pads, leave: func(y T, n int) T { return y / T(n) }}
+}
+
+// poolAverages makes a function that averages a plane by the kernel.
+func poolAverages(p *pooling[float32], taps int) func(w *kernel.Window, v *view, x, y, memory []float32) {
+	ones := make([]float32, taps)
+	fill(ones, 1)
+	return func(w *kernel.Window, v *view, x, y, memory []float32) {
+		w.Sums(y, x, ones, 0, memory)
+		for b := range v.out[1] {
+			row, rows := y[b*v.out[2]:][:v.out[2]], p.elements(v, 0, 0)*p.elements(v, 1, b)
+			for at := 0; at < len(row); {
+				n := p.elements(v, 2, at)
+				end := at + 1
+				for end < len(row) && p.elements(v, 2, end) == n {
+					end++
+				}
+				count := [1]float32{float32(rows * n)}
+				kernel.Pair(kernel.Div, row[at:end], row[at:end], count[:])
+				at = end
+			}
+		}
+	}
 }
 
 func poolSum[T float](acc, x []T) {

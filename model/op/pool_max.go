@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -34,6 +35,9 @@ func maxPoolKernel[T poolable](data lane[T], n *graph.Node, site *Site, w window
 		return maxPoolPlaces(data, w, n.Int("storage_order", 0) != 0, site.Threads, least)
 	}
 	p := &pooling[T]{op: w.op, window: w, threads: site.Threads, none: least, join: poolMax[T], fold: poolFoldMax(least)}
+	if f32, ok := any(p).(*pooling[float32]); ok {
+		f32.fast = func(w *kernel.Window, _ *view, x, y, memory []float32) { w.Peaks(y, x, memory) }
+	}
 	return p.kernel(data)
 }
 
