@@ -100,32 +100,9 @@ func globalPool[T float](site *Site, data lane[T], f func(plane []T) T) Kernel {
 	}
 }
 
-func planeMax[T float](plane []T) T {
-	best := T(math.Inf(-1))
-	for _, v := range plane {
-		if v > best {
-			best = v
-		}
-	}
-	return best
-}
+func planeMax[T float](plane []T) T { return greatestOf(plane) }
 
-// planeMean sums in four lanes, which the processor adds at the same time.
-func planeMean[T float](plane []T) T {
-	var s [4]T
-	i := 0
-	for ; i+4 <= len(plane); i += 4 {
-		p := plane[i : i+4 : i+4]
-		s[0] += p[0]
-		s[1] += p[1]
-		s[2] += p[2]
-		s[3] += p[3]
-	}
-	for ; i < len(plane); i++ {
-		s[0] += plane[i]
-	}
-	return (s[0] + s[1] + s[2] + s[3]) / T(len(plane))
-}
+func planeMean[T float](plane []T) T { return T(normSum(plane) / float64(len(plane))) }
 
 func normOver[T float](p float64) func([]T) T {
 	return func(plane []T) T {

@@ -92,8 +92,14 @@ func softmaxKernel[T float](n *graph.Node, site *Site, data lane[T], log bool) K
 			softmaxes(dst, src, length, inner, 0, outer, log)
 			return nil
 		}
-		n, step := length, inner // copies: captured by the function, those of every short run would lie on the heap
-		return sweep(ctx, threads, outer, max(1, dearGrain/(n*step)), func(lo, hi int) { softmaxes(dst, src, n, step, lo, hi, log) })
+		n, step, grain := length, inner, max(1, dearGrain/(length*inner)) // n, step: copies for the function, as those of every run would lie on the heap
+		if threads > 1 {
+			return sweep(ctx, threads, outer, grain, func(lo, hi int) { softmaxes(dst, src, n, step, lo, hi, log) })
+		}
+		for lo := 0; lo < outer && ctx.Err() == nil; lo += grain {
+			softmaxes(dst, src, n, step, lo, min(lo+grain, outer), log)
+		}
+		return ctx.Err()
 	}
 }
 
