@@ -23,6 +23,7 @@ func init() {
 			{Name: "lengths", Attrs: []graph.Attr{axis(-1)}, In: in(x, i64v(0, 2)), Out: in(seq(f32s([]int{3, 0}), x))},
 			{Name: "singles", Attrs: []graph.Attr{axis(1), graph.IntAttr("keepdims", 0)}, In: in(x), Out: in(seq(f32v(1, 3, 5), f32v(2, 4, 6)))},
 			{Name: "wrong sum", In: in(x, i64v(2, 2)), Err: "split"},
+			{Name: "bytes", In: in(x, boolv(true)), Err: "bool"},
 		},
 	})
 	register(&Spec{
@@ -37,6 +38,9 @@ func init() {
 
 func inferSplitToSequence(n *graph.Node, site *Site) ([]tensor.Type, error) {
 	if err := kinds(n, graph.AttrInt, "axis", "keepdims"); err != nil {
+		return nil, err
+	}
+	if err := optionalIndex(n, site, 1); err != nil {
 		return nil, err
 	}
 	return []tensor.Type{sequenceOf(unranked(site.Types[0].DType))}, oneOf(n, site.Types[0], anyDType...)
