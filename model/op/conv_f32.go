@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/jarvis-ml/jarvis/model/kernel"
+	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
 const (
@@ -18,28 +19,39 @@ const (
 // are the kernel's epilogue.
 type convFast struct {
 	*conv[float32]
-	e     kernel.Epilogue // without biases
-	lines scratch[float32]
+	e kernel.Epilogue // without biases
 }
 
-// fast makes a float32 convolution use convFast.
-func (c *conv[T]) fast() {
+// fast makes a float32 convolution use convSlide and convFast. w are its weights where they are constant, else nil.
+func (c *conv[T]) fast(w *tensor.Tensor) {
 	f32, ok := any(c).(*conv[float32])
 	if !ok {
 		return
 	}
 	f := &convFast{conv: f32}
+	var end kernel.End
 	switch act := f32.act; act.kind {
 	case actNone:
 	case actRelu:
 		f.e.Act, f.e.Hi = kernel.Clip, float32(math.Inf(1))
+		end.Act, end.B = kernel.EndClip, f.e.Hi
 	case actClip:
 		f.e.Act, f.e.Lo, f.e.Hi = kernel.Clip, float32(act.a), float32(act.b)
+		end = kernel.End{Act: kernel.EndClip, A: f.e.Lo, B: f.e.Hi}
 	case actLeaky:
 		f.e.Act, f.e.Lo = kernel.Leaky, float32(act.a)
+		end.Act, end.A = kernel.EndLeaky, f.e.Lo
 	default:
 		f.e.Func = func(part []float32) { activate(act, part) }
 	}
+	after := f.e.Func
+	switch act := f32.act; act.kind {
+	case actHardSigmoid:
+		end, after = kernel.End{Act: kernel.EndHardSigmoid, A: float32(act.a), B: float32(act.b)}, nil
+	case actHardSwish:
+		end, after = kernel.End{Act: kernel.EndHardSwish, A: 1. / 6, B: .5}, nil
+	}
+	f32.slide = newSlide(f32, end, after, w)
 	f32.quick = f.run
 }
 

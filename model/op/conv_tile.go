@@ -19,6 +19,9 @@ func (c *conv[T]) run(ctx context.Context, v *view, s convSize, a convArgs[T]) e
 	if len(a.y) == 0 {
 		return nil
 	}
+	if c.slide != nil && !v.plain() && (s.cg > 1 || s.m > 2*c.group) && c.slide.run(ctx, v, s, any(a).(convArgs[float32])) {
+		return ctx.Err()
+	}
 	if s.cg == 1 && s.m <= 2*c.group {
 		return c.depthwise(ctx, v, s, a)
 	}
