@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	slideImage = 48 << 10 // elements of the laid out input that a task holds, where a row of output needs no more
+	slideImage = 96 << 10 // elements of the laid out input that a task holds, where a row of output needs no more
 	slideSums  = 32 << 10 // elements of sums
 	slideFlat  = 8 << 10  // of them for one output channel
 )
