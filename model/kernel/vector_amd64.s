@@ -11,41 +11,50 @@ TEXT ·vectorExp(SB), NOSPLIT, $0-40
 	MOVQ         src+8(FP), CX
 	VBROADCASTSS a+32(FP), Y0
 	VBROADCASTSS b+36(FP), Y0
+	VMOVUPS      word3f800000<>+0(SB), Y0
+	VMOVUPS      word4b400000<>+0(SB), Y1
+	VMOVUPS      word3fb8aa3b<>+0(SB), Y2
+	VMOVUPS      word3f318000<>+0(SB), Y3
+	VMOVUPS      word3ab743ce<>+0(SB), Y4
+	VMOVUPS      word3c088908<>+0(SB), Y5
+	VMOVUPS      word3d2aa9c1<>+0(SB), Y6
+	VMOVUPS      word3e2aaaaa<>+0(SB), Y7
+	VMOVUPS      word3f000000<>+0(SB), Y8
 	MOVQ         n+16(FP), DX
 	SUBQ         $0x08, DX
 	JLT          vectorsdone
 
 vectors:
-	VMOVUPS      (CX), Y0
-	VMOVUPS      wordc2d00000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y0
-	VMOVUPS      word42b20000<>+0(SB), Y1
-	VMINPS       Y0, Y1, Y0
-	VMOVUPS      word3fb8aa3b<>+0(SB), Y1
-	VFMADD213PS  word4b400000<>+0(SB), Y0, Y1
-	VSUBPS       word4b400000<>+0(SB), Y1, Y2
-	VMOVAPS      Y0, Y0
-	VFNMADD231PS word3f318000<>+0(SB), Y2, Y0
-	VFNMADD231PS wordb95e8083<>+0(SB), Y2, Y0
-	VMOVUPS      word39506967<>+0(SB), Y2
-	VFMADD213PS  word3ab743ce<>+0(SB), Y0, Y2
-	VFMADD213PS  word3c088908<>+0(SB), Y0, Y2
-	VFMADD213PS  word3d2aa9c1<>+0(SB), Y0, Y2
-	VFMADD213PS  word3e2aaaaa<>+0(SB), Y0, Y2
-	VFMADD213PS  word3f000000<>+0(SB), Y0, Y2
-	VMULPS       Y0, Y0, Y3
-	VFMADD213PS  Y0, Y3, Y2
-	VADDPS       word3f800000<>+0(SB), Y2, Y2
-	VPSUBD       word4b400000<>+0(SB), Y1, Y1
-	VPSRAD       $0x01, Y1, Y0
-	VPSUBD       Y0, Y1, Y1
-	VPADDD       word7f<>+0(SB), Y0, Y0
-	VPSLLD       $0x17, Y0, Y0
-	VMULPS       Y0, Y2, Y2
-	VPADDD       word7f<>+0(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVUPS      Y2, (AX)
+	VMOVUPS      (CX), Y9
+	VMOVUPS      wordc2d00000<>+0(SB), Y10
+	VMAXPS       Y9, Y10, Y9
+	VMOVUPS      word42b20000<>+0(SB), Y10
+	VMINPS       Y9, Y10, Y9
+	VMOVUPS      Y2, Y10
+	VFMADD213PS  Y1, Y9, Y10
+	VSUBPS       Y1, Y10, Y11
+	VMOVAPS      Y9, Y9
+	VFNMADD231PS Y3, Y11, Y9
+	VFNMADD231PS wordb95e8083<>+0(SB), Y11, Y9
+	VMOVUPS      word39506967<>+0(SB), Y11
+	VFMADD213PS  Y4, Y9, Y11
+	VFMADD213PS  Y5, Y9, Y11
+	VFMADD213PS  Y6, Y9, Y11
+	VFMADD213PS  Y7, Y9, Y11
+	VFMADD213PS  Y8, Y9, Y11
+	VMULPS       Y9, Y9, Y12
+	VFMADD213PS  Y9, Y12, Y11
+	VADDPS       Y0, Y11, Y11
+	VPSUBD       word4b400000<>+0(SB), Y10, Y10
+	VPSRAD       $0x01, Y10, Y9
+	VPSUBD       Y9, Y10, Y10
+	VPADDD       word7f<>+0(SB), Y9, Y9
+	VPSLLD       $0x17, Y9, Y9
+	VMULPS       Y9, Y11, Y11
+	VPADDD       word7f<>+0(SB), Y10, Y10
+	VPSLLD       $0x17, Y10, Y10
+	VMULPS       Y10, Y11, Y11
+	VMOVUPS      Y11, (AX)
 	ADDQ         $0x20, AX
 	ADDQ         $0x20, CX
 	SUBQ         $0x08, DX
@@ -56,71 +65,51 @@ vectorsdone:
 	TESTQ        DX, DX
 	JE           end
 	MOVQ         mask+24(FP), DX
-	VMOVUPS      (DX), Y0
-	VMASKMOVPS   (CX), Y0, Y1
-	VMOVUPS      wordc2d00000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      word42b20000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMOVUPS      word3fb8aa3b<>+0(SB), Y2
-	VFMADD213PS  word4b400000<>+0(SB), Y1, Y2
-	VSUBPS       word4b400000<>+0(SB), Y2, Y3
-	VMOVAPS      Y1, Y1
-	VFNMADD231PS word3f318000<>+0(SB), Y3, Y1
-	VFNMADD231PS wordb95e8083<>+0(SB), Y3, Y1
-	VMOVUPS      word39506967<>+0(SB), Y3
-	VFMADD213PS  word3ab743ce<>+0(SB), Y1, Y3
-	VFMADD213PS  word3c088908<>+0(SB), Y1, Y3
-	VFMADD213PS  word3d2aa9c1<>+0(SB), Y1, Y3
-	VFMADD213PS  word3e2aaaaa<>+0(SB), Y1, Y3
-	VFMADD213PS  word3f000000<>+0(SB), Y1, Y3
-	VMULPS       Y1, Y1, Y4
-	VFMADD213PS  Y1, Y4, Y3
-	VADDPS       word3f800000<>+0(SB), Y3, Y3
+	VMOVUPS      (DX), Y9
+	VMASKMOVPS   (CX), Y9, Y10
+	VMOVUPS      wordc2d00000<>+0(SB), Y11
+	VMAXPS       Y10, Y11, Y10
+	VMOVUPS      word42b20000<>+0(SB), Y11
+	VMINPS       Y10, Y11, Y10
+	VMOVUPS      Y2, Y2
+	VFMADD213PS  Y1, Y10, Y2
+	VSUBPS       Y1, Y2, Y1
+	VMOVAPS      Y10, Y10
+	VFNMADD231PS Y3, Y1, Y10
+	VFNMADD231PS wordb95e8083<>+0(SB), Y1, Y10
+	VMOVUPS      word39506967<>+0(SB), Y1
+	VFMADD213PS  Y4, Y10, Y1
+	VFMADD213PS  Y5, Y10, Y1
+	VFMADD213PS  Y6, Y10, Y1
+	VFMADD213PS  Y7, Y10, Y1
+	VFMADD213PS  Y8, Y10, Y1
+	VMULPS       Y10, Y10, Y3
+	VFMADD213PS  Y10, Y3, Y1
+	VADDPS       Y0, Y1, Y1
 	VPSUBD       word4b400000<>+0(SB), Y2, Y2
-	VPSRAD       $0x01, Y2, Y1
-	VPSUBD       Y1, Y2, Y2
-	VPADDD       word7f<>+0(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y3, Y3
+	VPSRAD       $0x01, Y2, Y0
+	VPSUBD       Y0, Y2, Y2
+	VPADDD       word7f<>+0(SB), Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y0, Y1, Y1
 	VPADDD       word7f<>+0(SB), Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y3, Y3
-	VMASKMOVPS   Y3, Y0, (AX)
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y9, (AX)
 
 end:
 	VZEROUPPER
 	RET
 
-DATA wordc2d00000<>+0(SB)/4, $0xc2d00000
-DATA wordc2d00000<>+4(SB)/4, $0xc2d00000
-DATA wordc2d00000<>+8(SB)/4, $0xc2d00000
-DATA wordc2d00000<>+12(SB)/4, $0xc2d00000
-DATA wordc2d00000<>+16(SB)/4, $0xc2d00000
-DATA wordc2d00000<>+20(SB)/4, $0xc2d00000
-DATA wordc2d00000<>+24(SB)/4, $0xc2d00000
-DATA wordc2d00000<>+28(SB)/4, $0xc2d00000
-GLOBL wordc2d00000<>(SB), RODATA|NOPTR, $32
-
-DATA word42b20000<>+0(SB)/4, $0x42b20000
-DATA word42b20000<>+4(SB)/4, $0x42b20000
-DATA word42b20000<>+8(SB)/4, $0x42b20000
-DATA word42b20000<>+12(SB)/4, $0x42b20000
-DATA word42b20000<>+16(SB)/4, $0x42b20000
-DATA word42b20000<>+20(SB)/4, $0x42b20000
-DATA word42b20000<>+24(SB)/4, $0x42b20000
-DATA word42b20000<>+28(SB)/4, $0x42b20000
-GLOBL word42b20000<>(SB), RODATA|NOPTR, $32
-
-DATA word3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
-DATA word3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
-DATA word3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
-DATA word3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
-DATA word3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
-DATA word3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
-DATA word3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
-DATA word3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
-GLOBL word3fb8aa3b<>(SB), RODATA|NOPTR, $32
+DATA word3f800000<>+0(SB)/4, $0x3f800000
+DATA word3f800000<>+4(SB)/4, $0x3f800000
+DATA word3f800000<>+8(SB)/4, $0x3f800000
+DATA word3f800000<>+12(SB)/4, $0x3f800000
+DATA word3f800000<>+16(SB)/4, $0x3f800000
+DATA word3f800000<>+20(SB)/4, $0x3f800000
+DATA word3f800000<>+24(SB)/4, $0x3f800000
+DATA word3f800000<>+28(SB)/4, $0x3f800000
+GLOBL word3f800000<>(SB), RODATA|NOPTR, $32
 
 DATA word4b400000<>+0(SB)/4, $0x4b400000
 DATA word4b400000<>+4(SB)/4, $0x4b400000
@@ -132,6 +121,16 @@ DATA word4b400000<>+24(SB)/4, $0x4b400000
 DATA word4b400000<>+28(SB)/4, $0x4b400000
 GLOBL word4b400000<>(SB), RODATA|NOPTR, $32
 
+DATA word3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA word3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA word3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA word3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA word3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA word3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA word3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA word3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+GLOBL word3fb8aa3b<>(SB), RODATA|NOPTR, $32
+
 DATA word3f318000<>+0(SB)/4, $0x3f318000
 DATA word3f318000<>+4(SB)/4, $0x3f318000
 DATA word3f318000<>+8(SB)/4, $0x3f318000
@@ -141,26 +140,6 @@ DATA word3f318000<>+20(SB)/4, $0x3f318000
 DATA word3f318000<>+24(SB)/4, $0x3f318000
 DATA word3f318000<>+28(SB)/4, $0x3f318000
 GLOBL word3f318000<>(SB), RODATA|NOPTR, $32
-
-DATA wordb95e8083<>+0(SB)/4, $0xb95e8083
-DATA wordb95e8083<>+4(SB)/4, $0xb95e8083
-DATA wordb95e8083<>+8(SB)/4, $0xb95e8083
-DATA wordb95e8083<>+12(SB)/4, $0xb95e8083
-DATA wordb95e8083<>+16(SB)/4, $0xb95e8083
-DATA wordb95e8083<>+20(SB)/4, $0xb95e8083
-DATA wordb95e8083<>+24(SB)/4, $0xb95e8083
-DATA wordb95e8083<>+28(SB)/4, $0xb95e8083
-GLOBL wordb95e8083<>(SB), RODATA|NOPTR, $32
-
-DATA word39506967<>+0(SB)/4, $0x39506967
-DATA word39506967<>+4(SB)/4, $0x39506967
-DATA word39506967<>+8(SB)/4, $0x39506967
-DATA word39506967<>+12(SB)/4, $0x39506967
-DATA word39506967<>+16(SB)/4, $0x39506967
-DATA word39506967<>+20(SB)/4, $0x39506967
-DATA word39506967<>+24(SB)/4, $0x39506967
-DATA word39506967<>+28(SB)/4, $0x39506967
-GLOBL word39506967<>(SB), RODATA|NOPTR, $32
 
 DATA word3ab743ce<>+0(SB)/4, $0x3ab743ce
 DATA word3ab743ce<>+4(SB)/4, $0x3ab743ce
@@ -212,15 +191,45 @@ DATA word3f000000<>+24(SB)/4, $0x3f000000
 DATA word3f000000<>+28(SB)/4, $0x3f000000
 GLOBL word3f000000<>(SB), RODATA|NOPTR, $32
 
-DATA word3f800000<>+0(SB)/4, $0x3f800000
-DATA word3f800000<>+4(SB)/4, $0x3f800000
-DATA word3f800000<>+8(SB)/4, $0x3f800000
-DATA word3f800000<>+12(SB)/4, $0x3f800000
-DATA word3f800000<>+16(SB)/4, $0x3f800000
-DATA word3f800000<>+20(SB)/4, $0x3f800000
-DATA word3f800000<>+24(SB)/4, $0x3f800000
-DATA word3f800000<>+28(SB)/4, $0x3f800000
-GLOBL word3f800000<>(SB), RODATA|NOPTR, $32
+DATA wordc2d00000<>+0(SB)/4, $0xc2d00000
+DATA wordc2d00000<>+4(SB)/4, $0xc2d00000
+DATA wordc2d00000<>+8(SB)/4, $0xc2d00000
+DATA wordc2d00000<>+12(SB)/4, $0xc2d00000
+DATA wordc2d00000<>+16(SB)/4, $0xc2d00000
+DATA wordc2d00000<>+20(SB)/4, $0xc2d00000
+DATA wordc2d00000<>+24(SB)/4, $0xc2d00000
+DATA wordc2d00000<>+28(SB)/4, $0xc2d00000
+GLOBL wordc2d00000<>(SB), RODATA|NOPTR, $32
+
+DATA word42b20000<>+0(SB)/4, $0x42b20000
+DATA word42b20000<>+4(SB)/4, $0x42b20000
+DATA word42b20000<>+8(SB)/4, $0x42b20000
+DATA word42b20000<>+12(SB)/4, $0x42b20000
+DATA word42b20000<>+16(SB)/4, $0x42b20000
+DATA word42b20000<>+20(SB)/4, $0x42b20000
+DATA word42b20000<>+24(SB)/4, $0x42b20000
+DATA word42b20000<>+28(SB)/4, $0x42b20000
+GLOBL word42b20000<>(SB), RODATA|NOPTR, $32
+
+DATA wordb95e8083<>+0(SB)/4, $0xb95e8083
+DATA wordb95e8083<>+4(SB)/4, $0xb95e8083
+DATA wordb95e8083<>+8(SB)/4, $0xb95e8083
+DATA wordb95e8083<>+12(SB)/4, $0xb95e8083
+DATA wordb95e8083<>+16(SB)/4, $0xb95e8083
+DATA wordb95e8083<>+20(SB)/4, $0xb95e8083
+DATA wordb95e8083<>+24(SB)/4, $0xb95e8083
+DATA wordb95e8083<>+28(SB)/4, $0xb95e8083
+GLOBL wordb95e8083<>(SB), RODATA|NOPTR, $32
+
+DATA word39506967<>+0(SB)/4, $0x39506967
+DATA word39506967<>+4(SB)/4, $0x39506967
+DATA word39506967<>+8(SB)/4, $0x39506967
+DATA word39506967<>+12(SB)/4, $0x39506967
+DATA word39506967<>+16(SB)/4, $0x39506967
+DATA word39506967<>+20(SB)/4, $0x39506967
+DATA word39506967<>+24(SB)/4, $0x39506967
+DATA word39506967<>+28(SB)/4, $0x39506967
+GLOBL word39506967<>(SB), RODATA|NOPTR, $32
 
 DATA word7f<>+0(SB)/4, $0x0000007f
 DATA word7f<>+4(SB)/4, $0x0000007f
@@ -239,45 +248,54 @@ TEXT ·vectorSigmoid(SB), NOSPLIT, $0-40
 	MOVQ         src+8(FP), CX
 	VBROADCASTSS a+32(FP), Y0
 	VBROADCASTSS b+36(FP), Y0
+	VMOVUPS      word3f800000<>+0(SB), Y0
+	VMOVUPS      word4b400000<>+0(SB), Y1
+	VMOVUPS      word3fb8aa3b<>+0(SB), Y2
+	VMOVUPS      word3f318000<>+0(SB), Y3
+	VMOVUPS      word3ab743ce<>+0(SB), Y4
+	VMOVUPS      word3c088908<>+0(SB), Y5
+	VMOVUPS      word3d2aa9c1<>+0(SB), Y6
+	VMOVUPS      word3e2aaaaa<>+0(SB), Y7
+	VMOVUPS      word3f000000<>+0(SB), Y8
 	MOVQ         n+16(FP), DX
 	SUBQ         $0x08, DX
 	JLT          vectorsdone
 
 vectors:
-	VMOVUPS      (CX), Y0
-	VMOVUPS      word3f800000<>+0(SB), Y1
-	VXORPS       word80000000<>+0(SB), Y0, Y0
-	VMOVUPS      wordc2d00000<>+0(SB), Y2
-	VMAXPS       Y0, Y2, Y0
-	VMOVUPS      word42b20000<>+0(SB), Y2
-	VMINPS       Y0, Y2, Y0
-	VMOVUPS      word3fb8aa3b<>+0(SB), Y2
-	VFMADD213PS  word4b400000<>+0(SB), Y0, Y2
-	VSUBPS       word4b400000<>+0(SB), Y2, Y3
-	VMOVAPS      Y0, Y0
-	VFNMADD231PS word3f318000<>+0(SB), Y3, Y0
-	VFNMADD231PS wordb95e8083<>+0(SB), Y3, Y0
-	VMOVUPS      word39506967<>+0(SB), Y3
-	VFMADD213PS  word3ab743ce<>+0(SB), Y0, Y3
-	VFMADD213PS  word3c088908<>+0(SB), Y0, Y3
-	VFMADD213PS  word3d2aa9c1<>+0(SB), Y0, Y3
-	VFMADD213PS  word3e2aaaaa<>+0(SB), Y0, Y3
-	VFMADD213PS  word3f000000<>+0(SB), Y0, Y3
-	VMULPS       Y0, Y0, Y4
-	VFMADD213PS  Y0, Y4, Y3
-	VADDPS       word3f800000<>+0(SB), Y3, Y3
-	VPSUBD       word4b400000<>+0(SB), Y2, Y2
-	VPSRAD       $0x01, Y2, Y0
-	VPSUBD       Y0, Y2, Y2
-	VPADDD       word7f<>+0(SB), Y0, Y0
-	VPSLLD       $0x17, Y0, Y0
-	VMULPS       Y0, Y3, Y3
-	VPADDD       word7f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y3, Y3
-	VADDPS       word3f800000<>+0(SB), Y3, Y3
-	VDIVPS       Y3, Y1, Y3
-	VMOVUPS      Y3, (AX)
+	VMOVUPS      (CX), Y9
+	VMOVUPS      Y0, Y10
+	VXORPS       word80000000<>+0(SB), Y9, Y9
+	VMOVUPS      wordc2d00000<>+0(SB), Y11
+	VMAXPS       Y9, Y11, Y9
+	VMOVUPS      word42b20000<>+0(SB), Y11
+	VMINPS       Y9, Y11, Y9
+	VMOVUPS      Y2, Y11
+	VFMADD213PS  Y1, Y9, Y11
+	VSUBPS       Y1, Y11, Y12
+	VMOVAPS      Y9, Y9
+	VFNMADD231PS Y3, Y12, Y9
+	VFNMADD231PS wordb95e8083<>+0(SB), Y12, Y9
+	VMOVUPS      word39506967<>+0(SB), Y12
+	VFMADD213PS  Y4, Y9, Y12
+	VFMADD213PS  Y5, Y9, Y12
+	VFMADD213PS  Y6, Y9, Y12
+	VFMADD213PS  Y7, Y9, Y12
+	VFMADD213PS  Y8, Y9, Y12
+	VMULPS       Y9, Y9, Y13
+	VFMADD213PS  Y9, Y13, Y12
+	VADDPS       Y0, Y12, Y12
+	VPSUBD       word4b400000<>+0(SB), Y11, Y11
+	VPSRAD       $0x01, Y11, Y9
+	VPSUBD       Y9, Y11, Y11
+	VPADDD       word7f<>+0(SB), Y9, Y9
+	VPSLLD       $0x17, Y9, Y9
+	VMULPS       Y9, Y12, Y12
+	VPADDD       word7f<>+0(SB), Y11, Y11
+	VPSLLD       $0x17, Y11, Y11
+	VMULPS       Y11, Y12, Y12
+	VADDPS       Y0, Y12, Y12
+	VDIVPS       Y12, Y10, Y12
+	VMOVUPS      Y12, (AX)
 	ADDQ         $0x20, AX
 	ADDQ         $0x20, CX
 	SUBQ         $0x08, DX
@@ -288,41 +306,41 @@ vectorsdone:
 	TESTQ        DX, DX
 	JE           end
 	MOVQ         mask+24(FP), DX
-	VMOVUPS      (DX), Y0
-	VMASKMOVPS   (CX), Y0, Y1
-	VMOVUPS      word3f800000<>+0(SB), Y2
-	VXORPS       word80000000<>+0(SB), Y1, Y1
-	VMOVUPS      wordc2d00000<>+0(SB), Y3
-	VMAXPS       Y1, Y3, Y1
-	VMOVUPS      word42b20000<>+0(SB), Y3
-	VMINPS       Y1, Y3, Y1
-	VMOVUPS      word3fb8aa3b<>+0(SB), Y3
-	VFMADD213PS  word4b400000<>+0(SB), Y1, Y3
-	VSUBPS       word4b400000<>+0(SB), Y3, Y4
-	VMOVAPS      Y1, Y1
-	VFNMADD231PS word3f318000<>+0(SB), Y4, Y1
-	VFNMADD231PS wordb95e8083<>+0(SB), Y4, Y1
-	VMOVUPS      word39506967<>+0(SB), Y4
-	VFMADD213PS  word3ab743ce<>+0(SB), Y1, Y4
-	VFMADD213PS  word3c088908<>+0(SB), Y1, Y4
-	VFMADD213PS  word3d2aa9c1<>+0(SB), Y1, Y4
-	VFMADD213PS  word3e2aaaaa<>+0(SB), Y1, Y4
-	VFMADD213PS  word3f000000<>+0(SB), Y1, Y4
-	VMULPS       Y1, Y1, Y5
-	VFMADD213PS  Y1, Y5, Y4
-	VADDPS       word3f800000<>+0(SB), Y4, Y4
-	VPSUBD       word4b400000<>+0(SB), Y3, Y3
-	VPSRAD       $0x01, Y3, Y1
-	VPSUBD       Y1, Y3, Y3
-	VPADDD       word7f<>+0(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y4, Y4
+	VMOVUPS      (DX), Y9
+	VMASKMOVPS   (CX), Y9, Y10
+	VMOVUPS      Y0, Y11
+	VXORPS       word80000000<>+0(SB), Y10, Y10
+	VMOVUPS      wordc2d00000<>+0(SB), Y12
+	VMAXPS       Y10, Y12, Y10
+	VMOVUPS      word42b20000<>+0(SB), Y12
+	VMINPS       Y10, Y12, Y10
+	VMOVUPS      Y2, Y2
+	VFMADD213PS  Y1, Y10, Y2
+	VSUBPS       Y1, Y2, Y1
+	VMOVAPS      Y10, Y10
+	VFNMADD231PS Y3, Y1, Y10
+	VFNMADD231PS wordb95e8083<>+0(SB), Y1, Y10
+	VMOVUPS      word39506967<>+0(SB), Y1
+	VFMADD213PS  Y4, Y10, Y1
+	VFMADD213PS  Y5, Y10, Y1
+	VFMADD213PS  Y6, Y10, Y1
+	VFMADD213PS  Y7, Y10, Y1
+	VFMADD213PS  Y8, Y10, Y1
+	VMULPS       Y10, Y10, Y3
+	VFMADD213PS  Y10, Y3, Y1
+	VADDPS       Y0, Y1, Y1
+	VPSUBD       word4b400000<>+0(SB), Y2, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
 	VPADDD       word7f<>+0(SB), Y3, Y3
 	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y4, Y4
-	VADDPS       word3f800000<>+0(SB), Y4, Y4
-	VDIVPS       Y4, Y2, Y4
-	VMASKMOVPS   Y4, Y0, (AX)
+	VMULPS       Y3, Y1, Y1
+	VPADDD       word7f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y0, Y1, Y1
+	VDIVPS       Y1, Y11, Y1
+	VMASKMOVPS   Y1, Y9, (AX)
 
 end:
 	VZEROUPPER
@@ -345,44 +363,53 @@ TEXT ·vectorSilu(SB), NOSPLIT, $0-40
 	MOVQ         src+8(FP), CX
 	VBROADCASTSS a+32(FP), Y0
 	VBROADCASTSS b+36(FP), Y0
+	VMOVUPS      word3f800000<>+0(SB), Y0
+	VMOVUPS      word4b400000<>+0(SB), Y1
+	VMOVUPS      word3fb8aa3b<>+0(SB), Y2
+	VMOVUPS      word3f318000<>+0(SB), Y3
+	VMOVUPS      word3ab743ce<>+0(SB), Y4
+	VMOVUPS      word3c088908<>+0(SB), Y5
+	VMOVUPS      word3d2aa9c1<>+0(SB), Y6
+	VMOVUPS      word3e2aaaaa<>+0(SB), Y7
+	VMOVUPS      word3f000000<>+0(SB), Y8
 	MOVQ         n+16(FP), DX
 	SUBQ         $0x08, DX
 	JLT          vectorsdone
 
 vectors:
-	VMOVUPS      (CX), Y0
-	VXORPS       word80000000<>+0(SB), Y0, Y1
-	VMOVUPS      wordc2d00000<>+0(SB), Y2
-	VMAXPS       Y1, Y2, Y1
-	VMOVUPS      word42b20000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y1
-	VMOVUPS      word3fb8aa3b<>+0(SB), Y2
-	VFMADD213PS  word4b400000<>+0(SB), Y1, Y2
-	VSUBPS       word4b400000<>+0(SB), Y2, Y3
-	VMOVAPS      Y1, Y1
-	VFNMADD231PS word3f318000<>+0(SB), Y3, Y1
-	VFNMADD231PS wordb95e8083<>+0(SB), Y3, Y1
-	VMOVUPS      word39506967<>+0(SB), Y3
-	VFMADD213PS  word3ab743ce<>+0(SB), Y1, Y3
-	VFMADD213PS  word3c088908<>+0(SB), Y1, Y3
-	VFMADD213PS  word3d2aa9c1<>+0(SB), Y1, Y3
-	VFMADD213PS  word3e2aaaaa<>+0(SB), Y1, Y3
-	VFMADD213PS  word3f000000<>+0(SB), Y1, Y3
-	VMULPS       Y1, Y1, Y4
-	VFMADD213PS  Y1, Y4, Y3
-	VADDPS       word3f800000<>+0(SB), Y3, Y3
-	VPSUBD       word4b400000<>+0(SB), Y2, Y2
-	VPSRAD       $0x01, Y2, Y1
-	VPSUBD       Y1, Y2, Y2
-	VPADDD       word7f<>+0(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y3, Y3
-	VPADDD       word7f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y3, Y3
-	VADDPS       word3f800000<>+0(SB), Y3, Y3
-	VDIVPS       Y3, Y0, Y3
-	VMOVUPS      Y3, (AX)
+	VMOVUPS      (CX), Y9
+	VXORPS       word80000000<>+0(SB), Y9, Y10
+	VMOVUPS      wordc2d00000<>+0(SB), Y11
+	VMAXPS       Y10, Y11, Y10
+	VMOVUPS      word42b20000<>+0(SB), Y11
+	VMINPS       Y10, Y11, Y10
+	VMOVUPS      Y2, Y11
+	VFMADD213PS  Y1, Y10, Y11
+	VSUBPS       Y1, Y11, Y12
+	VMOVAPS      Y10, Y10
+	VFNMADD231PS Y3, Y12, Y10
+	VFNMADD231PS wordb95e8083<>+0(SB), Y12, Y10
+	VMOVUPS      word39506967<>+0(SB), Y12
+	VFMADD213PS  Y4, Y10, Y12
+	VFMADD213PS  Y5, Y10, Y12
+	VFMADD213PS  Y6, Y10, Y12
+	VFMADD213PS  Y7, Y10, Y12
+	VFMADD213PS  Y8, Y10, Y12
+	VMULPS       Y10, Y10, Y13
+	VFMADD213PS  Y10, Y13, Y12
+	VADDPS       Y0, Y12, Y12
+	VPSUBD       word4b400000<>+0(SB), Y11, Y11
+	VPSRAD       $0x01, Y11, Y10
+	VPSUBD       Y10, Y11, Y11
+	VPADDD       word7f<>+0(SB), Y10, Y10
+	VPSLLD       $0x17, Y10, Y10
+	VMULPS       Y10, Y12, Y12
+	VPADDD       word7f<>+0(SB), Y11, Y11
+	VPSLLD       $0x17, Y11, Y11
+	VMULPS       Y11, Y12, Y12
+	VADDPS       Y0, Y12, Y12
+	VDIVPS       Y12, Y9, Y12
+	VMOVUPS      Y12, (AX)
 	ADDQ         $0x20, AX
 	ADDQ         $0x20, CX
 	SUBQ         $0x08, DX
@@ -393,40 +420,40 @@ vectorsdone:
 	TESTQ        DX, DX
 	JE           end
 	MOVQ         mask+24(FP), DX
-	VMOVUPS      (DX), Y0
-	VMASKMOVPS   (CX), Y0, Y1
-	VXORPS       word80000000<>+0(SB), Y1, Y2
-	VMOVUPS      wordc2d00000<>+0(SB), Y3
-	VMAXPS       Y2, Y3, Y2
-	VMOVUPS      word42b20000<>+0(SB), Y3
-	VMINPS       Y2, Y3, Y2
-	VMOVUPS      word3fb8aa3b<>+0(SB), Y3
-	VFMADD213PS  word4b400000<>+0(SB), Y2, Y3
-	VSUBPS       word4b400000<>+0(SB), Y3, Y4
-	VMOVAPS      Y2, Y2
-	VFNMADD231PS word3f318000<>+0(SB), Y4, Y2
-	VFNMADD231PS wordb95e8083<>+0(SB), Y4, Y2
-	VMOVUPS      word39506967<>+0(SB), Y4
-	VFMADD213PS  word3ab743ce<>+0(SB), Y2, Y4
-	VFMADD213PS  word3c088908<>+0(SB), Y2, Y4
-	VFMADD213PS  word3d2aa9c1<>+0(SB), Y2, Y4
-	VFMADD213PS  word3e2aaaaa<>+0(SB), Y2, Y4
-	VFMADD213PS  word3f000000<>+0(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VFMADD213PS  Y2, Y5, Y4
-	VADDPS       word3f800000<>+0(SB), Y4, Y4
-	VPSUBD       word4b400000<>+0(SB), Y3, Y3
-	VPSRAD       $0x01, Y3, Y2
-	VPSUBD       Y2, Y3, Y3
-	VPADDD       word7f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y4, Y4
+	VMOVUPS      (DX), Y9
+	VMASKMOVPS   (CX), Y9, Y10
+	VXORPS       word80000000<>+0(SB), Y10, Y11
+	VMOVUPS      wordc2d00000<>+0(SB), Y12
+	VMAXPS       Y11, Y12, Y11
+	VMOVUPS      word42b20000<>+0(SB), Y12
+	VMINPS       Y11, Y12, Y11
+	VMOVUPS      Y2, Y2
+	VFMADD213PS  Y1, Y11, Y2
+	VSUBPS       Y1, Y2, Y1
+	VMOVAPS      Y11, Y11
+	VFNMADD231PS Y3, Y1, Y11
+	VFNMADD231PS wordb95e8083<>+0(SB), Y1, Y11
+	VMOVUPS      word39506967<>+0(SB), Y1
+	VFMADD213PS  Y4, Y11, Y1
+	VFMADD213PS  Y5, Y11, Y1
+	VFMADD213PS  Y6, Y11, Y1
+	VFMADD213PS  Y7, Y11, Y1
+	VFMADD213PS  Y8, Y11, Y1
+	VMULPS       Y11, Y11, Y3
+	VFMADD213PS  Y11, Y3, Y1
+	VADDPS       Y0, Y1, Y1
+	VPSUBD       word4b400000<>+0(SB), Y2, Y2
+	VPSRAD       $0x01, Y2, Y3
+	VPSUBD       Y3, Y2, Y2
 	VPADDD       word7f<>+0(SB), Y3, Y3
 	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y4, Y4
-	VADDPS       word3f800000<>+0(SB), Y4, Y4
-	VDIVPS       Y4, Y1, Y4
-	VMASKMOVPS   Y4, Y0, (AX)
+	VMULPS       Y3, Y1, Y1
+	VPADDD       word7f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y0, Y1, Y1
+	VDIVPS       Y1, Y10, Y1
+	VMASKMOVPS   Y1, Y9, (AX)
 
 end:
 	VZEROUPPER
@@ -2736,59 +2763,66 @@ TEXT ·vectorExpSum(SB), NOSPLIT, $0-44
 	VXORPS       Y0, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VBROADCASTSS top+32(FP), Y2
+	VMOVUPS      word3f800000<>+0(SB), Y3
+	VMOVUPS      word4b400000<>+0(SB), Y4
+	VMOVUPS      word3fb8aa3b<>+0(SB), Y5
+	VMOVUPS      word3f318000<>+0(SB), Y6
+	VMOVUPS      word3ab743ce<>+0(SB), Y7
+	VMOVUPS      word3c088908<>+0(SB), Y8
+	VMOVUPS      word3d2aa9c1<>+0(SB), Y9
 	MOVQ         n+16(FP), DX
 	SUBQ         $0x10, DX
 	JLT          turnsdone
 
 turns:
-	VMOVUPS      (CX), Y3
-	VSUBPS       Y2, Y3, Y3
-	VCMPPS       $0x05, wordc2ae999a<>+0(SB), Y3, Y4
-	VMOVUPS      word3fb8aa3b<>+0(SB), Y5
-	VFMADD213PS  word4b400000<>+0(SB), Y3, Y5
-	VSUBPS       word4b400000<>+0(SB), Y5, Y6
-	VMOVAPS      Y3, Y3
-	VFNMADD231PS word3f318000<>+0(SB), Y6, Y3
-	VFNMADD231PS wordb95e8083<>+0(SB), Y6, Y3
-	VMOVUPS      word39506967<>+0(SB), Y6
-	VFMADD213PS  word3ab743ce<>+0(SB), Y3, Y6
-	VFMADD213PS  word3c088908<>+0(SB), Y3, Y6
-	VFMADD213PS  word3d2aa9c1<>+0(SB), Y3, Y6
-	VFMADD213PS  word3e2aaaaa<>+0(SB), Y3, Y6
-	VFMADD213PS  word3f000000<>+0(SB), Y3, Y6
-	VMULPS       Y3, Y3, Y7
-	VFMADD213PS  Y3, Y7, Y6
-	VADDPS       word3f800000<>+0(SB), Y6, Y6
-	VPSLLD       $0x17, Y5, Y5
-	VPADDD       word3f800000<>+0(SB), Y5, Y5
-	VMULPS       Y5, Y6, Y6
-	VANDPS       Y4, Y6, Y6
-	VADDPS       Y6, Y0, Y0
-	VMOVUPS      Y6, (AX)
-	VMOVUPS      32(CX), Y3
-	VSUBPS       Y2, Y3, Y3
-	VCMPPS       $0x05, wordc2ae999a<>+0(SB), Y3, Y4
-	VMOVUPS      word3fb8aa3b<>+0(SB), Y5
-	VFMADD213PS  word4b400000<>+0(SB), Y3, Y5
-	VSUBPS       word4b400000<>+0(SB), Y5, Y6
-	VMOVAPS      Y3, Y3
-	VFNMADD231PS word3f318000<>+0(SB), Y6, Y3
-	VFNMADD231PS wordb95e8083<>+0(SB), Y6, Y3
-	VMOVUPS      word39506967<>+0(SB), Y6
-	VFMADD213PS  word3ab743ce<>+0(SB), Y3, Y6
-	VFMADD213PS  word3c088908<>+0(SB), Y3, Y6
-	VFMADD213PS  word3d2aa9c1<>+0(SB), Y3, Y6
-	VFMADD213PS  word3e2aaaaa<>+0(SB), Y3, Y6
-	VFMADD213PS  word3f000000<>+0(SB), Y3, Y6
-	VMULPS       Y3, Y3, Y7
-	VFMADD213PS  Y3, Y7, Y6
-	VADDPS       word3f800000<>+0(SB), Y6, Y6
-	VPSLLD       $0x17, Y5, Y5
-	VPADDD       word3f800000<>+0(SB), Y5, Y5
-	VMULPS       Y5, Y6, Y6
-	VANDPS       Y4, Y6, Y6
-	VADDPS       Y6, Y1, Y1
-	VMOVUPS      Y6, 32(AX)
+	VMOVUPS      (CX), Y10
+	VSUBPS       Y2, Y10, Y10
+	VCMPPS       $0x05, wordc2ae999a<>+0(SB), Y10, Y11
+	VMOVUPS      Y5, Y12
+	VFMADD213PS  Y4, Y10, Y12
+	VSUBPS       Y4, Y12, Y13
+	VMOVAPS      Y10, Y10
+	VFNMADD231PS Y6, Y13, Y10
+	VFNMADD231PS wordb95e8083<>+0(SB), Y13, Y10
+	VMOVUPS      word39506967<>+0(SB), Y13
+	VFMADD213PS  Y7, Y10, Y13
+	VFMADD213PS  Y8, Y10, Y13
+	VFMADD213PS  Y9, Y10, Y13
+	VFMADD213PS  word3e2aaaaa<>+0(SB), Y10, Y13
+	VFMADD213PS  word3f000000<>+0(SB), Y10, Y13
+	VMULPS       Y10, Y10, Y14
+	VFMADD213PS  Y10, Y14, Y13
+	VADDPS       Y3, Y13, Y13
+	VPSLLD       $0x17, Y12, Y12
+	VPADDD       word3f800000<>+0(SB), Y12, Y12
+	VMULPS       Y12, Y13, Y13
+	VANDPS       Y11, Y13, Y13
+	VADDPS       Y13, Y0, Y0
+	VMOVUPS      Y13, (AX)
+	VMOVUPS      32(CX), Y10
+	VSUBPS       Y2, Y10, Y10
+	VCMPPS       $0x05, wordc2ae999a<>+0(SB), Y10, Y11
+	VMOVUPS      Y5, Y12
+	VFMADD213PS  Y4, Y10, Y12
+	VSUBPS       Y4, Y12, Y13
+	VMOVAPS      Y10, Y10
+	VFNMADD231PS Y6, Y13, Y10
+	VFNMADD231PS wordb95e8083<>+0(SB), Y13, Y10
+	VMOVUPS      word39506967<>+0(SB), Y13
+	VFMADD213PS  Y7, Y10, Y13
+	VFMADD213PS  Y8, Y10, Y13
+	VFMADD213PS  Y9, Y10, Y13
+	VFMADD213PS  word3e2aaaaa<>+0(SB), Y10, Y13
+	VFMADD213PS  word3f000000<>+0(SB), Y10, Y13
+	VMULPS       Y10, Y10, Y14
+	VFMADD213PS  Y10, Y14, Y13
+	VADDPS       Y3, Y13, Y13
+	VPSLLD       $0x17, Y12, Y12
+	VPADDD       word3f800000<>+0(SB), Y12, Y12
+	VMULPS       Y12, Y13, Y13
+	VANDPS       Y11, Y13, Y13
+	VADDPS       Y13, Y1, Y1
+	VMOVUPS      Y13, 32(AX)
 	ADDQ         $0x40, AX
 	ADDQ         $0x40, CX
 	SUBQ         $0x10, DX
@@ -2800,30 +2834,30 @@ turnsdone:
 	JLT  vectorsdone
 
 vectors:
-	VMOVUPS      (CX), Y3
-	VSUBPS       Y2, Y3, Y3
-	VCMPPS       $0x05, wordc2ae999a<>+0(SB), Y3, Y4
-	VMOVUPS      word3fb8aa3b<>+0(SB), Y5
-	VFMADD213PS  word4b400000<>+0(SB), Y3, Y5
-	VSUBPS       word4b400000<>+0(SB), Y5, Y6
-	VMOVAPS      Y3, Y3
-	VFNMADD231PS word3f318000<>+0(SB), Y6, Y3
-	VFNMADD231PS wordb95e8083<>+0(SB), Y6, Y3
-	VMOVUPS      word39506967<>+0(SB), Y6
-	VFMADD213PS  word3ab743ce<>+0(SB), Y3, Y6
-	VFMADD213PS  word3c088908<>+0(SB), Y3, Y6
-	VFMADD213PS  word3d2aa9c1<>+0(SB), Y3, Y6
-	VFMADD213PS  word3e2aaaaa<>+0(SB), Y3, Y6
-	VFMADD213PS  word3f000000<>+0(SB), Y3, Y6
-	VMULPS       Y3, Y3, Y7
-	VFMADD213PS  Y3, Y7, Y6
-	VADDPS       word3f800000<>+0(SB), Y6, Y6
-	VPSLLD       $0x17, Y5, Y5
-	VPADDD       word3f800000<>+0(SB), Y5, Y5
-	VMULPS       Y5, Y6, Y6
-	VANDPS       Y4, Y6, Y6
-	VADDPS       Y6, Y0, Y0
-	VMOVUPS      Y6, (AX)
+	VMOVUPS      (CX), Y10
+	VSUBPS       Y2, Y10, Y10
+	VCMPPS       $0x05, wordc2ae999a<>+0(SB), Y10, Y11
+	VMOVUPS      Y5, Y12
+	VFMADD213PS  Y4, Y10, Y12
+	VSUBPS       Y4, Y12, Y13
+	VMOVAPS      Y10, Y10
+	VFNMADD231PS Y6, Y13, Y10
+	VFNMADD231PS wordb95e8083<>+0(SB), Y13, Y10
+	VMOVUPS      word39506967<>+0(SB), Y13
+	VFMADD213PS  Y7, Y10, Y13
+	VFMADD213PS  Y8, Y10, Y13
+	VFMADD213PS  Y9, Y10, Y13
+	VFMADD213PS  word3e2aaaaa<>+0(SB), Y10, Y13
+	VFMADD213PS  word3f000000<>+0(SB), Y10, Y13
+	VMULPS       Y10, Y10, Y14
+	VFMADD213PS  Y10, Y14, Y13
+	VADDPS       Y3, Y13, Y13
+	VPSLLD       $0x17, Y12, Y12
+	VPADDD       word3f800000<>+0(SB), Y12, Y12
+	VMULPS       Y12, Y13, Y13
+	VANDPS       Y11, Y13, Y13
+	VADDPS       Y13, Y0, Y0
+	VMOVUPS      Y13, (AX)
 	ADDQ         $0x20, AX
 	ADDQ         $0x20, CX
 	SUBQ         $0x08, DX
@@ -2834,32 +2868,32 @@ vectorsdone:
 	TESTQ        DX, DX
 	JE           end
 	MOVQ         mask+24(FP), DX
-	VMOVUPS      (DX), Y3
-	VMASKMOVPS   (CX), Y3, Y4
-	VSUBPS       Y2, Y4, Y4
-	VCMPPS       $0x05, wordc2ae999a<>+0(SB), Y4, Y2
-	VMOVUPS      word3fb8aa3b<>+0(SB), Y5
-	VFMADD213PS  word4b400000<>+0(SB), Y4, Y5
-	VSUBPS       word4b400000<>+0(SB), Y5, Y6
-	VMOVAPS      Y4, Y4
-	VFNMADD231PS word3f318000<>+0(SB), Y6, Y4
-	VFNMADD231PS wordb95e8083<>+0(SB), Y6, Y4
-	VMOVUPS      word39506967<>+0(SB), Y6
-	VFMADD213PS  word3ab743ce<>+0(SB), Y4, Y6
-	VFMADD213PS  word3c088908<>+0(SB), Y4, Y6
-	VFMADD213PS  word3d2aa9c1<>+0(SB), Y4, Y6
-	VFMADD213PS  word3e2aaaaa<>+0(SB), Y4, Y6
-	VFMADD213PS  word3f000000<>+0(SB), Y4, Y6
-	VMULPS       Y4, Y4, Y7
-	VFMADD213PS  Y4, Y7, Y6
-	VADDPS       word3f800000<>+0(SB), Y6, Y6
+	VMOVUPS      (DX), Y10
+	VMASKMOVPS   (CX), Y10, Y11
+	VSUBPS       Y2, Y11, Y11
+	VCMPPS       $0x05, wordc2ae999a<>+0(SB), Y11, Y2
+	VMOVUPS      Y5, Y5
+	VFMADD213PS  Y4, Y11, Y5
+	VSUBPS       Y4, Y5, Y4
+	VMOVAPS      Y11, Y11
+	VFNMADD231PS Y6, Y4, Y11
+	VFNMADD231PS wordb95e8083<>+0(SB), Y4, Y11
+	VMOVUPS      word39506967<>+0(SB), Y4
+	VFMADD213PS  Y7, Y11, Y4
+	VFMADD213PS  Y8, Y11, Y4
+	VFMADD213PS  Y9, Y11, Y4
+	VFMADD213PS  word3e2aaaaa<>+0(SB), Y11, Y4
+	VFMADD213PS  word3f000000<>+0(SB), Y11, Y4
+	VMULPS       Y11, Y11, Y6
+	VFMADD213PS  Y11, Y6, Y4
+	VADDPS       Y3, Y4, Y4
 	VPSLLD       $0x17, Y5, Y5
 	VPADDD       word3f800000<>+0(SB), Y5, Y5
-	VMULPS       Y5, Y6, Y6
-	VANDPS       Y2, Y6, Y6
-	VANDPS       Y3, Y6, Y6
-	VADDPS       Y6, Y0, Y0
-	VMASKMOVPS   Y6, Y3, (AX)
+	VMULPS       Y5, Y4, Y4
+	VANDPS       Y2, Y4, Y4
+	VANDPS       Y10, Y4, Y4
+	VADDPS       Y4, Y0, Y0
+	VMASKMOVPS   Y4, Y10, (AX)
 
 end:
 	VADDPS       Y1, Y0, Y0

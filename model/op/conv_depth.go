@@ -11,7 +11,7 @@ import (
 // depthwise computes convolutions whose output channels see one input channel each: row by row, without a matrix.
 func (c *conv[T]) depthwise(ctx context.Context, v *view, s convSize, a convArgs[T]) error {
 	if f32, ok := any(c).(*conv[float32]); ok {
-		if w := c.plans.of(v); w != nil {
+		if w := c.plans.of(v).window; w != nil {
 			return depthwiseFast(ctx, f32, v, w, s, any(a).(convArgs[float32]))
 		}
 	}

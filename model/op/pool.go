@@ -116,7 +116,7 @@ type pooling[T poolable] struct {
 	leave     func(y T, elements int) T // finishes a window of that many elements; nil: as it is
 	countPads bool                      // elements include the padding
 	rows      scratch[T]
-	fast      func(w *kernel.Window, v *view, x, y, memory []T) // a plane, where the kernel is made for the window; or nil
+	fast      func(plan *windowPlan, x, y, memory []T) // a plane, where the kernel is made for the window; or nil
 	plans     windowPlans
 }
 
@@ -132,8 +132,8 @@ func (p *pooling[T]) kernel(data lane[T]) Kernel {
 			return nil
 		}
 		if p.fast != nil {
-			if w := p.plans.of(&v); w != nil {
-				p.planes(ctx, w, v, x, y)
+			if plan := p.plans.of(&v); plan.window != nil {
+				p.planes(ctx, plan, x, y)
 				return ctx.Err()
 			}
 		}
@@ -149,13 +149,14 @@ func (p *pooling[T]) kernel(data lane[T]) Kernel {
 }
 
 // planes pools all planes by the kernel.
-func (p *pooling[T]) planes(ctx context.Context, w *kernel.Window, v view, x, y []T) {
+func (p *pooling[T]) planes(ctx context.Context, plan *windowPlan, x, y []T) {
+	v := &plan.view
 	plane, size := volume(v.in), volume(v.out)
 	parallel(p.threads, len(y)/size, max(1, (1<<16)/(size*volume(v.kernel))), func(lo, hi int) {
-		memory := p.rows.take(w.Len())
+		memory := p.rows.take(plan.window.Len())
 		defer p.rows.put(memory)
 		for c := lo; c < hi && ctx.Err() == nil; c++ {
-			p.fast(w, &v, x[c*plane:][:plane], y[c*size:][:size], *memory)
+			p.fast(plan, x[c*plane:][:plane], y[c*size:][:size], *memory)
 		}
 	})
 }
@@ -246,7 +247,7 @@ func compileAveragePool(n *graph.Node, site *Site) (Kernel, error) {
 		taps *= int(n)
 	}
 	if taps > 0 && taps <= 1<<12 {
-		p.fast = poolAverages(p, taps)
+		p.fast, p.plans.count = poolAverages(taps), p.elements
 	}
 	return p.kernel(tensor.Data[float32]), nil
 }
@@ -256,23 +257,14 @@ func averagePooling[T float](w window, site *Site, pads bool) *pooling[T] {
 }
 
 // poolAverages makes a function that averages a plane by the kernel.
-func poolAverages(p *pooling[float32], taps int) func(w *kernel.Window, v *view, x, y, memory []float32) {
+func poolAverages(taps int) func(plan *windowPlan, x, y, memory []float32) {
 	ones := make([]float32, taps)
 	fill(ones, 1)
-	return func(w *kernel.Window, v *view, x, y, memory []float32) {
-		w.Sums(y, x, ones, 0, memory)
-		for b := range v.out[1] {
-			row, rows := y[b*v.out[2]:][:v.out[2]], p.elements(v, 0, 0)*p.elements(v, 1, b)
-			for at := 0; at < len(row); {
-				n := p.elements(v, 2, at)
-				end := at + 1
-				for end < len(row) && p.elements(v, 2, end) == n {
-					end++
-				}
-				count := [1]float32{float32(rows * n)}
-				kernel.Pair(kernel.Div, row[at:end], row[at:end], count[:])
-				at = end
-			}
+	return func(plan *windowPlan, x, y, memory []float32) {
+		plan.window.Sums(y, x, ones, 0, memory)
+		for b, counts := range plan.counts {
+			row := y[b*len(counts):][:len(counts)]
+			kernel.Pair(kernel.Div, row, row, counts)
 		}
 	}
 }

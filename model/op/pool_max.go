@@ -7,7 +7,6 @@ import (
 	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
-	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -36,7 +35,7 @@ func maxPoolKernel[T poolable](data lane[T], n *graph.Node, site *Site, w window
 	}
 	p := &pooling[T]{op: w.op, window: w, threads: site.Threads, none: least, join: poolMax[T], fold: poolFoldMax(least)}
 	if f32, ok := any(p).(*pooling[float32]); ok {
-		f32.fast = func(w *kernel.Window, _ *view, x, y, memory []float32) { w.Peaks(y, x, memory) }
+		f32.fast = func(plan *windowPlan, x, y, memory []float32) { plan.window.Peaks(y, x, memory) }
 	}
 	return p.kernel(data)
 }

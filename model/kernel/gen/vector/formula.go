@@ -35,6 +35,11 @@ func within(x vec, lo, hi float64) vec {
 	return r
 }
 
+var expCoefficients = []float64{1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1}
+
+// expConstants are worth to be held by functions that use expParts.
+var expConstants = append([]float64{1, magic, 1.44269504088896341, .693359375}, expCoefficients[1:]...)
+
 // expParts is e^x = p·2^n with n in the low bits of t, plus those of magic.
 func expParts(x vec) (p, t vec) {
 	t, n, r := YMM(), YMM(), YMM()
@@ -44,7 +49,7 @@ func expParts(x vec) (p, t vec) {
 	VMOVAPS(x, r)
 	VFNMADD231PS(constant(.693359375), n, r)
 	VFNMADD231PS(constant(-2.12194440054690583e-4), n, r)
-	p = polynomial(r, 1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+	p = polynomial(r, expCoefficients...)
 	square := YMM()
 	VMULPS(r, r, square)
 	VFMADD213PS(r, square, p)

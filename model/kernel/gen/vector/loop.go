@@ -32,10 +32,26 @@ func word(bits uint32) Mem {
 	return m
 }
 
-// constant is a vector of eight equal numbers in memory.
-func constant(v float64) Mem { return word(math.Float32bits(float32(v))) }
+// held are constants that a function keeps in registers: memory is read only twice in a cycle.
+var held = map[uint32]vec{}
 
-// number is the same in a register.
+// hold keeps constants in registers to the end of a function.
+func hold(numbers ...float64) {
+	for _, v := range numbers {
+		held[math.Float32bits(float32(v))] = number(v)
+	}
+}
+
+// constant is a vector of eight equal numbers, held or in memory, to be read only.
+func constant(v float64) Op {
+	bits := math.Float32bits(float32(v))
+	if r, ok := held[bits]; ok {
+		return r
+	}
+	return word(bits)
+}
+
+// number is the same in a register that may be overwritten.
 func number(v float64) vec {
 	r := YMM()
 	VMOVUPS(constant(v), r)
@@ -65,6 +81,7 @@ func give(x reg.VecVirtual) {
 }
 
 func text(name, signature string) {
+	clear(held)
 	TEXT(name, attr.NOSPLIT, "func("+signature)
 	Pragma("noescape")
 }
@@ -121,10 +138,11 @@ func store(x vec, at Mem, mask *vec) {
 }
 
 // unary generates dst = f(src, a, b) for scalars a and b.
-func unary(name string, vectors int, f func(x, a, b vec) vec) {
+func unary(name string, vectors int, f func(x, a, b vec) vec, constants ...float64) {
 	text(name, "dst, src *float32, n int, mask *int32, a, b float32)")
 	dst, src := pointer("dst"), pointer("src")
 	a, b := broadcast("a"), broadcast("b")
+	hold(constants...)
 	loop(vectors, []gp{dst, src}, func(_ int, at func(gp) Mem, mask *vec) { store(f(load(at(src), mask), a, b), at(dst), mask) })
 	VZEROUPPER()
 	RET()

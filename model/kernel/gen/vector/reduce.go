@@ -102,6 +102,7 @@ func dot() {
 func expSum() {
 	text("vectorExpSum", "dst, src *float32, n int, mask *int32, top float32) float32")
 	dst, src, s, top := pointer("dst"), pointer("src"), sums(2), broadcast("top")
+	hold(expConstants[:7]...)
 	loop(2, []gp{dst, src}, func(i int, at func(gp) Mem, mask *vec) {
 		x, seen := load(at(src), mask), YMM()
 		VSUBPS(top, x, x)
