@@ -71,6 +71,7 @@ web/dist/index.html: $(WEBFILES) web/node_modules/.package-lock.json web/public/
 kernels:
 	cd model/kernel/gen && GOFLAGS= go run . -out ../tile_amd64.s
 	cd model/kernel/gen && GOFLAGS= go run ./vector -out ../vector_amd64.s -stubs ../vector_amd64.go -pkg kernel
+	cd model/kernel/gen && GOFLAGS= go run ./int8 -out ../int8_amd64.s -stubs ../int8_amd64.go -pkg kernel
 	cd model/kernel/gen && GOFLAGS= go run ./slide -out ../slide_amd64.s -stubs ../slide_amd64.go -pkg kernel
 
 ## lambda: reproducible bootstrap zips for arm64 and amd64 in dist/lambda

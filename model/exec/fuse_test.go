@@ -94,6 +94,16 @@ var patterns = []struct {
 			return b.Op("MatMul", b.Op("Div", b.OpWith("Transpose", []graph.Attr{graph.IntsAttr("perm", 0, 2, 1, 3)}, q), b.Scalar("by", 2)), kt)
 		})
 	}, "Dense Reshape Dense Reshape Dense Reshape HeadAttention Reshape"},
+	{"weights of bytes", []int{2, 3, 7}, func(b *graph.Builder, x graph.Value, rng *rand.Rand) graph.Value {
+		w := tensor.New(tensor.Int8, 7, 20)
+		for i := range w.Bytes() {
+			w.Bytes()[i] = byte(rng.Uint32())
+		}
+		q := b.Node("", "DynamicQuantizeLinear", []graph.Value{x}, 3)
+		sums := b.OpWith("Cast", []graph.Attr{graph.IntAttr("to", int64(tensor.Float32))}, b.Op("MatMulInteger", q[0], b.Init("w", w), q[2], b.Init("zero", tensor.FromSlice(tensor.Int8, []int8{3}))))
+		y := b.Op("Mul", sums, b.Op("Mul", q[1], b.Floats("scale", gaussian(rng, 20).F32())))
+		return b.Op("Relu", b.Op("Add", b.Floats("b", gaussian(rng, 20).F32()), y))
+	}, "DynamicQuantizeLinear Mul QuantDense"},
 	{"a value that others use", []int{2, 3}, func(b *graph.Builder, x graph.Value, _ *rand.Rand) graph.Value {
 		s := b.Op("Sigmoid", x)
 		return b.Op("Add", b.Op("Mul", s, x), s)

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -473,20 +474,14 @@ func dynamicQuantize(ctx context.Context, threads int, x *tensor.Tensor, out []*
 	scale, zero := dynamicScale(x.F32())
 	out[1].F32()[0], out[2].Bytes()[0] = scale, zero
 	y, from := out[0].Bytes(), x.F32()
-	parallel(threads, len(from), 1<<15, func(lo, hi int) { quantizeRun(y[lo:hi], from[lo:hi], scale, float32(zero), 0, 255) })
+	parallel(threads, len(from), 1<<15, func(lo, hi int) {
+		kernel.QuantizeBytes(y[lo:hi], from[lo:hi], scale, -float32(zero), 255-float32(zero), int32(zero))
+	})
 	return nil
 }
 
 func dynamicScale(x []float32) (scale float32, zero uint8) {
-	var lo, hi float32
-	for _, v := range x {
-		if v < lo {
-			lo = v
-		}
-		if v > hi {
-			hi = v
-		}
-	}
+	lo, hi := kernel.Limits(x)
 	if scale = (hi - lo) / 255; hi == lo {
 		scale = 1
 	}

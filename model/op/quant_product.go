@@ -87,6 +87,8 @@ type quantProduct struct {
 	threads      int
 	left, right  scratch[float32]
 	panels, part scratch[float32]
+	sums         scratch[int32]
+	exact        byteProduct        // in place of all these where kernel.BytesFit
 	packed       []kernel.PackedF32 // constant b, by blocks of exactProduct rows
 	from         *tensor.Tensor     // what was packed
 }
@@ -97,6 +99,12 @@ func (q *quantProduct) prepare(b, zero *tensor.Tensor, zeroGiven bool) {
 		return
 	}
 	k, n := b.Shape()[0], b.Shape()[1]
+	if kernel.BytesFit() {
+		if packed, err := packBytes(q.op, b, zero, 0, k, n, nil); err == nil {
+			q.exact.packed, q.from = &packed, b
+		}
+		return
+	}
 	wide := make([]float32, k*n)
 	if quantColumns(q.op, wide, b, zero, n) != nil {
 		return
@@ -181,6 +189,32 @@ func (q *quantProduct) run(ctx context.Context, a, azero, b, bzero *tensor.Tenso
 	if oneB && (azero == nil || azero.Len() == 1) { // all batches are rows of one product
 		rows, count = rows*count, 1
 	}
+	var w grid
+	w.set(batch, batchOf(a.Shape()), batchOf(b.Shape()))
+	sums := q.sums.take(rows * p.n)
+	defer q.sums.put(sums)
+	each := func(one func(at, ia, ib int) error) error {
+		if count == 1 {
+			return one(0, 0, 0)
+		}
+		var err error
+		w.each(func(at int, o [3]int) {
+			for i := 0; i < w.inner && err == nil; i++ {
+				err = one(at+i, o[0]+i*w.unit[0], o[1]+i*w.unit[1])
+			}
+		})
+		return err
+	}
+	if kernel.BytesFit() {
+		return each(func(at, ia, ib int) error {
+			sink := &sumsTo{*sums, p.n}
+			if err := q.exact.run(q, rows, p, a, azero, ia*p.m*p.k, b, bzero, ib*p.k*p.n, sink); err != nil {
+				return err
+			}
+			finish(at*p.m*p.n, *sums, rows, p.n)
+			return ctx.Err()
+		})
+	}
 	left, right := q.left.take(a.Len()), q.right.take(b.Len())
 	defer q.left.put(left)
 	defer q.right.put(right)
@@ -198,13 +232,10 @@ func (q *quantProduct) run(ctx context.Context, a, azero, b, bzero *tensor.Tenso
 			return err
 		}
 	}
-	var w grid
-	w.set(batch, batchOf(a.Shape()), batchOf(b.Shape()))
 	part := q.part.take(rows * p.n)
 	defer q.part.put(part)
-	sums := make([]int32, rows*p.n)
-	one := func(at, ia, ib int) {
-		clear(sums)
+	return each(func(at, ia, ib int) error {
+		clear(*sums)
 		for k := 0; k < p.k && ctx.Err() == nil; k += exactProduct {
 			n := min(exactProduct, p.k-k)
 			if packed != nil {
@@ -213,21 +244,12 @@ func (q *quantProduct) run(ctx context.Context, a, azero, b, bzero *tensor.Tenso
 				kernel.ProductF32(q.threads, rows, n, p.n, (*left)[ia*p.m*p.k+k:], p.k, false, (*right)[ib*p.k*p.n+k*p.n:], p.n, false, *part, p.n, nil)
 			}
 			for i, v := range *part {
-				sums[i] += int32(v)
+				(*sums)[i] += int32(v)
 			}
 		}
-		finish(at*p.m*p.n, sums, rows, p.n)
-	}
-	if count == 1 {
-		one(0, 0, 0)
+		finish(at*p.m*p.n, *sums, rows, p.n)
 		return ctx.Err()
-	}
-	w.each(func(at int, o [3]int) {
-		for i := range w.inner {
-			one(at+i, o[0]+i*w.unit[0], o[1]+i*w.unit[1])
-		}
 	})
-	return ctx.Err()
 }
 
 // inputOf is input i, nil where it is absent.
