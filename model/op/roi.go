@@ -6,6 +6,7 @@ import (
 	"context"
 	"math"
 
+	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
@@ -20,6 +21,8 @@ func init() {
 	whole := f64s([]int{1, 4}, 0, 0, 2, 2)
 	register(&Spec{Name: "RoiAlign", Since: 16, Attrs: newer, In: Arity{3, 3}, Out: Arity{1, 1}, Half: true, Infer: inferRoi, Compile: compileRoiAlign, Cases: []Case{
 		{Opset: 16, Attrs: []graph.Attr{graph.IntAttr("sampling_ratio", 1)}, In: in(x, whole, i64v(0)), Out: in(f64s([]int{1, 1, 1, 1}, 2.5))},
+		{Name: "absurd", Opset: 16, In: in(x, f64s([]int{1, 4}, 0, 0, 1e9, 2), i64v(0)), Err: "far larger"},
+		{Name: "points", Opset: 16, Attrs: []graph.Attr{graph.IntAttr("sampling_ratio", 1<<20)}, In: in(x, whole, i64v(0)), Err: "points"},
 		{Name: "outside", Opset: 16, In: in(x, whole, i64v(1)), Err: "picture 1"},
 	}})
 	register(&Spec{Name: "RoiAlign", Since: 10, Attrs: attrs, In: Arity{3, 3}, Out: Arity{1, 1}, Half: true, Infer: inferRoi, Compile: compileRoiAlign, Cases: []Case{
@@ -90,8 +93,11 @@ func roiPicture(op string, b, n int64) error {
 }
 
 func compileRoiAlign(n *graph.Node, site *Site) (Kernel, error) {
-	r := roiAlign{scale: float64(n.Float("spatial_scale", 1)), greatest: n.Str("mode", "avg") == "max", ratio: int(min(max(n.Int("sampling_ratio", 0), 0), 1<<10)), threads: site.Threads}
+	r := roiAlign{scale: float64(n.Float("spatial_scale", 1)), greatest: n.Str("mode", "avg") == "max", ratio: int(max(n.Int("sampling_ratio", 0), 0)), threads: site.Threads}
 	r.h, r.w, _ = roiSize(n) // inferRoi has checked it
+	if r.ratio > roiPoints {
+		return nil, fault.New(fault.TooLarge, "RoiAlign: more than "+itoa(roiPoints)+" points in a cell")
+	}
 	r.half = site.Opset >= 16 && n.Str("coordinate_transformation_mode", "half_pixel") == "half_pixel"
 	if site.Types[0].DType == tensor.Float32 {
 		return roiAlignKernel[float32](r), nil
@@ -121,6 +127,11 @@ func roiAlignKernel[T float](r roiAlign) Kernel {
 				return err
 			}
 		}
+		for i := range regions {
+			if err := roiBounded(&r, tensor.Data[T](rois)[4*i:][:4], s[2], s[3]); err != nil {
+				return err
+			}
+		}
 		if err := Reset(ctx, out[0], x.DType(), regions, s[1], r.h, r.w); err != nil || out[0].Len() == 0 {
 			return err
 		}
@@ -139,13 +150,12 @@ func roiAlignKernel[T float](r roiAlign) Kernel {
 	}
 }
 
-// roiAlignPlane fills one channel of one region.
-func roiAlignPlane[T float](ctx context.Context, r *roiAlign, dst, src []T, h, w int, region []T) {
+// roiCorners is a region in elements of x: x1, y1, x2, y2, and the size of its cells.
+func roiCorners[T float](r *roiAlign, region []T) (v [4]float64, cw, ch float64) {
 	offset := 0.
 	if r.half {
 		offset = .5
 	}
-	var v [4]float64
 	for i, c := range region {
 		v[i] = float64(c)*r.scale - offset
 	}
@@ -153,8 +163,24 @@ func roiAlignPlane[T float](ctx context.Context, r *roiAlign, dst, src []T, h, w
 	if !r.half {
 		width, height = max(width, 1), max(height, 1)
 	}
-	cw, ch := width/float64(r.w), height/float64(r.h)
-	nx, ny := r.points(cw, w), r.points(ch, h)
+	return v, width / float64(r.w), height / float64(r.h)
+}
+
+// roiPoints is the greatest number of points in a direction of a cell; regions that are so much larger than the picture are refused.
+const roiPoints = 1 << 10
+
+func roiBounded[T float](r *roiAlign, region []T, h, w int) error {
+	_, cw, ch := roiCorners(r, region)
+	if r.ratio == 0 && !(cw <= 4*float64(w)+roiPoints && ch <= 4*float64(h)+roiPoints) { // NaN, too
+		return fault.New(fault.TooLarge, "RoiAlign: a region far larger than the picture, or without bounds")
+	}
+	return nil
+}
+
+// roiAlignPlane fills one channel of one region.
+func roiAlignPlane[T float](ctx context.Context, r *roiAlign, dst, src []T, h, w int, region []T) {
+	v, cw, ch := roiCorners(r, region)
+	nx, ny := r.points(cw), r.points(ch)
 	for i := range dst {
 		if ctx.Err() != nil {
 			return
@@ -180,12 +206,12 @@ func roiAlignPlane[T float](ctx context.Context, r *roiAlign, dst, src []T, h, w
 	}
 }
 
-// points is how many points a cell of that size has in a dimension of n elements; a region that is absurdly large for it is sampled more coarsely.
-func (r *roiAlign) points(size float64, n int) int {
+// points is how many points a cell of that size has in a direction.
+func (r *roiAlign) points(size float64) int {
 	if r.ratio > 0 {
 		return r.ratio
 	}
-	return int(min(max(math.Ceil(size), 0), 4*float64(n)+1024))
+	return int(max(math.Ceil(size), 0))
 }
 
 // roiPoint is the weighted sum of the four elements around a point, and the greatest of the weighted.
