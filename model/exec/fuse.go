@@ -17,8 +17,8 @@ func (s *scope) fuse() error {
 	for _, c := range s.compiled {
 		f.nodes = append(f.nodes, c.node)
 	}
+	f.index()
 	for range 8 { // each round may make what another rule waits for
-		f.index()
 		if !f.round() {
 			break
 		}
@@ -47,9 +47,10 @@ func (s *scope) fuse() error {
 // fuser rewrites a list of nodes. A rule looks at the last node of a pattern, where the new node is put: all that it reads is made by then.
 type fuser struct {
 	s       *scope
-	nodes   []*graph.Node // nil: removed
-	maker   map[graph.Value]int
-	uses    map[graph.Value]int
+	nodes   []*graph.Node       // nil: removed
+	maker   map[graph.Value]int // place of the node that makes a value
+	uses    map[graph.Value]int // how many inputs, and outputs of the graph, a value is
+	user    map[graph.Value]int // place of a node that uses a value: the only one where uses is 1 and the graph has no such output
 	fresh   int
 	changed bool
 }
@@ -60,21 +61,35 @@ var rules = []func(f *fuser, i int) bool{
 }
 
 func (f *fuser) index() {
-	f.maker, f.uses = map[graph.Value]int{}, map[graph.Value]int{}
+	f.maker, f.uses, f.user = map[graph.Value]int{}, map[graph.Value]int{}, map[graph.Value]int{}
 	for i, n := range f.nodes {
-		if n == nil {
-			continue
-		}
-		for _, v := range n.Outputs {
-			f.maker[v] = i
-		}
-		for _, v := range n.Inputs {
-			f.uses[v]++
-		}
+		f.enter(i, n)
 	}
 	for _, out := range f.s.graph.Outputs {
 		f.uses[out.Name]++
 	}
+}
+
+// enter takes note of node n at place i.
+func (f *fuser) enter(i int, n *graph.Node) {
+	for _, v := range n.Outputs {
+		f.maker[v] = i
+	}
+	for _, v := range n.Inputs {
+		f.uses[v]++
+		f.user[v] = i
+	}
+}
+
+// leave forgets node i.
+func (f *fuser) leave(i int) {
+	for _, v := range f.nodes[i].Outputs {
+		delete(f.maker, v)
+	}
+	for _, v := range f.nodes[i].Inputs {
+		f.uses[v]--
+	}
+	f.nodes[i] = nil
 }
 
 func (f *fuser) round() bool {
@@ -84,7 +99,6 @@ func (f *fuser) round() bool {
 			if f.nodes[i] != nil && rule(f, i) {
 				f.changed = true
 				f.fresh++
-				f.index()
 			}
 		}
 	}
@@ -170,10 +184,12 @@ func (f *fuser) replace(i int, n *graph.Node, gone ...int) bool {
 		}
 		f.s.versions[n] = map[string]int64{"": op.NewestOpset}
 	}
+	f.leave(i)
 	for _, k := range gone {
-		f.nodes[k] = nil
+		f.leave(k)
 	}
 	f.nodes[i] = n
+	f.enter(i, n)
 	return true
 }
 

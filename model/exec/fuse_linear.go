@@ -164,42 +164,95 @@ func (f *fuser) row(v graph.Value, width int) graph.Value {
 }
 
 // fuseScale moves what follows a convolution channel by channel — BatchNormalization, products and sums with constants — into its weights.
+// A chain of such nodes is taken whole, at its last one, so that the weights are copied once.
 func fuseScale(f *fuser, i int) bool {
-	n := f.nodes[i]
-	if !is(n, "BatchNormalization", "Mul", "Add") || len(n.Outputs) != 1 || !f.isFloat32(n.Outputs[0]) {
+	if n := f.nodes[i]; !isAffine(n) || !f.isFloat32(n.Outputs[0]) {
 		return false
 	}
-	for k := range 2 {
-		c, at := f.by(n.In(k), "Conv")
-		if c == nil || n.Op == "BatchNormalization" && k == 1 {
-			continue
-		}
-		w := f.constant(c.In(1))
-		if w == nil || w.Rank() < 3 || c.In(2) != "" && f.constant(c.In(2)) == nil {
-			continue
-		}
-		channels := w.Shape()[0]
-		scale, shift, ok := f.affine(n, n.In(1-k), channels, w.Rank())
-		if !ok {
-			continue
-		}
-		weights, bias := w.Clone(), tensor.New(tensor.Float32, channels)
-		if old := f.constant(c.In(2)); old != nil {
-			if old.Len() != channels {
-				continue
-			}
-			copy(bias.F32(), old.F32())
-		}
-		each := w.Len() / max(channels, 1)
-		for m := range channels {
-			for j, v := range weights.F32()[m*each : (m+1)*each] {
-				weights.F32()[m*each+j] = float32(float64(v) * scale[m])
-			}
-			bias.F32()[m] = float32(float64(bias.F32()[m])*scale[m] + shift[m])
-		}
-		return f.replace(i, &graph.Node{Op: "Conv", Inputs: []graph.Value{c.In(0), f.add("weights", weights), f.add("bias", bias)}, Attrs: c.Attrs}, at)
+	c, w, steps, gone := f.chain(i)
+	if c == nil {
+		return false
 	}
-	return false
+	if next, ok := f.user[f.nodes[i].Outputs[0]]; ok && f.uses[f.nodes[i].Outputs[0]] == 1 && f.nodes[next] != nil && isAffine(f.nodes[next]) {
+		if longer, _, _, _ := f.chain(next); longer == c {
+			return false
+		}
+	}
+	channels := w.Shape()[0]
+	weights, bias := w.Clone(), tensor.New(tensor.Float32, channels)
+	if old := f.constant(c.In(2)); old != nil {
+		copy(bias.F32(), old.F32())
+	}
+	each := w.Len() / max(channels, 1)
+	for m := range channels {
+		scale, shift := 1.0, 0.0
+		for _, s := range steps { // from the last to the first
+			scale, shift = scale*s.scale[m], scale*s.shift[m]+shift
+		}
+		row := weights.F32()[m*each : (m+1)*each]
+		for j, v := range row {
+			row[j] = float32(float64(v) * scale)
+		}
+		bias.F32()[m] = float32(float64(bias.F32()[m])*scale + shift)
+	}
+	return f.replace(i, &graph.Node{Op: "Conv", Inputs: []graph.Value{c.In(0), f.add("weights", weights), f.add("bias", bias)}, Attrs: c.Attrs}, gone...)
+}
+
+// affineStep is x·scale + shift by channels.
+type affineStep struct{ scale, shift []float64 }
+
+func isAffine(n *graph.Node) bool {
+	return is(n, "BatchNormalization", "Mul", "Add") && len(n.Outputs) == 1
+}
+
+// chain follows what node i does by channels back to a convolution with constant weights, nil where it ends elsewhere. steps are those from
+// node i back, gone the places of the nodes before it.
+func (f *fuser) chain(i int) (c *graph.Node, w *tensor.Tensor, steps []affineStep, gone []int) {
+	n := f.nodes[i]
+	for range maxChain {
+		before, at, k := f.affineInput(n)
+		if before == nil {
+			return nil, nil, nil, nil
+		}
+		root := before
+		for hops := 0; !is(root, "Conv") && hops < maxChain; hops++ {
+			if root, _, _ = f.affineInput(root); root == nil {
+				return nil, nil, nil, nil
+			}
+		}
+		if !is(root, "Conv") {
+			return nil, nil, nil, nil
+		}
+		w = f.constant(root.In(1))
+		if w == nil || w.Rank() < 3 || root.In(2) != "" && (f.constant(root.In(2)) == nil || f.constant(root.In(2)).Len() != w.Shape()[0]) {
+			return nil, nil, nil, nil
+		}
+		scale, shift, ok := f.affine(n, n.In(1-k), w.Shape()[0], w.Rank())
+		if !ok {
+			return nil, nil, nil, nil
+		}
+		steps, gone = append(steps, affineStep{scale, shift}), append(gone, at)
+		if is(before, "Conv") {
+			return before, w, steps, gone
+		}
+		n = before
+	}
+	return nil, nil, nil, nil
+}
+
+// maxChain bounds how many nodes are taken into one convolution, so that a file of nothing but sums does not take forever.
+const maxChain = 32
+
+// affineInput is the convolution or affine node whose result node n alone goes on with, and which of n's inputs that is.
+func (f *fuser) affineInput(n *graph.Node) (before *graph.Node, at, k int) {
+	for k := range 2 {
+		if before, at := f.by(n.In(k), "Conv", "BatchNormalization", "Mul", "Add"); before != nil && (n.Op != "BatchNormalization" || k == 0) {
+			if n.Op == "BatchNormalization" || f.constant(n.In(1-k)) != nil {
+				return before, at, k
+			}
+		}
+	}
+	return nil, -1, 0
 }
 
 // affine is what a node does to a channel: x·scale + shift, for the other operand v of a product or sum.

@@ -187,8 +187,7 @@ func TestWeightsStayInTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Raw data may start at any byte of a file, and is copied where it does not fit the element. Shift the file until it does.
-	copies := 0
+	// Raw data may start at any byte of a file.
 	for shift := range 4 {
 		buf := append(make([]byte, shift, len(file)+shift), file...)[shift:]
 		m, err := Decode(buf, Limits{})
@@ -201,11 +200,8 @@ func TestWeightsStayInTheFile(t *testing.T) {
 			buf[i]++
 		}
 		if w[0] == before {
-			copies++
+			t.Errorf("the weights were copied, %d bytes off", shift)
 		}
-	}
-	if copies != 3 {
-		t.Errorf("the weights were copied at %d of 4 alignments, want 3", copies)
 	}
 }
 

@@ -5,6 +5,7 @@
 package tensor
 
 import (
+	"runtime"
 	"unsafe"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
@@ -20,7 +21,7 @@ type Element interface {
 type Tensor struct {
 	dtype DType
 	shape []int
-	raw   []byte    // elements of a numeric tensor, aligned to 8 bytes
+	raw   []byte    // elements of a numeric tensor
 	str   []string  // elements of a String tensor
 	list  []*Tensor // elements of a container
 }
@@ -69,7 +70,10 @@ func Strings(data []string, shape ...int) *Tensor {
 	return &Tensor{dtype: String, shape: append([]int(nil), shape...), str: data}
 }
 
-// FromBytes returns a tensor over raw little-endian bytes, without a copy where they are aligned to the element.
+// unaligned tells whether the processor loads elements from any address.
+const unaligned = runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64" || runtime.GOARCH == "wasm"
+
+// FromBytes returns a tensor over raw little-endian bytes, without a copy where the processor can use them as they lie.
 // Errors: fault.BadModel when the length does not fit type and shape.
 func FromBytes(d DType, raw []byte, shape ...int) (*Tensor, error) {
 	n, err := Elements(shape)
@@ -79,7 +83,7 @@ func FromBytes(d DType, raw []byte, shape ...int) (*Tensor, error) {
 	if !d.Known() || d == String || n*d.Size() != len(raw) {
 		return nil, fault.New(fault.BadModel, "raw data has a length that does not fit "+TypeOf(d, shape...).String())
 	}
-	if len(raw) > 0 && uintptr(unsafe.Pointer(&raw[0]))%uintptr(min(d.Size(), 8)) != 0 {
+	if len(raw) > 0 && !unaligned && uintptr(unsafe.Pointer(&raw[0]))%uintptr(min(d.Size(), 8)) != 0 {
 		raw = append(alloc(len(raw))[:0], raw...)
 	}
 	return &Tensor{dtype: d, shape: append([]int(nil), shape...), raw: raw}, nil
