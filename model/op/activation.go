@@ -13,15 +13,19 @@ func init() {
 	unary("Relu", 6, numbers, nil, signedUnary(func(dst, src []float32) { kernel.ClipTo(dst, src, 0, float32(math.Inf(1))) }, relu[float64], relu[int32], relu[int64]),
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return b.Op("Mul", dy, b.Op("Sign", y)) }),
 		tested(func() []Case {
-			return []Case{{In: in(f64v(1, -2, 3)), Out: in(f64v(1, 0, 3))},
-				{Name: "NaN stays", In: in(f32v(float32(math.NaN()))), Out: in(f32v(float32(math.NaN())))}}
+			return []Case{
+				{In: in(f64v(1, -2, 3)), Out: in(f64v(1, 0, 3))},
+				{Name: "NaN stays", In: in(f32v(float32(math.NaN()))), Out: in(f32v(float32(math.NaN())))},
+			}
 		})...)
 
 	// y = x where x >= 0, alpha·x elsewhere
 	unary("LeakyRelu", 6, floats, []string{"alpha"}, compileLeakyRelu, gradLeakyRelu,
 		tested(func() []Case {
-			return []Case{{In: in(f64v(1, -2, 3)), Out: in(f64v(1, -.02, 3)), Tol: 1e-6},
-				{Name: "alpha", Attrs: []graph.Attr{graph.FloatAttr("alpha", .5)}, In: in(f64v(1, -2)), Out: in(f64v(1, -1))}}
+			return []Case{
+				{In: in(f64v(1, -2, 3)), Out: in(f64v(1, -.02, 3)), Tol: 1e-6},
+				{Name: "alpha", Attrs: []graph.Attr{graph.FloatAttr("alpha", .5)}, In: in(f64v(1, -2)), Out: in(f64v(1, -1))},
+			}
 		})...)
 
 	// y = 1/(1+e^-x); dx = dy·y·(1-y)

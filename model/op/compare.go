@@ -16,10 +16,12 @@ func init() {
 	}
 	compare("Equal", 7, append([]tensor.DType{tensor.Bool, tensor.String}, numbers...), compileEqual,
 		tested(func() []Case {
-			return []Case{{In: in(f32v(1, 2), f32v(1, 3)), Out: in(boolv(true, false))},
+			return []Case{
+				{In: in(f32v(1, 2), f32v(1, 3)), Out: in(boolv(true, false))},
 				{Name: "strings", In: in(strs([]int{2, 1}, "a", "b"), strv("a", "b")), Out: in(tensor.FromSlice(tensor.Bool, []bool{true, false, false, true}, 2, 2))},
 				{Name: "bools", In: in(boolv(true, false), boolv(false)), Out: in(boolv(false, true))},
-				{Name: "NaN", In: in(f32v(float32(math.NaN())), f32v(float32(math.NaN()))), Out: in(boolv(false))}}
+				{Name: "NaN", In: in(f32v(float32(math.NaN())), f32v(float32(math.NaN()))), Out: in(boolv(false))},
+			}
 		})...)
 	compare("Less", 7, numbers, relation("Less", less[float32], less[float64], less[int32], less[int64]),
 		tested(func() []Case { return []Case{{In: in(i64v(1, 2, 3), i64v(2)), Out: in(boolv(true, false, false))}} })...)

@@ -21,9 +21,11 @@ func init() {
 	x := f64v(1, 2)
 	version(12, "seed", 3,
 		tested(func() []Case {
-			return []Case{{In: in(x), Out: in(f64v(1, 2))},
+			return []Case{
+				{In: in(x), Out: in(f64v(1, 2))},
 				{Name: "mask", In: in(x), Out: in(f64v(1, 2), boolv(true, true))},
-				{Name: "not training", In: in(f32v(1, 2), f32s(nil, .5), boolv(false)), Out: in(f32v(1, 2)), NoGrad: true}}
+				{Name: "not training", In: in(f32v(1, 2), f32s(nil, .5), boolv(false)), Out: in(f32v(1, 2)), NoGrad: true},
+			}
 		})...)
 	version(10, "ratio", 1, tested(func() []Case {
 		return []Case{{Opset: 10, Attrs: []graph.Attr{graph.FloatAttr("ratio", .5)}, In: in(x), Out: in(f64v(1, 2), boolv(true, true))}}

@@ -18,20 +18,26 @@ func init() {
 	nan := math.NaN()
 	fold("Max", numbers, folding("Max", pairOf(kernel.Greater), greatest[float64], greatest[int32], greatest[int64]), gradExtreme,
 		tested(func() []Case {
-			return []Case{{In: in(f64v(3, 2, 1), f64v(1, 4, 4.5), f64v(2, 5, 3)), Out: in(f64v(3, 5, 4.5))},
+			return []Case{
+				{In: in(f64v(3, 2, 1), f64v(1, 4, 4.5), f64v(2, 5, 3)), Out: in(f64v(3, 5, 4.5))},
 				{Name: "one", In: in(f64v(3, 2)), Out: in(f64v(3, 2))},
 				{Name: "broadcast", In: in(f64v(3), f64s([]int{2, 2}, 1, 4, 5, 2)), Out: in(f64s([]int{2, 2}, 3, 4, 5, 3))},
-				{Name: "NaN", NoGrad: true, In: in(f64v(nan, 1, 2), f64v(1, nan, 3)), Out: in(f64v(nan, nan, 3))}}
+				{Name: "NaN", NoGrad: true, In: in(f64v(nan, 1, 2), f64v(1, nan, 3)), Out: in(f64v(nan, nan, 3))},
+			}
 		})...)
 	fold("Min", numbers, folding("Min", pairOf(kernel.Less), least[float64], least[int32], least[int64]), gradExtreme,
 		tested(func() []Case {
-			return []Case{{In: in(f64v(3, 2, 1), f64v(1, 4, 4.5), f64v(2, 5, 3)), Out: in(f64v(1, 2, 1))},
-				{Name: "NaN", NoGrad: true, In: in(f64v(nan, 1, 2), f64v(1, nan, 3)), Out: in(f64v(nan, nan, 2))}}
+			return []Case{
+				{In: in(f64v(3, 2, 1), f64v(1, 4, 4.5), f64v(2, 5, 3)), Out: in(f64v(1, 2, 1))},
+				{Name: "NaN", NoGrad: true, In: in(f64v(nan, 1, 2), f64v(1, nan, 3)), Out: in(f64v(nan, nan, 2))},
+			}
 		})...)
 	fold("Sum", floats, folding("Sum", pairOf(kernel.Add), add[float64], nil, nil), gradSum, // dxᵢ = dy
 		tested(func() []Case {
-			return []Case{{In: in(f64v(3, 2), f64v(1), f64s([]int{2, 1}, 2, 5)), Out: in(f64s([]int{2, 2}, 6, 5, 9, 8))},
-				{Name: "third is widest", In: in(f64v(3), f64v(1, 2), f64s([]int{2, 1}, 2, 5)), Out: in(f64s([]int{2, 2}, 6, 7, 9, 10))}}
+			return []Case{
+				{In: in(f64v(3, 2), f64v(1), f64s([]int{2, 1}, 2, 5)), Out: in(f64s([]int{2, 2}, 6, 5, 9, 8))},
+				{Name: "third is widest", In: in(f64v(3), f64v(1, 2), f64s([]int{2, 1}, 2, 5)), Out: in(f64s([]int{2, 2}, 6, 7, 9, 10))},
+			}
 		})...)
 	fold("Mean", floats, compileMean, gradMean, // dxᵢ = dy/inputs
 		tested(func() []Case {

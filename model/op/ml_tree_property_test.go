@@ -83,8 +83,12 @@ func TestForestWalks(t *testing.T) {
 		trees, targets  int
 		shuffled, plain bool // ids without order; only one mode and one weight for each leaf
 	}{
-		{"as exporters write", 6, 1, false, true}, {"all modes", 6, 2, false, false}, {"ids in no order", 6, 1, true, true},
-		{"long lists", 500, 1, false, true}, {"long lists, all modes", 300, 2, false, false}, {"long lists in no order", 300, 2, true, false},
+		{"as exporters write", 6, 1, false, true},
+		{"all modes", 6, 2, false, false},
+		{"ids in no order", 6, 1, true, true},
+		{"long lists", 500, 1, false, true},
+		{"long lists, all modes", 300, 2, false, false},
+		{"long lists in no order", 300, 2, true, false},
 	} {
 		t.Run(c.name, func(t *testing.T) { walkForest(t, c.trees, c.targets, c.shuffled, c.plain) })
 	}

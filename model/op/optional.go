@@ -21,8 +21,10 @@ func init() {
 	register(&Spec{
 		Name: "OptionalHasElement", Since: 15, In: Arity{0, 1}, Out: Arity{1, 1}, Infer: inferOptionalHas, Compile: compileOptionalHas,
 		Cases: []Case{
-			{In: in(tensor.OptionalOf(x)), Out: in(yes)}, {Name: "nothing", In: in(tensor.OptionalOf(nil)), Out: in(no)},
-			{Name: "tensor", Opset: 18, In: in(x), Out: in(yes)}, {Name: "absent", Opset: 18, Out: in(no)},
+			{In: in(tensor.OptionalOf(x)), Out: in(yes)},
+			{Name: "nothing", In: in(tensor.OptionalOf(nil)), Out: in(no)},
+			{Name: "tensor", Opset: 18, In: in(x), Out: in(yes)},
+			{Name: "absent", Opset: 18, Out: in(no)},
 		},
 	})
 	register(&Spec{

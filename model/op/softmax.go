@@ -178,9 +178,11 @@ func init() {
 	}
 	arg("ArgMax", argKernels(1),
 		tested(func() []Case {
-			return []Case{{Attrs: []graph.Attr{graph.IntAttr("axis", 1)}, In: in(six), Out: in(i64s([]int{2, 1}, 1, 0))},
+			return []Case{
+				{Attrs: []graph.Attr{graph.IntAttr("axis", 1)}, In: in(six), Out: in(i64s([]int{2, 1}, 1, 0))},
 				{Name: "last", Attrs: []graph.Attr{graph.IntAttr("axis", -1), last, graph.IntAttr("keepdims", 0)}, In: in(six), Out: in(i64v(2, 2))},
-				{Name: "axis 0", In: in(i64s([]int{2, 1}, 1, 3)), Out: in(i64s([]int{1, 1}, 1))}}
+				{Name: "axis 0", In: in(i64s([]int{2, 1}, 1, 3)), Out: in(i64s([]int{1, 1}, 1))},
+			}
 		})...)
 	arg("ArgMin", argKernels(-1),
 		tested(func() []Case {

@@ -35,8 +35,10 @@ func init() {
 	unary("Exp", 6, floats, nil, floatUnary(kernel.Exp, mapped[float64](math.Exp)), // dx = dy·y
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return b.Op("Mul", dy, y) }),
 		tested(func() []Case {
-			return []Case{{In: in(f64v(0, 1, -2)), Out: in(f64v(1, math.E, math.Exp(-2)))},
-				{Name: "float32", In: in(f32v(0, 1)), Out: in(f32v(1, math.E))}}
+			return []Case{
+				{In: in(f64v(0, 1, -2)), Out: in(f64v(1, math.E, math.Exp(-2)))},
+				{Name: "float32", In: in(f32v(0, 1)), Out: in(f32v(1, math.E))},
+			}
 		})...)
 	unary("Log", 6, floats, nil, realUnary(math.Log), // dx = dy/x
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return b.Op("Div", dy, x) }),
@@ -57,8 +59,10 @@ func init() {
 	unary("Sign", 9, numbers, nil, signedUnary(sign[float32], sign[float64], sign[int32], sign[int64]), // dx = 0
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return "" }),
 		tested(func() []Case {
-			return []Case{{In: in(f64v(1, -4)), Out: in(f64v(1, -1))},
-				{Name: "zero", In: in(f64v(0, math.NaN())), Out: in(f64v(0, math.NaN())), NoGrad: true}}
+			return []Case{
+				{In: in(f64v(1, -4)), Out: in(f64v(1, -1))},
+				{Name: "zero", In: in(f64v(0, math.NaN())), Out: in(f64v(0, math.NaN())), NoGrad: true},
+			}
 		})...)
 	unary("Floor", 6, floats, nil, realUnary(math.Floor), // dx = 0
 		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return "" }),
