@@ -30,7 +30,11 @@ func (s *Spec) Check(n *graph.Node) error {
 	if len(n.Outputs) > s.Out.Max || len(n.Outputs) < s.Out.Min {
 		return fault.New(fault.BadModel, n.Op+": wrong number of outputs: "+strconv.Itoa(len(n.Outputs)))
 	}
-	for i, v := range n.Inputs[:s.In.Min] {
+	present := s.In.Min
+	if s.In.Max == Many && !slices.Contains(s.Attrs, "body") { // a list of operands; what a loop takes may have gaps
+		present = len(n.Inputs)
+	}
+	for i, v := range n.Inputs[:present] {
 		if v == "" {
 			return fault.New(fault.BadModel, n.Op+": input "+strconv.Itoa(i)+" must be present")
 		}

@@ -23,6 +23,7 @@ func init() {
 				{Name: "one", In: in(f64v(3, 2)), Out: in(f64v(3, 2))},
 				{Name: "broadcast", In: in(f64v(3), f64s([]int{2, 2}, 1, 4, 5, 2)), Out: in(f64s([]int{2, 2}, 3, 4, 5, 3))},
 				{Name: "NaN", NoGrad: true, In: in(f64v(nan, 1, 2), f64v(1, nan, 3)), Out: in(f64v(nan, nan, 3))},
+				{Name: "gap", In: in(f64v(3), nil), Err: "must be present"},
 			}
 		})...)
 	fold("Min", numbers, folding("Min", pairOf(kernel.Less), least[float64], least[int32], least[int64]), gradExtreme,
