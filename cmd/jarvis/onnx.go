@@ -93,7 +93,7 @@ func (a *app) modelFile(ctx context.Context, ref string) ([]byte, string, error)
 
 // modelInBucket is modelFile for what is in the bucket; file is nil where ref is the name of a file.
 func (a *app) modelInBucket(ctx context.Context, ref string) (file []byte, name string, err error) {
-	if _, unusable := registry.ParseRef(ref); unusable != nil || strings.HasSuffix(ref, ".onnx") {
+	if isFile(ref) {
 		return nil, ref, nil
 	}
 	reg, err := a.registry(ctx)
@@ -109,6 +109,12 @@ func (a *app) modelInBucket(ctx context.Context, ref string) (file []byte, name 
 	}
 	file, err = reg.Load(ctx, v)
 	return file, v.Ref(), err
+}
+
+// isFile tells what can only be the name of a file.
+func isFile(ref string) bool {
+	_, err := registry.ParseRef(ref)
+	return err != nil || strings.HasSuffix(ref, ".onnx")
 }
 
 // openModel is modelFile for models that may keep data in other files beside them: options let model.Load find these, done gives

@@ -78,23 +78,10 @@ func Softmax(dst, src []float32) {
 	Line(dst[:len(src)], dst[:len(src)], float32(1/sum), 0)
 }
 
-// LogSumExp is ln Σe^x; work is as long as src and is overwritten.
-func LogSumExp(work, src []float32) float64 {
-	top := Greatest(src)
-	return float64(top) + math.Log(ExpSum(work, src, top))
-}
-
 // LogSoftmax writes x - ln Σe^x. dst may not be src.
 func LogSoftmax(dst, src []float32) {
 	top := Greatest(src)
 	Normalize(dst, src, nil, nil, top, 1, float32(-math.Log(ExpSum(dst, src, top))))
-}
-
-// Moments is the mean of x and 1/√(variance + epsilon).
-func Moments(x []float32, epsilon float64) (mean, inverse float64) {
-	n := float64(len(x))
-	mean = Sum(x) / n
-	return mean, 1 / math.Sqrt(SumSquares(x, float32(mean))/n+epsilon)
 }
 
 func sumShort(x []float32) float32 {

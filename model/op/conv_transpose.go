@@ -203,9 +203,9 @@ func convTransposeKernel[T float](data lane[T], t transposed, group int, site *S
 }
 
 type convTranspose[T float] struct {
-	group, threads         int
-	columns, weights, part scratch[T]
-	panels                 scratch[[4]T]
+	group, threads   int
+	columns, weights scratch[T]
+	panels           scratch[[4]T]
 }
 
 // run computes, for each image and group, wᵀ (m/group·taps, c/group)·x (c/group, pixels) and adds its rows to where the taps fall in y, one

@@ -25,8 +25,8 @@ type window struct {
 
 // view is a window laid over an input of known size: how output o and tap k of a dimension meet the input at o·stride + k·dilation - before.
 type view struct {
-	rank                                                 int
-	in, out, kernel, stride, dilation, before, after, up [spatial]int // up: output_padding of ConvTranspose
+	rank                                             int
+	in, out, kernel, stride, dilation, before, after [spatial]int
 }
 
 // windowOf reads the attributes of a node.

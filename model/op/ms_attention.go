@@ -144,7 +144,7 @@ func (p *msParts) hiding(mask, like, pastKey graph.Value) graph.Value {
 			total += int64(p.past(pastKey))
 		}
 		batch := int64(keys[0])
-		if total > 1<<24 || int64(shape[0]) != batch && !(ends && int64(shape[0]) == 2*batch) {
+		if total > 1<<24 || int64(shape[0]) != batch && (!ends || int64(shape[0]) != 2*batch) {
 			p.fail(misfit(p.n.Op, "a mask "+shapeText(shape)+" of another form than is built"))
 			return ""
 		}
@@ -203,7 +203,8 @@ func bodyMSRotary(n *graph.Node, p *msParts) []graph.Value {
 	if p.err != nil {
 		return nil
 	}
-	heads, length := n.Int("num_heads", 0), 0
+	var length int
+	heads := n.Int("num_heads", 0)
 	switch {
 	case len(cache) != 2 || cache[1] == 0 || len(shape) != 3 && len(shape) != 4:
 		p.fail(misfit(n.Op, "shapes "+shapeText(shape)+" and "+shapeText(cache)+" do not fit"))

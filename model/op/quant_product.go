@@ -83,14 +83,14 @@ const exactProduct = 256
 // quantProduct multiplies matrices of bytes less their zero points. The sums are exact: float32 holds those of exactProduct terms, which
 // are added up as int32, so that the fast float32 product serves.
 type quantProduct struct {
-	op           string
-	threads      int
-	left, right  scratch[float32]
-	panels, part scratch[float32]
-	sums         scratch[int32]
-	exact        byteProduct        // in place of all these where kernel.BytesFit
-	packed       []kernel.PackedF32 // constant b, by blocks of exactProduct rows
-	from         *tensor.Tensor     // what was packed
+	op          string
+	threads     int
+	left, right scratch[float32]
+	part        scratch[float32]
+	sums        scratch[int32]
+	exact       byteProduct        // in place of all these where kernel.BytesFit
+	packed      []kernel.PackedF32 // constant b, by blocks of exactProduct rows
+	from        *tensor.Tensor     // what was packed
 }
 
 // prepare packs a constant b (k, n) with its constant zero points.

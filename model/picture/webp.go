@@ -36,12 +36,9 @@ func fillWebP(dst []byte, m image.Image) {
 func webpRow(dst, luma, nearU, farU, nearV, farV []byte) {
 	last := (len(luma) - 1) / 2
 	for x, y := range luma {
-		k := min((x+1)/2, last) // the chroma to the right, or the last
-		i, j := x/2, (x+1)/2    // the nearer and the further column
+		i, j := x/2, min((x+1)/2, last) // the nearer and the further column, or the last
 		if x%2 == 0 {
 			j = max(i-1, 0)
-		} else {
-			j = k
 		}
 		u, v := webpChroma(nearU, farU, i, j), webpChroma(nearV, farV, i, j)
 		l := int32(y) * 19077 >> 8
