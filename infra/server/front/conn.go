@@ -200,7 +200,7 @@ func (c *conn) answer(size int) bool {
 	c.head.until(c.server.Timeout)
 	w := &c.writer
 	w.begin()
-	c.server.HTTP.Handler.ServeHTTP(w, r)
+	c.server.handler.ServeHTTP(w, r)
 	last := c.server.closing.Load()
 	c.out = w.finish(c.out[:0], *c.server.date.Load(), last)
 	_, err := c.net.Write(c.out)

@@ -31,6 +31,7 @@ type Server struct {
 	// Timeout bounds a hot request, by the deadline of its context.
 	Timeout time.Duration
 
+	handler http.Handler // HTTP's, before it was told to close connections at the end
 	handed  *handed
 	clock   atomic.Int64 // nanoseconds since the server began, to the precision of tick
 	date    atomic.Pointer[string]
@@ -48,7 +49,7 @@ const (
 	// slow is how long a request may take to arrive before net/http goes on with it.
 	slow = time.Second
 	// lastLook is how long a connection without a request is read when the server shuts down, for one that is on its way.
-	lastLook = 20 * time.Millisecond
+	lastLook = 200 * time.Millisecond
 	// lingering is how long the other side may take to close a connection after its last answer.
 	lingering = 500 * time.Millisecond
 )
@@ -63,6 +64,13 @@ func (s *Server) Serve(l net.Listener) error {
 		_ = l.Close()
 		return http.ErrServerClosed
 	}
+	s.handler = s.HTTP.Handler
+	s.HTTP.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.closing.Load() { // net/http closes a connection that waits, even if a request is on its way
+			w.Header().Set("Connection", "close")
+		}
+		s.handler.ServeHTTP(w, r)
+	})
 	s.tell(0)
 	stop := make(chan struct{})
 	defer close(stop)
@@ -147,6 +155,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.abandon()
 	}
 	_ = s.handed.Close()
+	if s.handed.any.Load() { // their clients learn with an answer that it is the last
+		select {
+		case <-time.After(lastLook):
+		case <-ctx.Done():
+		}
+	}
 	if err := s.HTTP.Shutdown(ctx); err != nil {
 		return fault.Wrap(err, fault.Canceled, "requests were cut off")
 	}
@@ -198,6 +212,7 @@ func (s *Server) tell(now time.Duration) {
 type handed struct {
 	addr   net.Addr
 	conns  chan net.Conn
+	any    atomic.Bool // a connection was taken
 	once   sync.Once
 	closed chan struct{}
 }
@@ -220,6 +235,7 @@ func (h *handed) Addr() net.Addr { return h.addr }
 
 // take gives a connection to net/http.
 func (h *handed) take(c net.Conn) {
+	h.any.Store(true)
 	select {
 	case h.conns <- c:
 	case <-h.closed:
