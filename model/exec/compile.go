@@ -3,7 +3,6 @@
 package exec
 
 import (
-	"maps"
 	"runtime"
 	"sync"
 
@@ -78,6 +77,7 @@ func Compile(m *graph.Model, o Options) (p *Program, err error) {
 		return nil, err
 	}
 	s := newScope(g, c)
+	var inputs []graph.Port // as the file has them
 	for _, in := range g.Inputs {
 		if s.constants[in.Name] != nil {
 			continue
@@ -87,23 +87,13 @@ func Compile(m *graph.Model, o Options) (p *Program, err error) {
 			return nil, fault.New(fault.Unsupported, "an input of no known type is not built").At(string(in.Name))
 		}
 		s.declare(in.Name, t)
+		inputs = append(inputs, in)
 	}
 	if p, err = s.program(); err != nil {
 		return nil, err
 	}
-	for i, in := range p.inputs { // as the file has them
-		p.inputs[i] = port(g, in)
-	}
+	p.inputs = inputs
 	return p, nil
-}
-
-func port(g *graph.Graph, p graph.Port) graph.Port {
-	for _, in := range g.Inputs {
-		if in.Name == p.Name {
-			return in
-		}
-	}
-	return p
 }
 
 // Inputs are the tensors that Run wants, in order: the graph's inputs without those that have an initializer.
@@ -127,10 +117,25 @@ func (p *Program) ports(s *scope) error {
 	return nil
 }
 
-// check looks for what no graph may have: names made twice, values that nothing makes, use before making. outer are the values that a
-// subgraph sees.
-func check(g *graph.Graph, outer map[graph.Value]bool) error {
+// visible are the values that nodes of a graph, and those of its subgraphs, may use.
+type visible struct {
+	made  map[graph.Value]bool
+	outer *visible // nil for the main graph
+}
+
+func (s *visible) has(v graph.Value) bool {
+	for ; s != nil; s = s.outer {
+		if s.made[v] {
+			return true
+		}
+	}
+	return false
+}
+
+// check looks for what no graph may have: names made twice, values that nothing makes, use before making. outer is what a subgraph sees.
+func check(g *graph.Graph, outer *visible) error {
 	made := map[graph.Value]bool{}
+	inner := &visible{made, outer}
 	for _, in := range g.Inputs {
 		if made[in.Name] || in.Name == "" {
 			return fault.New(fault.BadModel, "the input is declared twice or has no name").At(string(in.Name))
@@ -154,7 +159,7 @@ func check(g *graph.Graph, outer map[graph.Value]bool) error {
 	}
 	for _, n := range g.Nodes {
 		for _, v := range n.Inputs {
-			if v == "" || made[v] || outer[v] && !makers[v] {
+			if v == "" || made[v] || !makers[v] && outer.has(v) {
 				continue
 			}
 			if makers[v] {
@@ -162,7 +167,7 @@ func check(g *graph.Graph, outer map[graph.Value]bool) error {
 			}
 			return fault.New(fault.BadModel, "the value "+string(v)+" is used but never made").At(nodeName(n))
 		}
-		if err := checkInner(n, made, outer); err != nil {
+		if err := checkInner(n, inner); err != nil {
 			return err
 		}
 		for _, v := range n.Outputs {
@@ -173,28 +178,21 @@ func check(g *graph.Graph, outer map[graph.Value]bool) error {
 		return fault.New(fault.BadModel, "the graph has no outputs")
 	}
 	for _, out := range g.Outputs {
-		if !made[out.Name] && !outer[out.Name] {
+		if !inner.has(out.Name) {
 			return fault.New(fault.BadModel, "the output is never made").At(string(out.Name))
 		}
 	}
 	return nil
 }
 
-// checkInner checks the subgraphs of a node that sees the values made and outer.
-func checkInner(n *graph.Node, made, outer map[graph.Value]bool) error {
-	if !hasGraphs(n) {
-		return nil
-	}
-	visible := maps.Clone(made)
-	for v := range outer {
-		visible[v] = true
-	}
-	return eachGraph(n, func(g **graph.Graph) error {
-		if err := check(*g, visible); err != nil {
+// checkInner checks the subgraphs of a node.
+func checkInner(n *graph.Node, outer *visible) error {
+	for _, g := range subgraphs(n) {
+		if err := check(g, outer); err != nil {
 			return located(n, err)
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // live returns the nodes that outputs depend on, in order.

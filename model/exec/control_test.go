@@ -2,6 +2,7 @@ package exec_test
 
 import (
 	"context"
+	"strconv"
 	"testing"
 
 	"github.com/jarvis-ml/jarvis/model/exec"
@@ -144,5 +145,38 @@ func TestFunctionsAreBounded(t *testing.T) {
 	}
 	if _, err := exec.Compile(model(g, laughs...), exec.Options{}); !fault.Is(err, fault.TooLarge) {
 		t.Errorf("functions that double with each level: %v", err)
+	}
+}
+
+// A file may hold a hundred thousand of anything: work must not grow with the square.
+func TestLargeGraphsCompile(t *testing.T) {
+	const many = 50_000
+	yes := tensor.New(tensor.Bool)
+	branches := graph.New("g")
+	branches.Initializers["cond"] = yes
+	branches.Inputs = []graph.Port{{Name: "x", Type: graph.TensorOf(tensor.TypeOf(tensor.Float32, 1))}}
+	sums := graph.New("g")
+	sums.Inputs = []graph.Port{{Name: "x", Type: graph.TensorOf(tensor.TypeOf(tensor.Float32, 1, 1, 1))}}
+	sums.Initializers["one"] = tensor.Floats([]float32{1})
+	sums.Initializers["w"] = tensor.Floats(make([]float32, 1024), 1024, 1, 1)
+	sums.Nodes = []*graph.Node{node("Conv", values{"x", "w"}, "v0")}
+	wide := graph.New("g")
+	last := graph.Value("x")
+	for i := range many {
+		v := graph.Value("v" + strconv.Itoa(i+1))
+		if i < many/10 {
+			branch := subgraph(nil, values{last})
+			branches.Nodes = append(branches.Nodes, node("If", values{"cond"}, v, body("then_branch", branch), body("else_branch", branch)))
+			last = v
+		}
+		sums.Nodes = append(sums.Nodes, node("Add", values{graph.Value("v" + strconv.Itoa(i)), "one"}, v))
+		wide.Inputs = append(wide.Inputs, graph.Port{Name: v, Type: graph.TensorOf(tensor.TypeOf(tensor.Float32))})
+	}
+	branches.Outputs, sums.Outputs = []graph.Port{{Name: last}}, []graph.Port{{Name: graph.Value("v" + strconv.Itoa(many))}}
+	wide.Nodes, wide.Outputs = []*graph.Node{node("Neg", values{"v1"}, "y")}, []graph.Port{{Name: "y"}}
+	for name, g := range map[string]*graph.Graph{"branches": branches, "sums": sums, "inputs": wide} {
+		if _, err := exec.Compile(model(g), exec.Options{}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
@@ -74,15 +75,12 @@ func (e *expander) nodes(nodes []*graph.Node, depth int) ([]*graph.Node, error) 
 
 // inner expands the subgraphs of a node.
 func (e *expander) inner(n *graph.Node, depth int) (*graph.Node, error) {
-	if !hasGraphs(n) {
+	if len(subgraphs(n)) == 0 {
 		return n, nil
 	}
 	c := *n
-	c.Attrs = append([]graph.Attr(nil), n.Attrs...)
-	err := eachGraph(&c, func(g **graph.Graph) (err error) {
-		*g, err = e.graph(*g, depth)
-		return err
-	})
+	c.Attrs = slices.Clone(n.Attrs)
+	err := replaceSubgraphs(&c, func(g *graph.Graph) (*graph.Graph, error) { return e.graph(g, depth) })
 	if v, ok := e.versions[n]; ok {
 		e.versions[&c] = v
 	}
@@ -121,12 +119,11 @@ func (e *expander) call(n *graph.Node, f *graph.Function) []*graph.Node {
 // own notes the opsets of a node and of those in its subgraphs.
 func (e *expander) own(n *graph.Node, opsets map[string]int64) {
 	e.versions[n] = opsets
-	_ = eachGraph(n, func(g **graph.Graph) error {
-		for _, inner := range (*g).Nodes {
+	for _, g := range subgraphs(n) {
+		for _, inner := range g.Nodes {
 			e.own(inner, opsets)
 		}
-		return nil
-	})
+	}
 }
 
 // callSite renames the values of a function's body and resolves references to its attributes.
@@ -169,7 +166,7 @@ func (c *callSite) copy(n *graph.Node) *graph.Node {
 		}
 		out.Attrs = append(out.Attrs, a)
 	}
-	_ = eachGraph(out, func(g **graph.Graph) error { *g = c.graph(*g); return nil })
+	_ = replaceSubgraphs(out, func(g *graph.Graph) (*graph.Graph, error) { return c.graph(g), nil })
 	return out
 }
 

@@ -4,6 +4,7 @@ package exec
 
 import (
 	"math"
+	"slices"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/op"
@@ -164,130 +165,132 @@ func (f *fuser) row(v graph.Value, width int) graph.Value {
 }
 
 // fuseScale moves what follows a convolution channel by channel — BatchNormalization, products and sums with constants — into its weights.
-// A chain of such nodes is taken whole, at its last one, so that the weights are copied once.
+// A chain of such nodes is taken whole, at its last one, so that each is looked at once and the weights are copied once.
 func fuseScale(f *fuser, i int) bool {
-	if n := f.nodes[i]; !isAffine(n) || !f.isFloat32(n.Outputs[0]) {
+	if _, ok := f.affineInput(i); !ok || f.goesOn(i) {
 		return false
 	}
-	c, w, steps, gone := f.chain(i)
-	if c == nil {
-		return false
-	}
-	if next, ok := f.user[f.nodes[i].Outputs[0]]; ok && f.uses[f.nodes[i].Outputs[0]] == 1 && f.nodes[next] != nil && isAffine(f.nodes[next]) {
-		if longer, _, _, _ := f.chain(next); longer == c {
+	links, at := []int{i}, i
+	for {
+		before, ok := f.affineInput(at)
+		if !ok {
 			return false
 		}
+		if at = before; is(f.nodes[at], "Conv") {
+			break
+		}
+		links = append(links, at)
+	}
+	slices.Reverse(links)
+	return f.scaleConv(at, links)
+}
+
+// mostScaling bounds what is computed for one convolution, channels times nodes, so that a file of nothing but sums does not take forever.
+const mostScaling = 1 << 24
+
+// scaleConv takes as many of the nodes that follow convolution at into its weights as work by channels.
+func (f *fuser) scaleConv(at int, links []int) bool {
+	c := f.nodes[at]
+	w, old := f.constant(c.In(1)), f.constant(c.In(2))
+	if w == nil || w.Rank() < 3 || c.In(2) != "" && (old == nil || old.Len() != w.Shape()[0]) {
+		return false
 	}
 	channels := w.Shape()[0]
+	scale, shift := make([]float64, channels), make([]float64, channels)
+	for m := range scale {
+		scale[m] = 1
+	}
+	taken := 0
+	for taken < len(links) && taken*channels < mostScaling && f.affine(f.nodes[links[taken]], scale, shift, w.Rank()) {
+		taken++
+	}
+	if taken == 0 {
+		return false
+	}
 	weights, bias := w.Clone(), tensor.New(tensor.Float32, channels)
-	if old := f.constant(c.In(2)); old != nil {
+	if old != nil {
 		copy(bias.F32(), old.F32())
 	}
 	each := w.Len() / max(channels, 1)
 	for m := range channels {
-		scale, shift := 1.0, 0.0
-		for _, s := range steps { // from the last to the first
-			scale, shift = scale*s.scale[m], scale*s.shift[m]+shift
-		}
 		row := weights.F32()[m*each : (m+1)*each]
 		for j, v := range row {
-			row[j] = float32(float64(v) * scale)
+			row[j] = float32(float64(v) * scale[m])
 		}
-		bias.F32()[m] = float32(float64(bias.F32()[m])*scale + shift)
+		bias.F32()[m] = float32(float64(bias.F32()[m])*scale[m] + shift[m])
 	}
-	return f.replace(i, &graph.Node{Op: "Conv", Inputs: []graph.Value{c.In(0), f.add("weights", weights), f.add("bias", bias)}, Attrs: c.Attrs}, gone...)
+	gone := append([]int{at}, links[:taken-1]...)
+	return f.replace(links[taken-1], &graph.Node{Op: "Conv", Inputs: []graph.Value{c.In(0), f.add("weights", weights), f.add("bias", bias)}, Attrs: c.Attrs}, gone...)
 }
 
-// affineStep is x·scale + shift by channels.
-type affineStep struct{ scale, shift []float64 }
-
-func isAffine(n *graph.Node) bool {
-	return is(n, "BatchNormalization", "Mul", "Add") && len(n.Outputs) == 1
-}
-
-// chain follows what node i does by channels back to a convolution with constant weights, nil where it ends elsewhere. steps are those from
-// node i back, gone the places of the nodes before it.
-func (f *fuser) chain(i int) (c *graph.Node, w *tensor.Tensor, steps []affineStep, gone []int) {
+// affineInput is the place of the convolution or affine node whose result node i alone goes on with, the other operands being constant.
+func (f *fuser) affineInput(i int) (before int, ok bool) {
 	n := f.nodes[i]
-	for range maxChain {
-		before, at, k := f.affineInput(n)
-		if before == nil {
-			return nil, nil, nil, nil
-		}
-		root := before
-		for hops := 0; !is(root, "Conv") && hops < maxChain; hops++ {
-			if root, _, _ = f.affineInput(root); root == nil {
-				return nil, nil, nil, nil
-			}
-		}
-		if !is(root, "Conv") {
-			return nil, nil, nil, nil
-		}
-		w = f.constant(root.In(1))
-		if w == nil || w.Rank() < 3 || root.In(2) != "" && (f.constant(root.In(2)) == nil || f.constant(root.In(2)).Len() != w.Shape()[0]) {
-			return nil, nil, nil, nil
-		}
-		scale, shift, ok := f.affine(n, n.In(1-k), w.Shape()[0], w.Rank())
-		if !ok {
-			return nil, nil, nil, nil
-		}
-		steps, gone = append(steps, affineStep{scale, shift}), append(gone, at)
-		if is(before, "Conv") {
-			return before, w, steps, gone
-		}
-		n = before
+	if !is(n, "BatchNormalization", "Mul", "Add") || len(n.Outputs) != 1 || !f.isFloat32(n.Outputs[0]) {
+		return -1, false
 	}
-	return nil, nil, nil, nil
-}
-
-// maxChain bounds how many nodes are taken into one convolution, so that a file of nothing but sums does not take forever.
-const maxChain = 32
-
-// affineInput is the convolution or affine node whose result node n alone goes on with, and which of n's inputs that is.
-func (f *fuser) affineInput(n *graph.Node) (before *graph.Node, at, k int) {
 	for k := range 2 {
-		if before, at := f.by(n.In(k), "Conv", "BatchNormalization", "Mul", "Add"); before != nil && (n.Op != "BatchNormalization" || k == 0) {
-			if n.Op == "BatchNormalization" || f.constant(n.In(1-k)) != nil {
-				return before, at, k
-			}
+		if n.Op == "BatchNormalization" && k > 0 || n.Op != "BatchNormalization" && f.constant(n.In(1-k)) == nil {
+			continue
+		}
+		if b, at := f.by(n.In(k), "Conv", "BatchNormalization", "Mul", "Add"); b != nil {
+			return at, true
 		}
 	}
-	return nil, -1, 0
+	return -1, false
 }
 
-// affine is what a node does to a channel: x·scale + shift, for the other operand v of a product or sum.
-func (f *fuser) affine(n *graph.Node, v graph.Value, channels, rank int) (scale, shift []float64, ok bool) {
-	scale, shift = make([]float64, channels), make([]float64, channels)
+// goesOn tells whether an affine node alone takes up the result of node i.
+func (f *fuser) goesOn(i int) bool {
+	v := f.nodes[i].Outputs[0]
+	next, ok := f.user[v]
+	if !ok || f.uses[v] != 1 || f.nodes[next] == nil {
+		return false
+	}
+	before, ok := f.affineInput(next)
+	return ok && before == i
+}
+
+// affine puts what node n does to a channel behind x·scale + shift; not ok where it works otherwise.
+func (f *fuser) affine(n *graph.Node, scale, shift []float64, rank int) bool {
+	channels := len(scale)
 	if n.Op == "BatchNormalization" {
 		var p [4][]float32 // scale, bias, mean, variance
 		for k := range p {
 			t := f.constant(n.In(1 + k))
 			if t == nil || t.Len() != channels {
-				return nil, nil, false
+				return false
 			}
 			p[k] = t.F32()
 		}
 		if n.Int("training_mode", 0) != 0 || n.Int("spatial", 1) != 1 {
-			return nil, nil, false
+			return false
 		}
 		eps := float64(n.Float("epsilon", 1e-5))
 		for m := range channels {
-			scale[m] = float64(p[0][m]) / math.Sqrt(float64(p[3][m])+eps)
-			shift[m] = float64(p[1][m]) - float64(p[2][m])*scale[m]
+			by := float64(p[0][m]) / math.Sqrt(float64(p[3][m])+eps)
+			scale[m] *= by
+			shift[m] = (shift[m]-float64(p[2][m]))*by + float64(p[1][m])
 		}
-		return scale, shift, true
+		return true
 	}
-	t := f.constant(v)
+	t := f.constant(n.In(0))
+	if t == nil {
+		t = f.constant(n.In(1))
+	}
 	if t == nil || !perChannel(t.Shape(), channels, rank) {
-		return nil, nil, false
+		return false
 	}
 	for m := range channels {
 		x := float64(t.F32()[m%t.Len()])
-		if scale[m], shift[m] = x, 0; n.Op == "Add" {
-			scale[m], shift[m] = 1, x
+		if n.Op == "Add" {
+			shift[m] += x
+			continue
 		}
+		scale[m] *= x
+		shift[m] *= x
 	}
-	return scale, shift, true
+	return true
 }
 
 // perChannel tells whether a shape broadcasts to (n, channels, …) of a rank with one value for each channel, or one for all.

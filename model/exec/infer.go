@@ -144,7 +144,7 @@ func (s *scope) visit(n *graph.Node) error {
 	n = withCaptures(n)
 	site := s.site(n, opset)
 	site.Own = own
-	if hasGraphs(n) {
+	if len(subgraphs(n)) > 0 {
 		site.Body = s.bodies(n, own)
 	}
 	if spec.Simplify != nil {
@@ -209,16 +209,14 @@ func random(spec *op.Spec, n *graph.Node) bool {
 	if spec.Random {
 		return true
 	}
-	found := false
-	_ = eachGraph(n, func(g **graph.Graph) error {
-		for _, inner := range (*g).Nodes {
-			if s := op.Lookup(inner.Domain, inner.Op, op.NewestOpset); s != nil {
-				found = found || random(s, inner)
+	for _, g := range subgraphs(n) {
+		for _, inner := range g.Nodes {
+			if s := op.Lookup(inner.Domain, inner.Op, op.NewestOpset); s != nil && random(s, inner) {
+				return true
 			}
 		}
-		return nil
-	})
-	return found
+	}
+	return false
 }
 
 // fold runs a node now. done is false when its result is larger than folding allows: then it runs with the program.

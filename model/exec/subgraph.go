@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -11,30 +12,30 @@ import (
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
-// hasGraphs reports whether a node has subgraphs.
-func hasGraphs(n *graph.Node) bool {
+// subgraphs lists the subgraphs of a node.
+func subgraphs(n *graph.Node) []*graph.Graph {
+	var list []*graph.Graph
 	for i := range n.Attrs {
-		if n.Attrs[i].Graph != nil || len(n.Attrs[i].Graphs) > 0 {
-			return true
+		if g := n.Attrs[i].Graph; g != nil {
+			list = append(list, g)
 		}
+		list = append(list, n.Attrs[i].Graphs...)
 	}
-	return false
+	return list
 }
 
-// eachGraph visits the subgraphs of a node, which visit may replace (in the node's own list of attributes).
-func eachGraph(n *graph.Node, visit func(g **graph.Graph) error) error {
+// replaceSubgraphs puts f of each subgraph in its place. The node's list of attributes must be its own.
+func replaceSubgraphs(n *graph.Node, f func(*graph.Graph) (*graph.Graph, error)) (err error) {
 	for i := range n.Attrs {
 		a := &n.Attrs[i]
 		if a.Graph != nil {
-			if err := visit(&a.Graph); err != nil {
+			if a.Graph, err = f(a.Graph); err != nil {
 				return err
 			}
 		}
-		if len(a.Graphs) > 0 {
-			a.Graphs = append([]*graph.Graph(nil), a.Graphs...)
-		}
+		a.Graphs = slices.Clone(a.Graphs)
 		for k := range a.Graphs {
-			if err := visit(&a.Graphs[k]); err != nil {
+			if a.Graphs[k], err = f(a.Graphs[k]); err != nil {
 				return err
 			}
 		}
@@ -44,20 +45,16 @@ func eachGraph(n *graph.Node, visit func(g **graph.Graph) error) error {
 
 // captures lists the values that the subgraphs of a node take from outside, in the order in which they are met.
 func captures(n *graph.Node) []graph.Value {
-	if !hasGraphs(n) {
-		return nil
-	}
 	var list []graph.Value
 	seen := map[graph.Value]bool{}
-	_ = eachGraph(n, func(g **graph.Graph) error {
-		for _, v := range freeValues(*g) {
+	for _, g := range subgraphs(n) {
+		for _, v := range freeValues(g) {
 			if !seen[v] {
 				seen[v] = true
 				list = append(list, v)
 			}
 		}
-		return nil
-	})
+	}
 	return list
 }
 
