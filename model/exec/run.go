@@ -113,6 +113,9 @@ func (p *Program) run(ctx context.Context, in, out []*tensor.Tensor, after func(
 			after(s.node, s.operator)
 		}
 	}
+	if done != nil && ctx.Err() != nil { // kernels leave their work undone where it is given up
+		return fault.Wrap(context.Cause(ctx), fault.Canceled, "the run was given up")
+	}
 	for _, c := range p.copies {
 		if err := op.Copy(f, f.values[c.to], f.values[c.from]); err != nil {
 			return err

@@ -21,6 +21,8 @@ type Epilogue struct {
 	// Func is applied to finished parts of rows of C while they are in cache, or nil. It must not care where a row is cut, and is
 	// called by several goroutines at a time.
 	Func func(part []float32)
+	// Done, when closed, makes a long product return early, with C in any state; or nil.
+	Done <-chan struct{}
 }
 
 // kMost is how many rows of B a block has at most: with sixteen columns they fill half of a first-level cache.

@@ -129,15 +129,31 @@ func (g *productF32) spread(threads, pieces int) {
 		}
 	}
 	byColumn := pieces / byRow
-	j := jobs.Get().(*job)
-	j.g = *g
-	j.h = ((g.m+byRow-1)/byRow + tileRows - 1) / tileRows * tileRows
-	j.w = ((g.n+byColumn-1)/byColumn + tileColumns - 1) &^ (tileColumns - 1)
-	j.across = (g.n + j.w - 1) / j.w
-	j.tasks = int64((g.m + j.h - 1) / j.h * j.across)
-	j.run(threads)
-	j.g = productF32{} // keeps no operands alive
-	jobs.Put(j)
+	s := grids.Get().(*grid)
+	s.g = *g
+	s.h = ((g.m+byRow-1)/byRow + tileRows - 1) / tileRows * tileRows
+	s.w = ((g.n+byColumn-1)/byColumn + tileColumns - 1) &^ (tileColumns - 1)
+	s.across = (g.n + s.w - 1) / s.w
+	tasks := (g.m + s.h - 1) / s.h * s.across
+	Share(g.e.Done, threads, tasks, tasks, s)
+	s.g = productF32{} // keeps no operands alive
+	grids.Put(s)
+}
+
+// grid is a product cut into pieces of C, h rows and w columns each.
+type grid struct {
+	g            productF32
+	h, w, across int
+}
+
+var grids = sync.Pool{New: func() any { return new(grid) }}
+
+// Do implements Work.
+func (s *grid) Do(lo, hi int) {
+	for t := lo; t < hi; t++ {
+		i, j := t/s.across*s.h, t%s.across*s.w
+		s.g.part(i, min(i+s.h, s.g.m), j, min(j+s.w, s.g.n))
+	}
 }
 
 // part computes the rows i0…i1 and columns j0…j1 of C. j0 is a multiple of 16.
@@ -205,7 +221,7 @@ func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 	if done {
 		t.act, t.lo, t.hi = int(g.e.Act), g.e.Lo, g.e.Hi
 	}
-	for ; i0 < i1; i0 += rows {
+	for ; i0 < i1 && !isDone(g.e.Done); i0 += rows {
 		i2 := min(i0+rows, i1)
 		l := left{i0: i0, i1: i2, p: p, k: k}
 		if packs {

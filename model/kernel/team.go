@@ -6,11 +6,34 @@ import (
 	"sync/atomic"
 )
 
-// job is a product that several goroutines share: pieces of C, h rows and w columns each, which whoever is free takes next.
+// Work is what several goroutines can do parts of at once. It must not panic.
+type Work interface {
+	// Do does the items [lo, hi).
+	Do(lo, hi int)
+}
+
+// Share does n items of work, cut into so many pieces of about equal size, on up to so many goroutines, this one included: whoever is free takes the
+// next piece. It allocates nothing. When done is closed (nil never is), it returns without the pieces that nobody has begun.
+func Share(done <-chan struct{}, threads, n, pieces int, w Work) {
+	pieces = min(pieces, n)
+	if pieces < 2 {
+		if n > 0 {
+			w.Do(0, n)
+		}
+		return
+	}
+	j := jobs.Get().(*job)
+	j.work, j.given, j.n, j.pieces = w, done, n, pieces
+	j.run(min(threads, pieces))
+	j.work, j.given = nil, nil // keeps nothing alive
+	jobs.Put(j)
+}
+
+// job is work that is shared.
 type job struct {
-	g            productF32
-	h, w, across int
-	tasks        int64
+	work      Work
+	given     <-chan struct{} // closed when the work is given up
+	n, pieces int
 
 	next    atomic.Int64 // the next piece
 	helpers atomic.Int64 // goroutines that have joined; at least closed: none may any more
@@ -35,14 +58,29 @@ func (j *job) join() bool {
 	}
 }
 
-func (j *job) work() {
+func (j *job) help() {
 	for {
-		t := j.next.Add(1) - 1
-		if t >= j.tasks {
+		t := int(j.next.Add(1) - 1)
+		if t >= j.pieces {
 			return
 		}
-		i, c := int(t)/j.across*j.h, int(t)%j.across*j.w
-		j.g.part(i, min(i+j.h, j.g.m), c, min(c+j.w, j.g.n))
+		if isDone(j.given) {
+			return
+		}
+		j.work.Do(j.n*t/j.pieces, j.n*(t+1)/j.pieces)
+	}
+}
+
+// isDone reports whether a channel is closed; nil never is.
+func isDone(done <-chan struct{}) bool {
+	if done == nil {
+		return false
+	}
+	select {
+	case <-done:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -60,6 +98,10 @@ func (j *job) leave() {
 // run does the job on up to so many goroutines, this one included.
 func (j *job) run(threads int) {
 	j.next.Store(0)
+	if threads < 2 {
+		j.help()
+		return
+	}
 	j.left.Store(0)
 	j.waits.Store(false)
 	j.most.Store(int64(threads - 1))
@@ -67,7 +109,12 @@ func (j *job) run(threads int) {
 	if team.open.CompareAndSwap(nil, j) {
 		call(int64(threads - 1))
 	}
-	j.work()
+	defer j.end()
+	j.help()
+}
+
+// end waits for who has joined.
+func (j *job) end() {
 	team.open.CompareAndSwap(j, nil)
 	joined := j.helpers.Swap(closed)
 	for spin := 0; j.left.Load() < joined; spin++ {
@@ -103,7 +150,7 @@ func call(n int64) {
 		}
 		if team.members.CompareAndSwap(have, have+1) {
 			team.awake.Add(1)
-			go help()
+			go serve()
 		}
 	}
 	for missing := min(n, team.members.Load()) - team.awake.Load(); missing > 0; missing-- {
@@ -115,12 +162,12 @@ func call(n int64) {
 	}
 }
 
-// help is what a member does for ever.
-func help() {
+// serve is what a member does for ever.
+func serve() {
 	for {
 		for spin := 0; spin < patience; spin++ {
 			if j := team.open.Load(); j != nil && j.join() {
-				j.work()
+				j.help()
 				j.leave()
 				spin = 0
 			}

@@ -185,22 +185,23 @@ func (f *flex[T]) run(ctx context.Context, in, out []*tensor.Tensor) error {
 	if err := Reset(ctx, scores, f.dtype, q.batches, q.heads, q.n, k.n); err != nil {
 		return err
 	}
-	c := flexCall[T]{f: f, q: q, k: k, v: v, y: packedHeads(f.data(out[0]), q.batches, q.heads, q.n, v.width), scale: scale}
+	c := flexCall[T]{ctx: ctx, f: f, q: q, k: k, v: v, y: packedHeads(f.data(out[0]), q.batches, q.heads, q.n, v.width), scale: scale}
 	c.see(scores)
-	c.each(ctx, c.products)
+	c.each(c.products)
 	if err := c.change(ctx, f.score, scores, in); err != nil {
 		return err
 	}
-	c.each(ctx, c.weights)
+	c.each(c.weights)
 	if err := c.change(ctx, f.prob, scores, in); err != nil {
 		return err
 	}
-	c.each(ctx, c.values)
+	c.each(c.values)
 	return ctx.Err()
 }
 
 // flexCall is one run with subgraphs.
 type flexCall[T float] struct {
+	ctx        context.Context
 	f          *flex[T]
 	q, k, v, y headed[T]
 	scores     headed[T]
@@ -212,13 +213,13 @@ func (c *flexCall[T]) see(t *tensor.Tensor) {
 }
 
 // each runs a step for every head.
-func (c *flexCall[T]) each(ctx context.Context, step func(b, head, kv int)) {
+func (c *flexCall[T]) each(step func(b, head, kv int)) {
 	heads := c.q.heads
 	if len(c.scores.data) == 0 && len(c.y.data) == 0 {
 		return
 	}
-	parallel(c.f.threads, c.q.batches*heads, 1, func(lo, hi int) {
-		for i := lo; i < hi && ctx.Err() == nil; i++ {
+	parallel(c.ctx, c.f.threads, c.q.batches*heads, 1, func(lo, hi int) {
+		for i := lo; i < hi && c.ctx.Err() == nil; i++ {
 			step(i/heads, i%heads, i%heads/(heads/c.k.heads))
 		}
 	})
@@ -228,7 +229,7 @@ func (c *flexCall[T]) each(ctx context.Context, step func(b, head, kv int)) {
 func (c *flexCall[T]) products(b, head, kv int) {
 	s := c.scores.at(b, head, 0)[:min(c.q.n*c.k.n, len(c.scores.data))]
 	if len(s) > 0 {
-		c.f.gemm.into(1, c.q.n, c.q.width, c.k.n, c.q.at(b, head, 0), c.q.row, false, c.k.at(b, kv, 0), c.k.row, true, nil, s, c.k.n, false)
+		c.f.gemm.into(c.ctx, 1, c.q.n, c.q.width, c.k.n, c.q.at(b, head, 0), c.q.row, false, c.k.at(b, kv, 0), c.k.row, true, nil, s, c.k.n, false)
 	}
 	for i := range s {
 		s[i] *= c.scale
@@ -250,7 +251,7 @@ func (c *flexCall[T]) values(b, head, kv int) {
 		return
 	}
 	y := c.y.at(b, head, 0)[:c.q.n*c.v.width]
-	c.f.gemm.into(1, c.q.n, c.k.n, c.v.width, c.scores.at(b, head, 0), c.k.n, false, c.v.at(b, kv, 0), c.v.row, false, nil, y, c.v.width, false)
+	c.f.gemm.into(c.ctx, 1, c.q.n, c.k.n, c.v.width, c.scores.at(b, head, 0), c.k.n, false, c.v.at(b, kv, 0), c.v.row, false, nil, y, c.v.width, false)
 }
 
 // change replaces the scores by what a subgraph makes of them.

@@ -171,7 +171,7 @@ func compileLinearAttention(n *graph.Node, site *Site) (Kernel, error) {
 			}
 			copy(l.state.data, in[3].F32())
 		}
-		parallel(threads, l.k.batches*l.k.heads, 1, func(lo, hi int) {
+		parallel(ctx, threads, l.k.batches*l.k.heads, 1, func(lo, hi int) {
 			for i := lo; i < hi; i++ {
 				l.head(ctx, i/l.k.heads, i%l.k.heads)
 			}

@@ -112,7 +112,7 @@ func (c attentionCall[T]) spread(ctx context.Context, pairs, rows int) {
 	if pairs < c.threads {
 		cuts = min(max((c.threads+pairs-1)/pairs, 1), (rows+3)/4)
 	}
-	parallel(c.threads, pairs*cuts, 1, func(lo, hi int) {
+	parallel(ctx, c.threads, pairs*cuts, 1, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			cut := i % cuts
 			c.some(ctx, i/cuts, rows*cut/cuts, rows*(cut+1)/cuts)
@@ -140,12 +140,12 @@ func (c *attentionCall[T]) some(ctx context.Context, pair, lo, hi int) {
 		head, query := kv*group+r/l, r%l
 		n := min(attentionBlock, l-query, hi-r)
 		scores := (*memory)[:n*t]
-		c.gemm.into(1, n, width, t, c.q.at(b, head, query), c.q.row, false, c.k.at(b, kv, 0), c.k.row, true, keys, scores, t, false)
+		c.gemm.into(ctx, 1, n, width, t, c.q.at(b, head, query), c.q.row, false, c.k.at(b, kv, 0), c.k.row, true, keys, scores, t, false)
 		for i := range n {
 			c.weigh(scores[i*t:][:t], b, head, query+i)
 		}
 		if c.v.width > 0 {
-			c.gemm.into(1, n, t, c.v.width, scores, t, false, c.v.at(b, kv, 0), c.v.row, false, values, c.y.at(b, head, query), c.y.row, false)
+			c.gemm.into(ctx, 1, n, t, c.v.width, scores, t, false, c.v.at(b, kv, 0), c.v.row, false, values, c.y.at(b, head, query), c.y.row, false)
 		}
 		r += n
 	}

@@ -89,7 +89,7 @@ func compileCausalConv(n *graph.Node, site *Site) (Kernel, error) {
 			present = out[1].F32()
 		}
 		src, weights, dst := in[0].F32(), in[1].F32(), out[0].F32()
-		parallel(threads, x[0]*channels, max(1, (1<<15)/max(1, length*k)), func(lo, hi int) {
+		parallel(ctx, threads, x[0]*channels, max(1, (1<<15)/max(1, length*k)), func(lo, hi int) {
 			buf := lines.take(k - 1 + length)
 			defer lines.put(buf)
 			line := *buf

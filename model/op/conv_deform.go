@@ -87,7 +87,7 @@ func (c *conv[T]) deformed(ctx context.Context, v *view, s convSize, a convArgs[
 	width := min(pixels, max(16, convTile/max(k, 1)))
 	tiles := (pixels + width - 1) / width
 	each := s.cg * c.group / offsetGroups // channels that share offsets
-	parallel(c.threads, s.batch*c.group*tiles, 1, func(lo, hi int) {
+	parallel(ctx, c.threads, s.batch*c.group*tiles, 1, func(lo, hi int) {
 		columns, panels := c.columns.take(k*width), c.panels.take(kernel.PackedLen(k, width))
 		defer c.columns.put(columns)
 		defer c.panels.put(panels)

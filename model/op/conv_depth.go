@@ -18,7 +18,7 @@ func (c *conv[T]) depthwise(ctx context.Context, v *view, s convSize, a convArgs
 	pixels, plane, taps := volume(v.out), volume(v.in), volume(v.kernel)
 	mg := s.m / c.group
 	grain := max(1, (1<<15)/(pixels*taps))
-	parallel(c.threads, s.batch*s.m, grain, func(lo, hi int) {
+	parallel(ctx, c.threads, s.batch*s.m, grain, func(lo, hi int) {
 		for i := lo; i < hi && ctx.Err() == nil; i++ { // i: image and output channel
 			m := i % s.m
 			source := i/s.m*c.group + m/mg
@@ -46,27 +46,44 @@ func (c *conv[T]) depthwise(ctx context.Context, v *view, s convSize, a convArgs
 
 // depthwiseFast is depthwise for float32 and the windows that the kernel is made for.
 func depthwiseFast(ctx context.Context, c *conv[float32], v *view, window *kernel.Window, s convSize, a convArgs[float32]) error {
-	pixels, plane, taps := volume(v.out), volume(v.in), volume(v.kernel)
-	mg := s.m / c.group
-	parallel(c.threads, s.batch*s.m, max(1, (1<<16)/(pixels*taps)), func(lo, hi int) {
-		memory := c.columns.take(window.Len())
-		defer c.columns.put(memory)
-		for i := lo; i < hi && ctx.Err() == nil; i++ { // i: image and output channel
-			m := i % s.m
-			source := i/s.m*c.group + m/mg
-			y := a.y[i*pixels:][:pixels]
-			var bias float32
-			if a.bias != nil {
-				bias = a.bias[m]
-			}
-			window.Sums(y, a.x[source*plane:][:plane], a.w[m*taps:][:taps], bias, *memory)
-			if a.residual != nil {
-				kernel.Pair(kernel.Add, y, y, a.residual[i*pixels:][:pixels])
-			}
-			activateF32(c.act, y)
-		}
-	})
+	pixels, taps := volume(v.out), volume(v.kernel)
+	r := depthRun{c: c, ctx: ctx, window: window, m: s.m, a: a, pixels: pixels, plane: volume(v.in), taps: taps}
+	depthRuns.run(ctx, c.threads, s.batch*s.m, max(1, (1<<16)/(pixels*taps)), r, (*depthRun).channels)
 	return ctx.Err()
+}
+
+// depthRun is a run of depthwiseFast.
+type depthRun struct {
+	c      *conv[float32]
+	ctx    context.Context
+	window *kernel.Window
+	m      int // output channels
+	a      convArgs[float32]
+
+	pixels, plane, taps int // elements of a channel of y, of x and of w
+}
+
+var depthRuns crew[depthRun]
+
+// channels computes [lo, hi) of the output channels of all images.
+func (r *depthRun) channels(lo, hi int) {
+	c, a, mg := r.c, &r.a, r.m/r.c.group
+	memory := c.columns.take(r.window.Len())
+	defer c.columns.put(memory)
+	for i := lo; i < hi && r.ctx.Err() == nil; i++ {
+		m := i % r.m
+		source := i/r.m*c.group + m/mg
+		y := a.y[i*r.pixels:][:r.pixels]
+		var bias float32
+		if a.bias != nil {
+			bias = a.bias[m]
+		}
+		r.window.Sums(y, a.x[source*r.plane:][:r.plane], a.w[m*r.taps:][:r.taps], bias, *memory)
+		if a.residual != nil {
+			kernel.Pair(kernel.Add, y, y, a.residual[i*r.pixels:][:r.pixels])
+		}
+		activateF32(c.act, y)
+	}
 }
 
 // depthRow adds all taps to output row (d, h) of one channel.

@@ -4,7 +4,6 @@ package op
 
 import (
 	"context"
-	"math"
 
 	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
@@ -29,20 +28,13 @@ func (c *conv[T]) fast(w *tensor.Tensor) {
 		return
 	}
 	f := &convFast{conv: f32}
+	f.e.Act, f.e.Lo, f.e.Hi, f.e.Func = epilogueOf(f32.act)
 	var end kernel.End
-	switch act := f32.act; act.kind {
-	case actNone:
-	case actRelu:
-		f.e.Act, f.e.Hi = kernel.Clip, float32(math.Inf(1))
-		end.Act, end.B = kernel.EndClip, f.e.Hi
-	case actClip:
-		f.e.Act, f.e.Lo, f.e.Hi = kernel.Clip, float32(act.a), float32(act.b)
+	switch f.e.Act {
+	case kernel.Clip:
 		end = kernel.End{Act: kernel.EndClip, A: f.e.Lo, B: f.e.Hi}
-	case actLeaky:
-		f.e.Act, f.e.Lo = kernel.Leaky, float32(act.a)
-		end.Act, end.A = kernel.EndLeaky, f.e.Lo
-	default:
-		f.e.Func = func(part []float32) { activate(act, part) }
+	case kernel.Leaky:
+		end = kernel.End{Act: kernel.EndLeaky, A: f.e.Lo}
 	}
 	after := f.e.Func
 	switch act := f32.act; act.kind {
@@ -61,51 +53,73 @@ func (f *convFast) run(ctx context.Context, v *view, s convSize, a convArgs[floa
 	if a.residual != nil {
 		copy(a.y, a.residual)
 	}
+	r := fastRun{f: f, ctx: ctx, v: v, a: a, pixels: pixels, k: k, mg: mg, plane: s.cg * volume(v.in), inner: 1}
 	if v.plain() {
 		threads := f.threads
-		inner := 1
 		if images < threads || mg*k*pixels > 1<<20 {
-			threads, inner = 1, threads
+			threads, r.inner = 1, threads
 		}
-		parallel(threads, images, max(1, (1<<17)/max(1, mg*k*pixels)), func(lo, hi int) {
-			for i := lo; i < hi && ctx.Err() == nil; i++ {
-				e := f.epilogue(i, mg, &a)
-				kernel.ProductF32(inner, mg, k, pixels, a.w[i%f.group*mg*k:], k, false, a.x[i*k*pixels:], pixels, false, a.y[i*mg*pixels:], pixels, &e)
-			}
-		})
+		fastRuns.run(ctx, threads, images, max(1, (1<<17)/max(1, mg*k*pixels)), r, (*fastRun).images)
 		return ctx.Err()
 	}
-	width := min(pixels, max(convNarrow, convColumns/max(k, 1)&^15))
-	if images*((pixels+width-1)/width) < f.threads && pixels >= convNarrow {
-		width = ((pixels+f.threads-1)/f.threads + 15) &^ 15
+	r.width = min(pixels, max(convNarrow, convColumns/max(k, 1)&^15))
+	if images*((pixels+r.width-1)/r.width) < f.threads && pixels >= convNarrow {
+		r.width = ((pixels+f.threads-1)/f.threads + 15) &^ 15
 	}
-	tiles := (pixels + width - 1) / width
-	inner := 1
-	if images*tiles == 1 {
-		inner = f.threads
+	r.tiles = (pixels + r.width - 1) / r.width
+	if images*r.tiles == 1 {
+		r.inner = f.threads
 	}
-	parallel(f.threads, images*tiles, max(1, (1<<17)/max(1, width*k*mg)), func(lo, hi int) {
-		memory, line := f.columns.take(kernel.PackedLenF32(k, width)), f.lines.take(width+16)
-		defer f.columns.put(memory)
-		defer f.lines.put(line)
-		for i := lo; i < hi && ctx.Err() == nil; i++ {
-			image, first := i/tiles, i%tiles*width // image and group
-			n := min(width, pixels-first)
-			b := kernel.NewPackedF32(k, n, *memory)
-			v.unfoldPanels(&b, a.x[image*s.cg*volume(v.in):], first, n, *line)
-			e := f.epilogue(image, mg, &a)
-			kernel.GemmF32(inner, mg, a.w[image%f.group*mg*k:], k, false, &b, a.y[image*mg*pixels+first:], pixels, &e)
-		}
-	})
+	fastRuns.run(ctx, f.threads, images*r.tiles, max(1, (1<<17)/max(1, r.width*k*mg)), r, (*fastRun).unfolded)
 	return ctx.Err()
 }
 
+// fastRun is a run of convFast: products w (mg, k)·columns (k, pixels), one for each image and group.
+type fastRun struct {
+	f     *convFast
+	ctx   context.Context
+	v     *view
+	a     convArgs[float32]
+	plane int // elements of an image and group of x
+
+	pixels, k, mg int
+	width, tiles  int // pixels that are unfolded at a time, and how often
+	inner         int // goroutines for one product
+}
+
+var fastRuns crew[fastRun]
+
+// images computes the images and groups [lo, hi), whose columns are x itself.
+func (r *fastRun) images(lo, hi int) {
+	k, mg, pixels := r.k, r.mg, r.pixels
+	for i := lo; i < hi && r.ctx.Err() == nil; i++ {
+		e := r.epilogue(i)
+		kernel.ProductF32(r.inner, mg, k, pixels, r.a.w[i%r.f.group*mg*k:], k, false, r.a.x[i*k*pixels:], pixels, false, r.a.y[i*mg*pixels:], pixels, &e)
+	}
+}
+
+// unfolded computes the tiles [lo, hi) of all images and groups.
+func (r *fastRun) unfolded(lo, hi int) {
+	f, k, mg := r.f, r.k, r.mg
+	memory, line := f.columns.take(kernel.PackedLenF32(k, r.width)), f.lines.take(r.width+16)
+	defer f.columns.put(memory)
+	defer f.lines.put(line)
+	for i := lo; i < hi && r.ctx.Err() == nil; i++ {
+		image, first := i/r.tiles, i%r.tiles*r.width // image and group
+		n := min(r.width, r.pixels-first)
+		b := kernel.NewPackedF32(k, n, *memory)
+		r.v.unfoldPanels(&b, r.a.x[image*r.plane:], first, n, *line)
+		e := r.epilogue(image)
+		kernel.GemmF32(r.inner, mg, r.a.w[image%f.group*mg*k:], k, false, &b, r.a.y[image*mg*r.pixels+first:], r.pixels, &e)
+	}
+}
+
 // epilogue is that of one image and group.
-func (f *convFast) epilogue(image, mg int, a *convArgs[float32]) kernel.Epilogue {
-	e := f.e
-	e.Add = a.residual != nil
-	if a.bias != nil {
-		e.RowBias = a.bias[image%f.group*mg:][:mg]
+func (r *fastRun) epilogue(image int) kernel.Epilogue {
+	e := r.f.e
+	e.Add, e.Done = r.a.residual != nil, r.ctx.Done()
+	if r.a.bias != nil {
+		e.RowBias = r.a.bias[image%r.f.group*r.mg:][:r.mg]
 	}
 	return e
 }

@@ -100,7 +100,7 @@ func (c *convSlide) run(ctx context.Context, v *view, s convSize, a convArgs[flo
 		c.pack(*memory, a.w, mg, k)
 		r.w = *memory
 	}
-	parallel(c.threads, s.batch*c.group*r.bands*r.parts, max(1, (1<<17)/max(1, r.flat*mg*k/r.parts)), r.do)
+	parallel(ctx, c.threads, s.batch*c.group*r.bands*r.parts, max(1, (1<<17)/max(1, r.flat*mg*k/r.parts)), r.do)
 	if memory != nil {
 		c.columns.put(memory)
 	}

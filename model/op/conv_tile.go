@@ -32,7 +32,7 @@ func (c *conv[T]) run(ctx context.Context, v *view, s convSize, a convArgs[T]) e
 	tiles := (pixels + width - 1) / width
 	mg := s.m / c.group
 	grain := max(1, (1<<17)/max(1, width*k*mg))
-	parallel(c.threads, s.batch*c.group*tiles, grain, func(lo, hi int) {
+	parallel(ctx, c.threads, s.batch*c.group*tiles, grain, func(lo, hi int) {
 		columns, panels := c.columns.take(k*width), c.panels.take(kernel.PackedLen(k, width))
 		defer c.columns.put(columns)
 		defer c.panels.put(panels)

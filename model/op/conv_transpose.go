@@ -235,7 +235,7 @@ func (c *convTranspose[T]) run(ctx context.Context, v *view, s convSize, a convA
 		b := kernel.Pack(a.x[i*s.cg*pixels:], s.cg, pixels, pixels, false, *panels)
 		y := a.y[i*mg*plane:]
 		grain := max(1, (1<<16)/max(1, taps*s.cg*pixels))
-		parallel(c.threads, mg, grain, func(lo, hi int) {
+		parallel(ctx, c.threads, mg, grain, func(lo, hi int) {
 			columns := c.columns.take(taps * pixels)
 			defer c.columns.put(columns)
 			for m := lo; m < hi && ctx.Err() == nil; m++ {

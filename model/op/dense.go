@@ -116,6 +116,7 @@ func (d *dense) run(ctx context.Context, in, out []*tensor.Tensor) error {
 		return err
 	}
 	e := d.epilogue
+	e.Done = ctx.Done()
 	if len(in) > 2 && in[2] != nil {
 		if in[2].Len() != packed.N {
 			return misfit("Dense", "a bias of another length")

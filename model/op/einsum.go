@@ -479,7 +479,7 @@ func (r *einRun[T]) multiply(a, b einView[T], keep, want []int, to []T) (einView
 		if err := r.ctx.Err(); err != nil {
 			return a, err
 		}
-		r.g.into(r.g.threads, m, k, n, x[i*m*k:], lda, ta, y[i*k*n:], ldb, tb, nil, z[i*m*n:], n, false)
+		r.g.into(r.ctx, r.g.threads, m, k, n, x[i*m*k:], lda, ta, y[i*k*n:], ldb, tb, nil, z[i*m*n:], n, false)
 	}
 	return einView[T]{z, labels, r.steps(labels)}, nil
 }

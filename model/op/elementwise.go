@@ -53,7 +53,7 @@ const (
 // sweep runs f over [0, n) in pieces of at most grain, on up to threads goroutines; between pieces it stops when ctx ends. Where n is no
 // more than grain, callers that want no allocation call f themselves.
 func sweep(ctx context.Context, threads, n, grain int, f func(lo, hi int)) error {
-	parallel(threads, n, grain, func(lo, hi int) {
+	parallel(ctx, threads, n, grain, func(lo, hi int) {
 		for ; lo < hi && ctx.Err() == nil; lo += grain {
 			f(lo, min(lo+grain, hi))
 		}

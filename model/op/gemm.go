@@ -132,12 +132,12 @@ func gemmKernel[T kernel.Number](data lane[T], d tensor.DType, node *graph.Node,
 		if plain && packed != nil && c != nil && c.Len() == n && (c.Rank() == 1 || c.Rank() == 2 && c.Shape()[0] == 1) {
 			if y, ok := asSingle(data(out[0])); ok { // the bias of a dense layer, in the kernel
 				x, _ := asSingle(data(in[0]))
-				kernel.GemmF32(g.threads, m, x, a[1], ta, &packed.single, y, n, &kernel.Epilogue{ColBias: c.F32()})
+				kernel.GemmF32(g.threads, m, x, a[1], ta, &packed.single, y, n, &kernel.Epilogue{ColBias: c.F32(), Done: ctx.Done()})
 				return nil
 			}
 		}
 		y := data(out[0])
-		g.into(g.threads, m, k, n, data(in[0]), a[1], ta, data(in[1]), b[1], tb, packed, y, n, false)
+		g.into(ctx, g.threads, m, k, n, data(in[0]), a[1], ta, data(in[1]), b[1], tb, packed, y, n, false)
 		return finish(out[0], c)
 	}
 }

@@ -111,7 +111,7 @@ func gridKernel[T, G float](g gridSampler) Kernel {
 		}
 		dst, src, at := tensor.Data[T](out[0]), tensor.Data[T](x), tensor.Data[G](grid)
 		plane, points := len(src)/(xs[0]*xs[1]), len(dst)/(xs[0]*xs[1])
-		parallel(g.threads, xs[0]*points, 1+(1<<12)/xs[1], func(lo, hi int) {
+		parallel(ctx, g.threads, xs[0]*points, 1+(1<<12)/xs[1], func(lo, hi int) {
 			var p gridPoint[T]
 			for i := lo; i < hi; i++ {
 				if i%256 == 0 && ctx.Err() != nil {

@@ -139,7 +139,7 @@ func matMulKernel[T kernel.Number](data lane[T], d tensor.DType, site *Site) Ker
 			return nil
 		}
 		if b.Rank() <= 2 { // one matrix on the right: all batches are rows of one product
-			g.into(g.threads, len(z)/max(p.n, 1), p.k, p.n, x, p.k, false, y, p.n, false, packed, z, p.n, false)
+			g.into(ctx, g.threads, len(z)/max(p.n, 1), p.k, p.n, x, p.k, false, y, p.n, false, packed, z, p.n, false)
 			return nil
 		}
 		return g.batches(ctx, p, batch, batchOf(a.Shape()), batchOf(b.Shape()), x, y, z)
@@ -174,13 +174,13 @@ type products[T kernel.Number] struct {
 
 func (r *products[T]) run(ctx context.Context, g *gemm[T], threads, lo, hi int) {
 	for i := lo; i < hi && ctx.Err() == nil; i++ {
-		g.into(threads, r.m, r.k, r.n, r.x[i*r.dx:], r.k, false, r.y[i*r.dy:], r.n, false, nil, r.z[i*r.m*r.n:], r.n, false)
+		g.into(ctx, threads, r.m, r.k, r.n, r.x[i*r.dx:], r.k, false, r.y[i*r.dy:], r.n, false, nil, r.z[i*r.m*r.n:], r.n, false)
 	}
 }
 
 // spread divides the products among goroutines.
 func (r products[T]) spread(ctx context.Context, g *gemm[T], n int) {
-	parallel(g.threads, n, 1+(1<<16)/(r.m*r.k*r.n), func(lo, hi int) { r.run(ctx, g, 1, lo, hi) })
+	parallel(ctx, g.threads, n, 1+(1<<16)/(r.m*r.k*r.n), func(lo, hi int) { r.run(ctx, g, 1, lo, hi) })
 }
 
 // da = dy·bᵀ, db = aᵀ·dy, summed over the batches that were broadcast.

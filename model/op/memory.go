@@ -93,19 +93,3 @@ func (s *scratch[T]) take(n int) *[]T {
 }
 
 func (s *scratch[T]) put(p *[]T) { s.pool.Put(p) }
-
-// parallel runs f over [0, n) in up to threads pieces of at least grain. f must not panic and must not fail.
-func parallel(threads, n, grain int, f func(lo, hi int)) {
-	pieces := min(threads, n/max(grain, 1))
-	if pieces < 2 {
-		f(0, n)
-		return
-	}
-	var wg sync.WaitGroup
-	for p := 1; p < pieces; p++ {
-		lo, hi := n*p/pieces, n*(p+1)/pieces
-		wg.Go(func() { f(lo, hi) })
-	}
-	f(0, n/pieces)
-	wg.Wait()
-}

@@ -188,7 +188,7 @@ func (e *ensemble[T]) run(ctx context.Context, in, out []*tensor.Tensor) error {
 }
 
 func (e *ensemble[T]) spread(ctx context.Context, x []T, rows, features int, labels, scores *tensor.Tensor) {
-	parallel(e.threads, rows, block, func(lo, hi int) { e.rowsOf(ctx, x, lo, hi, features, labels, scores) })
+	parallel(ctx, e.threads, rows, block, func(lo, hi int) { e.rowsOf(ctx, x, lo, hi, features, labels, scores) })
 }
 
 // rowsOf computes rows lo to hi of x (rows, features).

@@ -73,7 +73,7 @@ func newLinear(n *graph.Node, targets int, site *Site) (*linear, error) {
 }
 
 // scores fills dst (rows, targets).
-func (l *linear) scores(op string, x *tensor.Tensor, dst []float32) error {
+func (l *linear) scores(ctx context.Context, op string, x *tensor.Tensor, dst []float32) error {
 	src, back, err := asFloats(x, &l.cast)
 	defer back()
 	if err != nil {
@@ -83,7 +83,7 @@ func (l *linear) scores(op string, x *tensor.Tensor, dst []float32) error {
 	for at := 0; l.intercepts != nil && at < len(dst); at += l.targets {
 		copy(dst[at:at+l.targets], l.intercepts)
 	}
-	l.gemm.run(len(dst)/l.targets, l.features, l.targets, src, l.features, false, nil, 0, false, l.packed, dst)
+	l.gemm.run(ctx, len(dst)/l.targets, l.features, l.targets, src, l.features, false, nil, 0, false, l.packed, dst)
 	return nil
 }
 
@@ -171,7 +171,7 @@ func compileLinearClassifier(n *graph.Node, site *Site) (Kernel, error) {
 		}
 		p := s.take(rows * targets)
 		defer s.put(p)
-		if err := l.scores("LinearClassifier", in[0], *p); err != nil {
+		if err := l.scores(ctx, "LinearClassifier", in[0], *p); err != nil {
 			return err
 		}
 		if out[0] != nil {
@@ -251,7 +251,7 @@ func compileLinearRegressor(n *graph.Node, site *Site) (Kernel, error) {
 			return err
 		}
 		y := out[0].F32()
-		if err := l.scores("LinearRegressor", in[0], y); err != nil {
+		if err := l.scores(ctx, "LinearRegressor", in[0], y); err != nil {
 			return err
 		}
 		for r := range rows {

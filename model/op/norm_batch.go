@@ -171,7 +171,7 @@ func batchLines[T float](ctx context.Context, threads int, dst, src, a, b []T, i
 		batchLine(ctx, dst, src, a, b, inner, 0, len(src)/(c*inner)*c)
 		return
 	}
-	parallel(threads, len(src)/(c*inner)*c, 1+normGrain/inner, func(lo, hi int) { batchLine(ctx, dst, src, a, b, inner, lo, hi) })
+	parallel(ctx, threads, len(src)/(c*inner)*c, 1+normGrain/inner, func(lo, hi int) { batchLine(ctx, dst, src, a, b, inner, lo, hi) })
 }
 
 // batchLine does the rows lo to hi of x (n·len(a), inner).

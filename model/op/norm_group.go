@@ -116,7 +116,7 @@ func groupNormKernel[T float](data lane[T], node *graph.Node, site *Site) Kernel
 
 // spread divides the rows among goroutines.
 func (g groupNorm[T]) spread(ctx context.Context, threads, rows int) {
-	parallel(threads, rows, 1+normGrain/(g.channels*g.inner), func(lo, hi int) { g.some(ctx, lo, hi) })
+	parallel(ctx, threads, rows, 1+normGrain/(g.channels*g.inner), func(lo, hi int) { g.some(ctx, lo, hi) })
 }
 
 func (g *groupNorm[T]) some(ctx context.Context, lo, hi int) {

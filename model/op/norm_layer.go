@@ -168,7 +168,7 @@ func (l *layerNorm[T]) run(ctx context.Context, threads int) {
 
 // spread divides the rows among goroutines.
 func (l layerNorm[T]) spread(ctx context.Context, threads, rows int) {
-	parallel(threads, rows, 1+normGrain/l.columns, func(lo, hi int) { l.some(ctx, lo, hi) })
+	parallel(ctx, threads, rows, 1+normGrain/l.columns, func(lo, hi int) { l.some(ctx, lo, hi) })
 }
 
 func (l *layerNorm[T]) some(ctx context.Context, lo, hi int) {

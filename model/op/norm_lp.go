@@ -229,7 +229,7 @@ func lrnKernel[T float](data lane[T], node *graph.Node, site *Site) Kernel {
 		if len(x) == 0 {
 			return nil
 		}
-		parallel(threads, shape[0]*c, 1+normGrain/(inner*min(size, c)), func(lo, hi int) {
+		parallel(ctx, threads, shape[0]*c, 1+normGrain/(inner*min(size, c)), func(lo, hi int) {
 			for r := lo; r < hi && ctx.Err() == nil; r++ {
 				k := r % c
 				from, to := max(0, k-(size-1)/2), min(c-1, k+size/2)

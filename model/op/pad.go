@@ -249,7 +249,7 @@ func (p *padder) run(ctx context.Context, threads int) error {
 		return nil
 	}
 	width := p.y.Shape()[rank-1]
-	parallel(threads, p.y.Len()/width, 1+(1<<15)/width, func(lo, hi int) {
+	parallel(ctx, threads, p.y.Len()/width, 1+(1<<15)/width, func(lo, hi int) {
 		for row := lo; row < hi; row++ {
 			if row%256 == 0 && ctx.Err() != nil {
 				return

@@ -137,7 +137,7 @@ func (p *pooling[T]) kernel(data lane[T]) Kernel {
 				return ctx.Err()
 			}
 		}
-		parallel(p.threads, len(y)/size, max(1, (1<<14)/(size*volume(v.kernel))), func(lo, hi int) {
+		parallel(ctx, p.threads, len(y)/size, max(1, (1<<14)/(size*volume(v.kernel))), func(lo, hi int) {
 			buf := p.rows.take(2 * v.in[2])
 			defer p.rows.put(buf)
 			for c := lo; c < hi && ctx.Err() == nil; c++ {
@@ -152,7 +152,7 @@ func (p *pooling[T]) kernel(data lane[T]) Kernel {
 func (p *pooling[T]) planes(ctx context.Context, plan *windowPlan, x, y []T) {
 	v := &plan.view
 	plane, size := volume(v.in), volume(v.out)
-	parallel(p.threads, len(y)/size, max(1, (1<<16)/(size*volume(v.kernel))), func(lo, hi int) {
+	parallel(ctx, p.threads, len(y)/size, max(1, (1<<16)/(size*volume(v.kernel))), func(lo, hi int) {
 		memory := p.rows.take(plan.window.Len())
 		defer p.rows.put(memory)
 		for c := lo; c < hi && ctx.Err() == nil; c++ {

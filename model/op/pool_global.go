@@ -91,7 +91,7 @@ func globalPool[T float](site *Site, data lane[T], f func(plane []T) T) Kernel {
 			return nil
 		}
 		size := len(x) / len(y)
-		parallel(threads, len(y), max(1, (1<<14)/max(size, 1)), func(lo, hi int) {
+		parallel(ctx, threads, len(y), max(1, (1<<14)/max(size, 1)), func(lo, hi int) {
 			for i := lo; i < hi && ctx.Err() == nil; i++ {
 				y[i] = f(x[i*size:][:size])
 			}

@@ -84,7 +84,7 @@ func maxPoolPlaces[T poolable](data lane[T], w window, columns bool, threads int
 		if len(best) == 0 {
 			return nil
 		}
-		parallel(threads, len(best)/size, max(1, (1<<14)/(size*volume(v.kernel))), func(lo, hi int) {
+		parallel(ctx, threads, len(best)/size, max(1, (1<<14)/(size*volume(v.kernel))), func(lo, hi int) {
 			for c := lo; c < hi && ctx.Err() == nil; c++ {
 				maxPlane(&v, weight, x[c*plane:][:plane], best[c*size:][:size], places[c*size:][:size], c*plane, least)
 			}

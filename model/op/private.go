@@ -265,7 +265,7 @@ func matMulGrad[T kernel.Number](data lane[T], site *Site) Kernel {
 		x, y, z := data(a), data(b), data(dy)
 		if b.Rank() <= 2 && p.k > 0 && p.n > 0 { // one matrix on the right: all batches are rows of one product
 			rows := len(z) / p.n
-			g.grads(product{rows, p.k, p.n}, x, y, z, grads[0], grads[1])
+			g.grads(ctx, product{rows, p.k, p.n}, x, y, z, grads[0], grads[1])
 			return nil
 		}
 		var w grid
@@ -281,7 +281,7 @@ func matMulGrad[T kernel.Number](data lane[T], site *Site) Kernel {
 				if grads[1] != nil {
 					db = grads[1][ib:]
 				}
-				g.grads(p, x[ia:], y[ib:], z[(at+i)*mn:], da, db)
+				g.grads(ctx, p, x[ia:], y[ib:], z[(at+i)*mn:], da, db)
 			}
 		})
 		return nil
@@ -289,11 +289,11 @@ func matMulGrad[T kernel.Number](data lane[T], site *Site) Kernel {
 }
 
 // grads adds the gradients of one product a (m, k) times b (k, n); a nil one is not wanted.
-func (g *gemm[T]) grads(p product, a, b, dy, da, db []T) {
+func (g *gemm[T]) grads(ctx context.Context, p product, a, b, dy, da, db []T) {
 	if da != nil {
-		g.run(p.m, p.n, p.k, dy, p.n, false, b, p.n, true, nil, da)
+		g.run(ctx, p.m, p.n, p.k, dy, p.n, false, b, p.n, true, nil, da)
 	}
 	if db != nil {
-		g.run(p.k, p.m, p.n, a, p.k, true, dy, p.n, false, nil, db)
+		g.run(ctx, p.k, p.m, p.n, a, p.k, true, dy, p.n, false, nil, db)
 	}
 }

@@ -1,6 +1,10 @@
 package op
 
-import "github.com/jarvis-ml/jarvis/model/kernel"
+import (
+	"context"
+
+	"github.com/jarvis-ml/jarvis/model/kernel"
+)
 
 // gemm multiplies matrices, with scratch memory. float32 goes to the SIMD kernels, other types to a loop in Go.
 type gemm[T kernel.Number] struct {
@@ -54,28 +58,20 @@ func (g *gemm[T]) giveBack(p *panels[T]) {
 
 // run adds A·B to c (m, n): a (m, k), or (k, m) when ta, rows lda apart; b (k, n), or (n, k) when tb, rows ldb apart; packed is b
 // laid out before, or nil.
-func (g *gemm[T]) run(m, k, n int, a []T, lda int, ta bool, b []T, ldb int, tb bool, packed *panels[T], c []T) {
+func (g *gemm[T]) run(ctx context.Context, m, k, n int, a []T, lda int, ta bool, b []T, ldb int, tb bool, packed *panels[T], c []T) {
 	if k > 0 {
-		g.into(g.threads, m, k, n, a, lda, ta, b, ldb, tb, packed, c, n, true)
+		g.into(ctx, g.threads, m, k, n, a, lda, ta, b, ldb, tb, packed, c, n, true)
 	}
 }
 
-var (
-	overwriting = &kernel.Epilogue{}
-	adding      = &kernel.Epilogue{Add: true}
-)
-
 // into is run on so many threads for c with rows ldc apart, whose content is replaced unless add is set.
-func (g *gemm[T]) into(threads, m, k, n int, a []T, lda int, ta bool, b []T, ldb int, tb bool, packed *panels[T], c []T, ldc int, add bool) {
+func (g *gemm[T]) into(ctx context.Context, threads, m, k, n int, a []T, lda int, ta bool, b []T, ldb int, tb bool, packed *panels[T], c []T, ldc int, add bool) {
 	if m == 0 || n == 0 {
 		return
 	}
 	few := packed == nil && tb && !ta && m < 3
 	if c32, ok := asSingle(c); ok && !few {
-		e := overwriting
-		if add {
-			e = adding
-		}
+		e := &kernel.Epilogue{Add: add, Done: ctx.Done()}
 		a32, _ := asSingle(a)
 		if packed != nil {
 			kernel.GemmF32(threads, m, a32, lda, ta, &packed.single, c32, ldc, e)
@@ -97,12 +93,12 @@ func (g *gemm[T]) into(threads, m, k, n int, a []T, lda int, ta bool, b []T, ldb
 			addDots(a[i*lda:][:k], b, ldb, c[i*ldc:][:n])
 		}
 	default:
-		g.loop(threads, m, k, n, a, lda, ta, b, ldb, tb, packed, c, ldc)
+		g.loop(ctx, threads, m, k, n, a, lda, ta, b, ldb, tb, packed, c, ldc)
 	}
 }
 
 // loop adds A·B to c in plain Go; no dimension is 0.
-func (g *gemm[T]) loop(threads, m, k, n int, a []T, lda int, ta bool, b []T, ldb int, tb bool, packed *panels[T], c []T, ldc int) {
+func (g *gemm[T]) loop(ctx context.Context, threads, m, k, n int, a []T, lda int, ta bool, b []T, ldb int, tb bool, packed *panels[T], c []T, ldc int) {
 	if ta {
 		rows := g.rows.take(m * k)
 		defer g.rows.put(rows)
@@ -124,12 +120,12 @@ func (g *gemm[T]) loop(threads, m, k, n int, a []T, lda int, ta bool, b []T, ldb
 		kernel.Gemm(m, a, lda, &packed.wide, c, ldc)
 		return
 	}
-	spreadRows(threads, m, a, lda, &packed.wide, c, ldc)
+	spreadRows(ctx, threads, m, a, lda, &packed.wide, c, ldc)
 }
 
 // spreadRows divides the rows of A among goroutines.
-func spreadRows[T kernel.Number](threads, m int, a []T, lda int, packed *kernel.Packed[T], c []T, ldc int) {
-	parallel(threads, m, max(2, (1<<17)/(packed.N*packed.K)), func(lo, hi int) {
+func spreadRows[T kernel.Number](ctx context.Context, threads, m int, a []T, lda int, packed *kernel.Packed[T], c []T, ldc int) {
+	parallel(ctx, threads, m, max(2, (1<<17)/(packed.N*packed.K)), func(lo, hi int) {
 		kernel.Gemm(hi-lo, a[lo*lda:], lda, packed, c[lo*ldc:], ldc)
 	})
 }

@@ -268,13 +268,13 @@ func compileQuantize(n *graph.Node, site *Site) (Kernel, error) {
 		q.lo, q.hi, _ = quantRange(to)
 		switch to {
 		case tensor.Uint8, tensor.Uint4, tensor.Uint2:
-			quantizeInto(&l, &q, tensor.Data[uint8](out[0]))
+			quantizeInto(ctx, &l, &q, tensor.Data[uint8](out[0]))
 		case tensor.Int8, tensor.Int4, tensor.Int2:
-			quantizeInto(&l, &q, tensor.Data[int8](out[0]))
+			quantizeInto(ctx, &l, &q, tensor.Data[int8](out[0]))
 		case tensor.Uint16:
-			quantizeInto(&l, &q, tensor.Data[uint16](out[0]))
+			quantizeInto(ctx, &l, &q, tensor.Data[uint16](out[0]))
 		case tensor.Int16:
-			quantizeInto(&l, &q, tensor.Data[int16](out[0]))
+			quantizeInto(ctx, &l, &q, tensor.Data[int16](out[0]))
 		default:
 			q.float8(&l, minifloatOf(to), out[0].Bytes(), c)
 		}
@@ -297,10 +297,10 @@ func (q *quantizer) zeroAt(s int) float32 {
 	return q.zero[s]
 }
 
-func quantizeInto[T int8 | uint8 | int16 | uint16](l *quantLayout, q *quantizer, y []T) {
+func quantizeInto[T int8 | uint8 | int16 | uint16](ctx context.Context, l *quantLayout, q *quantizer, y []T) {
 	l.each(func(at, n, s, step int) {
 		if step == 0 && q.narrow == nil {
-			parallel(q.threads, n, 1<<15, func(lo, hi int) {
+			parallel(ctx, q.threads, n, 1<<15, func(lo, hi int) {
 				quantizeRun(y[at+lo:at+hi], q.x[at+lo:at+hi], q.scale[s], q.zeroAt(s), q.lo, q.hi)
 			})
 			return
@@ -381,21 +381,21 @@ func compileDequantize(n *graph.Node, site *Site) (Kernel, error) {
 		dst := y.F32()
 		switch x.DType() {
 		case tensor.Uint8, tensor.Uint4, tensor.Uint2:
-			dequantizeInto(&l, dst, tensor.Data[uint8](x), scale, zero, threads)
+			dequantizeInto(ctx, &l, dst, tensor.Data[uint8](x), scale, zero, threads)
 		case tensor.Int8, tensor.Int4, tensor.Int2:
-			dequantizeInto(&l, dst, tensor.Data[int8](x), scale, zero, threads)
+			dequantizeInto(ctx, &l, dst, tensor.Data[int8](x), scale, zero, threads)
 		case tensor.Uint16:
-			dequantizeInto(&l, dst, tensor.Data[uint16](x), scale, zero, threads)
+			dequantizeInto(ctx, &l, dst, tensor.Data[uint16](x), scale, zero, threads)
 		case tensor.Int16:
-			dequantizeInto(&l, dst, tensor.Data[int16](x), scale, zero, threads)
+			dequantizeInto(ctx, &l, dst, tensor.Data[int16](x), scale, zero, threads)
 		case tensor.Int32:
-			dequantizeInto(&l, dst, tensor.Data[int32](x), scale, zero, threads)
+			dequantizeInto(ctx, &l, dst, tensor.Data[int32](x), scale, zero, threads)
 		default:
 			wide, err := quantReals(x)
 			if err != nil {
 				return err
 			}
-			dequantizeInto(&l, dst, wide, scale, zero, threads)
+			dequantizeInto(ctx, &l, dst, wide, scale, zero, threads)
 		}
 		if y == out[0] {
 			return nil
@@ -407,7 +407,7 @@ func compileDequantize(n *graph.Node, site *Site) (Kernel, error) {
 	}, nil
 }
 
-func dequantizeInto[T int8 | uint8 | int16 | uint16 | int32 | float32](l *quantLayout, y []float32, x []T, scale, zero []float32, threads int) {
+func dequantizeInto[T int8 | uint8 | int16 | uint16 | int32 | float32](ctx context.Context, l *quantLayout, y []float32, x []T, scale, zero []float32, threads int) {
 	at0 := func(s int) float32 {
 		if zero == nil {
 			return 0
@@ -417,7 +417,7 @@ func dequantizeInto[T int8 | uint8 | int16 | uint16 | int32 | float32](l *quantL
 	l.each(func(at, n, s, step int) {
 		if step == 0 {
 			f, z := scale[s], at0(s)
-			parallel(threads, n, 1<<15, func(lo, hi int) {
+			parallel(ctx, threads, n, 1<<15, func(lo, hi int) {
 				dst := y[at+lo : at+hi]
 				for i, v := range x[at+lo : at+hi] {
 					dst[i] = (float32(v) - z) * f
@@ -474,7 +474,7 @@ func dynamicQuantize(ctx context.Context, threads int, x *tensor.Tensor, out []*
 	scale, zero := dynamicScale(x.F32())
 	out[1].F32()[0], out[2].Bytes()[0] = scale, zero
 	y, from := out[0].Bytes(), x.F32()
-	parallel(threads, len(from), 1<<15, func(lo, hi int) {
+	parallel(ctx, threads, len(from), 1<<15, func(lo, hi int) {
 		kernel.QuantizeBytes(y[lo:hi], from[lo:hi], scale, -float32(zero), 255-float32(zero), int32(zero))
 	})
 	return nil

@@ -249,7 +249,7 @@ func (r *recurrent[T]) run(ctx context.Context, in, out []*tensor.Tensor) error 
 // both runs two directions side by side.
 func (c recurrentCall[T]) both(ctx context.Context) {
 	c.threads /= 2
-	parallel(2, 2, 1, func(lo, hi int) {
+	parallel(ctx, 2, 2, 1, func(lo, hi int) {
 		for d := lo; d < hi; d++ {
 			c.direction(ctx, d)
 		}

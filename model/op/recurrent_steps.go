@@ -9,6 +9,7 @@ const recurrentChunk = 1 << 19
 
 // recurrentLine is the state of one direction in a run.
 type recurrentLine[T float] struct {
+	ctx context.Context
 	recurrentCall[T]
 	d        int
 	row      int // elements of the gates of one sequence
@@ -27,7 +28,7 @@ type recurrentLine[T float] struct {
 // direction runs all time steps of direction d.
 func (c *recurrentCall[T]) direction(ctx context.Context, d int) {
 	row := c.gates * c.h
-	l := recurrentLine[T]{recurrentCall: *c, d: d, row: row, packed: c.weights[d]}
+	l := recurrentLine[T]{ctx: ctx, recurrentCall: *c, d: d, row: row, packed: c.weights[d]}
 	if len(c.w) > 0 {
 		l.w = c.w[d*row*c.width:][:row*c.width]
 	}
@@ -146,11 +147,11 @@ func (l *recurrentLine[T]) project(from, n int) {
 		return
 	}
 	if !l.batchFirst || l.steps == 1 || l.batch == 1 { // the rows lie in order
-		l.gemm.into(l.threads, rows, l.width, l.row, l.x[from*l.batch*l.width:], l.width, false, l.w, l.width, true, l.packed.w, l.gates, l.row, true)
+		l.gemm.into(l.ctx, l.threads, rows, l.width, l.row, l.x[from*l.batch*l.width:], l.width, false, l.w, l.width, true, l.packed.w, l.gates, l.row, true)
 		return
 	}
 	for b := range l.batch {
-		l.gemm.into(l.threads, n, l.width, l.row, l.x[(b*l.steps+from)*l.width:], l.width, false, l.w, l.width, true, l.packed.w, l.gates[b*l.row:], l.batch*l.row, true)
+		l.gemm.into(l.ctx, l.threads, n, l.width, l.row, l.x[(b*l.steps+from)*l.width:], l.width, false, l.w, l.width, true, l.packed.w, l.gates[b*l.row:], l.batch*l.row, true)
 	}
 }
 
@@ -165,7 +166,7 @@ func (l *recurrentLine[T]) step(t int, gates []T) {
 		return
 	}
 	if l.seen {
-		l.gemm.into(l.threads, l.batch, l.h, l.row, l.state, l.h, false, l.r, l.h, true, l.packed.r, gates, l.row, true)
+		l.gemm.into(l.ctx, l.threads, l.batch, l.h, l.row, l.state, l.h, false, l.r, l.h, true, l.packed.r, gates, l.row, true)
 	}
 	l.seen = true
 	for b := range l.batch {
@@ -214,7 +215,7 @@ func (l *recurrentLine[T]) outputAt(t, b int) int {
 // stepGRU: the third gate sees r·h.
 func (l *recurrentLine[T]) stepGRU(t int, gates []T) {
 	if l.seen {
-		l.gemm.into(l.threads, l.batch, l.h, 2*l.h, l.state, l.h, false, l.r, l.h, true, l.packed.r, gates, l.row, true)
+		l.gemm.into(l.ctx, l.threads, l.batch, l.h, 2*l.h, l.state, l.h, false, l.r, l.h, true, l.packed.r, gates, l.row, true)
 	}
 	for b := range l.batch {
 		zr := gates[b*l.row:][:2*l.h]
@@ -223,7 +224,7 @@ func (l *recurrentLine[T]) stepGRU(t int, gates []T) {
 		mulRow(l.extra[b*l.h:][:l.h], zr[l.h:], l.state[b*l.h:])
 	}
 	if l.seen {
-		l.gemm.into(l.threads, l.batch, l.h, l.h, l.extra, l.h, false, l.r[2*l.h*l.h:], l.h, true, l.packed.next, gates[2*l.h:], l.row, true)
+		l.gemm.into(l.ctx, l.threads, l.batch, l.h, l.h, l.extra, l.h, false, l.r[2*l.h*l.h:], l.h, true, l.packed.next, gates[2*l.h:], l.row, true)
 	}
 	l.finishGRU(t, gates)
 }
@@ -236,7 +237,7 @@ func (l *recurrentLine[T]) stepLinear(t int, gates []T) {
 		copy(e[2*l.h:], l.biasNext)
 	}
 	if l.seen {
-		l.gemm.into(l.threads, l.batch, l.h, l.row, l.state, l.h, false, l.r, l.h, true, l.packed.r, l.extra, l.row, true)
+		l.gemm.into(l.ctx, l.threads, l.batch, l.h, l.row, l.state, l.h, false, l.r, l.h, true, l.packed.r, l.extra, l.row, true)
 	}
 	for b := range l.batch {
 		g, e := gates[b*l.row:][:l.row], l.extra[b*l.row:][:l.row]

@@ -237,7 +237,7 @@ func nearestPlane(ctx context.Context, p *resizePlan, x, y *tensor.Tensor, threa
 	last := &p.axes[len(p.axes)-1]
 	outer, inner := around(y.Shape(), last.axis)
 	width := last.out * inner
-	parallel(threads, outer, 1+(1<<14)/width, func(lo, hi int) {
+	parallel(ctx, threads, outer, 1+(1<<14)/width, func(lo, hi int) {
 		before := -1
 		for row := lo; row < hi; row++ {
 			if row%256 == 0 && ctx.Err() != nil {
@@ -304,7 +304,7 @@ func (b *blender[T]) run(ctx context.Context, p *resizePlan, x, y *tensor.Tensor
 			return err
 		}
 	}
-	parallel(threads, planes, 1, func(lo, hi int) {
+	parallel(ctx, threads, planes, 1, func(lo, hi int) {
 		s := b.buffers.take(2 * size)
 		defer b.buffers.put(s)
 		for plane := lo; plane < hi && ctx.Err() == nil; plane++ {

@@ -140,7 +140,7 @@ func roiAlignKernel[T float](r roiAlign) Kernel {
 		}
 		dst, src, region := tensor.Data[T](out[0]), tensor.Data[T](x), tensor.Data[T](rois)
 		plane := s[2] * s[3]
-		parallel(r.threads, regions*s[1], 1, func(lo, hi int) {
+		parallel(ctx, r.threads, regions*s[1], 1, func(lo, hi int) {
 			for k := lo; k < hi && ctx.Err() == nil; k++ {
 				from := (int(batch.I64()[k/s[1]])*s[1] + k%s[1]) * plane
 				roiAlignPlane(ctx, &r, dst[k*r.h*r.w:][:r.h*r.w], src[from:][:plane], s[2], s[3], region[k/s[1]*4:][:4])

@@ -139,7 +139,7 @@ func (r *rotary[T]) setCaches(op string, cos, sin []int, ids *tensor.Tensor) err
 
 // spread divides the positions among goroutines.
 func (r rotary[T]) spread(ctx context.Context, threads int) {
-	parallel(threads, r.x.batches*r.x.n, 1+normGrain/(r.x.heads*r.x.width), func(lo, hi int) { r.some(ctx, lo, hi) })
+	parallel(ctx, threads, r.x.batches*r.x.n, 1+normGrain/(r.x.heads*r.x.width), func(lo, hi int) { r.some(ctx, lo, hi) })
 }
 
 // some does the positions lo to hi of (b, s).

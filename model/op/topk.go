@@ -149,7 +149,7 @@ func topKKernel[T numeric](n *graph.Node, site *Site) Kernel {
 			return nil
 		}
 		src := tensor.Data[T](x)
-		parallel(threads, outer*inner, 1+(1<<14)/length, func(lo, hi int) {
+		parallel(ctx, threads, outer*inner, 1+(1<<14)/length, func(lo, hi int) {
 			p := borrowed.take(length)
 			defer borrowed.put(p)
 			for lane := lo; lane < hi && ctx.Err() == nil; lane++ {
