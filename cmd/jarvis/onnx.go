@@ -131,6 +131,19 @@ func (a *app) openModel(ctx context.Context, ref string) (file []byte, options [
 	return f.Bytes, []model.Option{f.Option()}, func() { _ = f.Close() }, nil // only memory is given back
 }
 
+// loadModel is a model that openModel gives, ready to run.
+func (a *app) loadModel(ctx context.Context, ref string, threads int) (p *model.Program, done func(), err error) {
+	file, options, done, err := a.openModel(ctx, ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	if p, err = model.Load(file, append(options, model.Threads(threads))...); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return p, done, nil
+}
+
 const modelHint = "MODEL is an ONNX file, or NAME, NAME@ALIAS or NAME/VERSION in the bucket"
 
 func readModel(name string) ([]byte, string, error) {

@@ -57,15 +57,11 @@ func (c onnxBench) Run(ctx context.Context, a *app) error {
 		return fault.New(fault.Invalid, "--seconds and --batch must be positive")
 	}
 	start := time.Now()
-	file, options, done, err := a.openModel(ctx, c.Model)
+	p, done, err := a.loadModel(ctx, c.Model, c.Threads)
 	if err != nil {
 		return err
 	}
 	defer done()
-	p, err := model.Load(file, append(options, model.Threads(c.Threads))...)
-	if err != nil {
-		return err
-	}
 	b := benched{LoadMS: ms(time.Since(start))}
 	in, err := c.inputs(p)
 	if err != nil {

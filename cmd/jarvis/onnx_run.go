@@ -38,15 +38,11 @@ type ranOutput struct {
 }
 
 func (c onnxRun) Run(ctx context.Context, a *app) error {
-	file, options, done, err := a.openModel(ctx, c.Model)
+	p, done, err := a.loadModel(ctx, c.Model, c.Threads)
 	if err != nil {
 		return err
 	}
 	defer done()
-	p, err := model.Load(file, append(options, model.Threads(c.Threads))...)
-	if err != nil {
-		return err
-	}
 	in, err := readInputs(p, c.In)
 	if err != nil {
 		return err

