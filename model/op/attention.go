@@ -192,6 +192,7 @@ type attention[T float] struct {
 	rows, masks    scratch[T]
 	keys, vals     scratch[T]
 	scaleByDefault bool
+	parts          kept[attentionPart[T]]
 }
 
 func newAttention[T float](data lane[T], n *graph.Node, site *Site, exps func(row []T, top T) float64) *attention[T] {
@@ -263,16 +264,16 @@ func (a *attention[T]) run(ctx context.Context, in, out []*tensor.Tensor) error 
 			c.past = past.Shape()[2]
 		}
 	}
-	key, back, err := a.join(ctx, "past_key", input(4), k, outputOf(out, 1), &a.keys)
+	key, memory, err := a.join(ctx, "past_key", input(4), k, outputOf(out, 1), &a.keys)
 	if err != nil {
 		return err
 	}
-	defer back()
-	value, back2, err := a.join(ctx, "past_value", input(5), v, outputOf(out, 2), &a.vals)
+	defer a.keys.put(memory)
+	value, memory, err := a.join(ctx, "past_value", input(5), v, outputOf(out, 2), &a.vals)
 	if err != nil {
 		return err
 	}
-	defer back2()
+	defer a.vals.put(memory)
 	if c.k, c.v = key, value; c.k.n != c.v.n {
 		return misfit("Attention", "keys and values of different number")
 	}
@@ -340,34 +341,33 @@ func (a *attention[T]) operands(in []*tensor.Tensor) (q, k, v headed[T], err err
 }
 
 // join writes past and x one after the other to out, or to borrowed memory when nobody wants them; without past and out it is x.
-func (a *attention[T]) join(ctx context.Context, name string, past *tensor.Tensor, x headed[T], out *tensor.Tensor, memory *scratch[T]) (headed[T], func(), error) {
-	back := func() {}
+func (a *attention[T]) join(ctx context.Context, name string, past *tensor.Tensor, x headed[T], out *tensor.Tensor, memory *scratch[T]) (all headed[T], borrowed *[]T, err error) {
 	before := 0
 	var old headed[T]
 	if past != nil {
 		s := past.Shape()
 		if len(s) != 4 || s[0] != x.batches || s[1] != x.heads || s[3] != x.width {
-			return x, back, misfit("Attention", name+" "+shapeText(s)+" does not fit")
+			return x, nil, misfit("Attention", name+" "+shapeText(s)+" does not fit")
 		}
 		old, before = packedHeads(a.data(past), s[0], s[1], s[2], s[3]), s[2]
 	}
 	if past == nil && out == nil {
-		return x, back, nil
+		return x, nil, nil
 	}
 	total := before + x.n
 	var data []T
 	if out != nil {
 		if err := Reset(ctx, out, a.dtype, x.batches, x.heads, total, x.width); err != nil {
-			return x, back, err
+			return x, nil, err
 		}
 		data = a.data(out)
 	} else {
-		m := memory.take(x.batches * x.heads * total * x.width)
-		back, data = func() { memory.put(m) }, *m
+		borrowed = memory.take(x.batches * x.heads * total * x.width)
+		data = *borrowed
 	}
-	all := packedHeads(data, x.batches, x.heads, total, x.width)
+	all = packedHeads(data, x.batches, x.heads, total, x.width)
 	if len(data) == 0 {
-		return all, back, nil
+		return all, borrowed, nil
 	}
 	for b := range x.batches {
 		for h := range x.heads {
@@ -378,5 +378,5 @@ func (a *attention[T]) join(ctx context.Context, name string, past *tensor.Tenso
 			}
 		}
 	}
-	return all, back, nil
+	return all, borrowed, nil
 }

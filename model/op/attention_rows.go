@@ -107,17 +107,29 @@ func (c *attentionCall[T]) all(ctx context.Context) error {
 }
 
 // spread divides the pairs, and where they are few their rows, among goroutines.
-func (c attentionCall[T]) spread(ctx context.Context, pairs, rows int) {
+func (c *attentionCall[T]) spread(ctx context.Context, pairs, rows int) {
 	cuts := 1
 	if pairs < c.threads {
 		cuts = min(max((c.threads+pairs-1)/pairs, 1), (rows+3)/4)
 	}
-	parallel(ctx, c.threads, pairs*cuts, 1, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			cut := i % cuts
-			c.some(ctx, i/cuts, rows*cut/cuts, rows*(cut+1)/cuts)
-		}
-	})
+	p := c.parts.take()
+	*p = attentionPart[T]{*c, ctx, rows, cuts}
+	spread(ctx, c.threads, pairs*cuts, 1, p)
+	c.parts.put(p)
+}
+
+// attentionPart is a call whose pairs are cut into so many parts each.
+type attentionPart[T float] struct {
+	attentionCall[T]
+	ctx        context.Context
+	rows, cuts int
+}
+
+func (p *attentionPart[T]) Do(lo, hi int) {
+	for i := lo; i < hi; i++ {
+		cut := i % p.cuts
+		p.some(p.ctx, i/p.cuts, p.rows*cut/p.cuts, p.rows*(cut+1)/p.cuts)
+	}
 }
 
 // some does the rows lo to hi of one pair of batch and kv head; row r is query r%l of the group's head r/l.

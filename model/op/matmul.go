@@ -155,33 +155,34 @@ func (g *gemm[T]) batches(ctx context.Context, p product, batch, as, bs []int, x
 		return nil
 	}
 	w.each(func(at int, o [3]int) {
-		row := products[T]{p, x[o[0]*mk:], y[o[1]*kn:], z[at*mn:], w.unit[0] * mk, w.unit[1] * kn}
+		row := g.runs.take()
+		*row = products[T]{ctx, g, p, x[o[0]*mk:], y[o[1]*kn:], z[at*mn:], w.unit[0] * mk, w.unit[1] * kn}
 		if g.threads > 1 && w.inner >= g.threads {
-			row.spread(ctx, g, w.inner)
+			spread(ctx, g.threads, w.inner, 1+(1<<16)/(p.m*p.k*p.n), row)
 		} else {
-			row.run(ctx, g, g.threads, 0, w.inner)
+			row.run(g.threads, 0, w.inner)
 		}
+		g.runs.put(row)
 	})
 	return ctx.Err()
 }
 
 // products is a row of products of one size.
 type products[T kernel.Number] struct {
+	ctx context.Context
+	g   *gemm[T]
 	product
 	x, y, z []T
 	dx, dy  int // from one matrix to the next
 }
 
-func (r *products[T]) run(ctx context.Context, g *gemm[T], threads, lo, hi int) {
-	for i := lo; i < hi && ctx.Err() == nil; i++ {
-		g.into(ctx, threads, r.m, r.k, r.n, r.x[i*r.dx:], r.k, false, r.y[i*r.dy:], r.n, false, nil, r.z[i*r.m*r.n:], r.n, false)
+func (r *products[T]) run(threads, lo, hi int) {
+	for i := lo; i < hi && r.ctx.Err() == nil; i++ {
+		r.g.into(r.ctx, threads, r.m, r.k, r.n, r.x[i*r.dx:], r.k, false, r.y[i*r.dy:], r.n, false, nil, r.z[i*r.m*r.n:], r.n, false)
 	}
 }
 
-// spread divides the products among goroutines.
-func (r products[T]) spread(ctx context.Context, g *gemm[T], n int) {
-	parallel(ctx, g.threads, n, 1+(1<<16)/(r.m*r.k*r.n), func(lo, hi int) { r.run(ctx, g, 1, lo, hi) })
-}
+func (r *products[T]) Do(lo, hi int) { r.run(1, lo, hi) }
 
 // da = dy·bᵀ, db = aᵀ·dy, summed over the batches that were broadcast.
 func gradMatMul(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {

@@ -92,4 +92,9 @@ func (s *scratch[T]) take(n int) *[]T {
 	return p
 }
 
-func (s *scratch[T]) put(p *[]T) { s.pool.Put(p) }
+// put gives memory back; nil is none.
+func (s *scratch[T]) put(p *[]T) {
+	if p != nil {
+		s.pool.Put(p)
+	}
+}

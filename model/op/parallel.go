@@ -21,6 +21,7 @@ type pieceFunc func(lo, hi int)
 
 func (f pieceFunc) Do(lo, hi int) { f(lo, hi) }
 
+// spread is parallel for work in memory of its own, which allocates nothing.
 func spread(ctx context.Context, threads, n, grain int, w kernel.Work) {
 	done, pieces := ctx.Done(), n/max(grain, 1)
 	switch all := max(threads, 1) * turns; {
@@ -35,20 +36,32 @@ func spread(ctx context.Context, threads, n, grain int, w kernel.Work) {
 	kernel.Share(done, threads, n, pieces, w)
 }
 
-// crew is parallel for arguments that rest in memory kept from run to run, so that nothing is allocated. f is a plain function: what it works on, it
-// finds in its first argument.
-type crew[A any] struct{ pool sync.Pool }
+// kept are values that are used again from run to run.
+type kept[A any] struct{ pool sync.Pool }
+
+func (k *kept[A]) take() *A {
+	a, _ := k.pool.Get().(*A)
+	if a == nil {
+		a = new(A)
+	}
+	return a
+}
+
+func (k *kept[A]) put(a *A) {
+	var zero A
+	*a = zero // keeps nothing else alive
+	k.pool.Put(a)
+}
+
+// crew is parallel for arguments that rest in memory kept from run to run, so that nothing is allocated. f is a plain function, not one of a generic
+// type (that allocates: use kept and spread); what it works on, it finds in its first argument.
+type crew[A any] struct{ hands kept[hand[A]] }
 
 func (c *crew[A]) run(ctx context.Context, threads, n, grain int, args A, f func(a *A, lo, hi int)) {
-	h, _ := c.pool.Get().(*hand[A])
-	if h == nil {
-		h = new(hand[A])
-	}
+	h := c.hands.take()
 	h.args, h.f = args, f
 	spread(ctx, threads, n, grain, h)
-	var zero A
-	h.args = zero // keeps nothing alive
-	c.pool.Put(h)
+	c.hands.put(h)
 }
 
 type hand[A any] struct {

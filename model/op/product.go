@@ -11,6 +11,7 @@ type gemm[T kernel.Number] struct {
 	threads int
 	panels  scratch[[4]T]
 	rows    scratch[T]
+	runs    kept[products[T]]
 }
 
 // panels is B (k, n) laid out for products: single for float32, wide for other types.

@@ -24,7 +24,8 @@ type resizeAxis struct {
 type resizePlan struct {
 	rank       int
 	dimensions [MaxRank]resizeDimension
-	axes       []resizeAxis // those that change, outermost first
+	axes       []resizeAxis  // those that change, outermost first
+	order      []*resizeAxis // the order in which weighted means go over them
 }
 
 func resizeKernel(r *resizer, threads int, run func(ctx context.Context, p *resizePlan, x, y *tensor.Tensor, threads int) error) Kernel {
@@ -103,6 +104,7 @@ func (p *resizePlan) build(ctx context.Context, r *resizer, rank int, d [MaxRank
 		}
 		p.axes = append(p.axes, a)
 	}
+	p.setOrder()
 	return nil
 }
 
@@ -237,27 +239,40 @@ func nearestPlane(ctx context.Context, p *resizePlan, x, y *tensor.Tensor, threa
 	last := &p.axes[len(p.axes)-1]
 	outer, inner := around(y.Shape(), last.axis)
 	width := last.out * inner
-	parallel(ctx, threads, outer, 1+(1<<14)/width, func(lo, hi int) {
-		before := -1
-		for row := lo; row < hi; row++ {
-			if row%256 == 0 && ctx.Err() != nil {
-				return
-			}
-			from := p.rowOf(row)
-			switch {
-			case from == before:
-				moveBlock(y, row*width, y, (row-1)*width, width)
-			case inner == 1:
-				moveAt(y, row*width, x, from*last.in, last.from)
-			default:
-				for j, at := range last.from {
-					moveBlock(y, row*width+j*inner, x, (from*last.in+at)*inner, inner)
-				}
-			}
-			before = from
-		}
-	})
+	nearestRuns.run(ctx, threads, outer, 1+(1<<14)/width, nearestRun{ctx, p, x, y, last, width, inner}, (*nearestRun).rows)
 	return ctx.Err()
+}
+
+type nearestRun struct {
+	ctx          context.Context
+	p            *resizePlan
+	x, y         *tensor.Tensor
+	last         *resizeAxis
+	width, inner int
+}
+
+var nearestRuns crew[nearestRun]
+
+func (r *nearestRun) rows(lo, hi int) {
+	x, y, last, width, inner := r.x, r.y, r.last, r.width, r.inner
+	before := -1
+	for row := lo; row < hi; row++ {
+		if row%256 == 0 && r.ctx.Err() != nil {
+			return
+		}
+		from := r.p.rowOf(row)
+		switch {
+		case from == before:
+			moveBlock(y, row*width, y, (row-1)*width, width)
+		case inner == 1:
+			moveAt(y, row*width, x, from*last.in, last.from)
+		default:
+			for j, at := range last.from {
+				moveBlock(y, row*width+j*inner, x, (from*last.in+at)*inner, inner)
+			}
+		}
+		before = from
+	}
 }
 
 // rowOf is the row of the input that a row of the result is made from.
@@ -280,6 +295,23 @@ func (p *resizePlan) rowOf(row int) int {
 // blender makes weighted means, axis after axis.
 type blender[T float] struct {
 	buffers scratch[T]
+	runs    kept[blendRun[T]]
+}
+
+type blendRun[T float] struct {
+	b              *blender[T]
+	ctx            context.Context
+	p              *resizePlan
+	dst, src       []T
+	to, from, size int // elements of a plane of dst and src, and of results on the way
+}
+
+func (r *blendRun[T]) Do(lo, hi int) {
+	s := r.b.buffers.take(2 * r.size)
+	defer r.b.buffers.put(s)
+	for plane := lo; plane < hi && r.ctx.Err() == nil; plane++ {
+		r.b.plane(r.p, r.dst[plane*r.to:][:r.to], r.src[plane*r.from:][:r.from], (*s)[:r.size], (*s)[r.size:])
+	}
 }
 
 func newBlender[T float]() *blender[T] { return new(blender[T]) }
@@ -290,7 +322,7 @@ func (b *blender[T]) run(ctx context.Context, p *resizePlan, x, y *tensor.Tensor
 		copy(dst, src)
 		return nil
 	}
-	order := p.order()
+	order := p.order
 	planes, _ := around(x.Shape(), p.axes[0].axis)
 	from, to := len(src)/planes, len(dst)/planes
 	size := 0 // of the largest result on the way
@@ -304,19 +336,16 @@ func (b *blender[T]) run(ctx context.Context, p *resizePlan, x, y *tensor.Tensor
 			return err
 		}
 	}
-	parallel(ctx, threads, planes, 1, func(lo, hi int) {
-		s := b.buffers.take(2 * size)
-		defer b.buffers.put(s)
-		for plane := lo; plane < hi && ctx.Err() == nil; plane++ {
-			b.plane(p, order, dst[plane*to:][:to], src[plane*from:][:from], (*s)[:size], (*s)[size:])
-		}
-	})
+	r := b.runs.take()
+	*r = blendRun[T]{b, ctx, p, dst, src, to, from, size}
+	spread(ctx, threads, planes, 1, r)
+	b.runs.put(r)
 	return ctx.Err()
 }
 
-// order has the shrinking axes first, outermost in front, then the growing ones from the inside: least work in the strided passes.
-func (p *resizePlan) order() []*resizeAxis {
-	order := make([]*resizeAxis, 0, len(p.axes))
+// setOrder puts the shrinking axes first, outermost in front, then the growing ones from the inside: least work in the strided passes.
+func (p *resizePlan) setOrder() {
+	order := p.order[:0]
 	for i := range p.axes {
 		if p.axes[i].out < p.axes[i].in {
 			order = append(order, &p.axes[i])
@@ -327,14 +356,14 @@ func (p *resizePlan) order() []*resizeAxis {
 			order = append(order, &p.axes[i])
 		}
 	}
-	return order
+	p.order = order
 }
 
-func (b *blender[T]) plane(p *resizePlan, order []*resizeAxis, dst, src, here, there []T) {
+func (b *blender[T]) plane(p *resizePlan, dst, src, here, there []T) {
 	done := [MaxRank]bool{}
-	for step, a := range order {
+	for step, a := range p.order {
 		to := dst
-		if step < len(order)-1 {
+		if step < len(p.order)-1 {
 			to = here
 			here, there = there, here
 		}

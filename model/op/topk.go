@@ -106,6 +106,7 @@ func (a ranked[T]) before(b ranked[T], largest bool) bool {
 func topKKernel[T numeric](n *graph.Node, site *Site) Kernel {
 	wanted, largest, fixedK, threads := n.Int("axis", -1), n.Int("largest", 1) != 0, n.Int("k", 0), site.Threads
 	var borrowed scratch[ranked[T]]
+	var runs kept[topLanes[T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x := in[0]
 		axis, err := axisOf("TopK", wanted, x.Rank())
@@ -149,24 +150,39 @@ func topKKernel[T numeric](n *graph.Node, site *Site) Kernel {
 			return nil
 		}
 		src := tensor.Data[T](x)
-		parallel(ctx, threads, outer*inner, 1+(1<<14)/length, func(lo, hi int) {
-			p := borrowed.take(length)
-			defer borrowed.put(p)
-			for lane := lo; lane < hi && ctx.Err() == nil; lane++ {
-				o, i := lane/inner, lane%inner
-				best := topK(*p, src[o*length*inner+i:], length, inner, int(k), largest)
-				for j, r := range best {
-					at := (o*int(k)+j)*inner + i
-					if values != nil {
-						values[at] = r.v
-					}
-					if places != nil {
-						places[at] = int64(r.at)
-					}
-				}
-			}
-		})
+		run := runs.take()
+		*run = topLanes[T]{ctx, &borrowed, src, values, places, length, inner, int(k), largest}
+		spread(ctx, threads, outer*inner, 1+(1<<14)/length, run)
+		runs.put(run)
 		return ctx.Err()
+	}
+}
+
+// topLanes is a run over the lanes of src, length elements that lie inner apart.
+type topLanes[T numeric] struct {
+	ctx              context.Context
+	borrowed         *scratch[ranked[T]]
+	src, values      []T
+	places           []int64
+	length, inner, k int
+	largest          bool
+}
+
+func (t *topLanes[T]) Do(lo, hi int) {
+	p := t.borrowed.take(t.length)
+	defer t.borrowed.put(p)
+	for lane := lo; lane < hi && t.ctx.Err() == nil; lane++ {
+		o, i := lane/t.inner, lane%t.inner
+		best := topK(*p, t.src[o*t.length*t.inner+i:], t.length, t.inner, t.k, t.largest)
+		for j, r := range best {
+			at := (o*t.k+j)*t.inner + i
+			if t.values != nil {
+				t.values[at] = r.v
+			}
+			if t.places != nil {
+				t.places[at] = int64(r.at)
+			}
+		}
 	}
 }
 
