@@ -121,6 +121,7 @@ func compileConv(n *graph.Node, site *Site) (Kernel, error) {
 func convKernel[T float](data lane[T], win window, group int, act activation, site *Site) Kernel {
 	c := &conv[T]{window: win, group: group, threads: site.Threads, act: act}
 	c.fast(site.constant(1))
+	c.few = newFew(c, site.constant(1))
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		v, s, err := c.shape(in[0].Shape(), in[1].Shape())
 		if err != nil {
@@ -153,6 +154,7 @@ type conv[T kernel.Number] struct {
 	act     activation
 	quick   func(ctx context.Context, v *view, s convSize, a convArgs[T]) error // instead of matrix products by tile; or nil
 	slide   *convSlide                                                          // instead of all that, for float32; or nil
+	few     *convFew                                                            // instead of all that, for float32 and few pixels; or nil
 	columns scratch[T]
 	plans   windowPlans
 	lines   scratch[T]

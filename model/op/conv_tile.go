@@ -19,6 +19,9 @@ func (c *conv[T]) run(ctx context.Context, v *view, s convSize, a convArgs[T]) e
 	if len(a.y) == 0 {
 		return nil
 	}
+	if c.few != nil && c.few.run(ctx, v, s, any(a).(convArgs[float32])) {
+		return ctx.Err()
+	}
 	if c.slide != nil && !v.plain() && (s.cg > 1 || s.m > 2*c.group) && c.slide.run(ctx, v, s, any(a).(convArgs[float32])) {
 		return ctx.Err()
 	}
@@ -116,7 +119,7 @@ func (v *view) unfold(first, n, k int, put func(row, at, from, count, step int))
 			count := min(v.out[2]-x, n-at)
 			d := line/v.out[1]*v.stride[0] + t[0]*v.dilation[0] - v.before[0]
 			h := line%v.out[1]*v.stride[1] + t[1]*v.dilation[1] - v.before[1]
-			if d < 0 || d >= v.in[0] || h < 0 || h >= v.in[1] || x >= hi || x+count <= lo {
+			if d < 0 || d >= v.in[0] || h < 0 || h >= v.in[1] || lo >= hi || x >= hi || x+count <= lo {
 				put(row, at, -1, count, 1)
 				at += count
 				continue
