@@ -1,68 +1,27 @@
 package kernel
 
-import "sync"
-
-// Products of bytes, exact in int32: both sides are widened to int16 less their zero points, which leaves no more than 9 bits, and two
-// products of them are added at a time. Sums wrap as int32 does.
+// Products of bytes, exact in int32: one side is unsigned bytes, zero points and all, the other signed ones less their zero points. Two products of
+// theirs are added in int16 and two such sums on top, which saturates where weights are large: weights are laid out such that it cannot, in more
+// terms where they must (see byteWeights). What the zero point of the unsigned side adds is taken off the finished sums. Sums wrap as int32 does.
 
 // Byte is an element of a quantised matrix.
 type Byte interface{ ~int8 | ~uint8 }
 
 const (
-	byteRows    = 96  // of A in a block, which stays in the second-level cache
-	byteMost    = 512 // rows of B in a block: with sixteen columns they fill half of a first-level cache
-	byteTile    = 6
-	byteGrain   = 1 << 20 // multiplications that are worth a goroutine
 	byteColumns = 16
+	byteTile    = 4
+	byteStep    = 8         // terms that the kernel adds at a time
+	byteMost    = 1024      // rows of B in a block: with sixteen columns they fill half of a first-level cache
+	byteRows    = 96        // rows of A in a block at most
+	byteBlock   = 160 << 10 // bytes of A in a block, which stays in the second-level cache
+	byteGrain   = 1 << 19   // multiplications that are worth a goroutine
 )
-
-// PackedBytes is B (k, n) less its zero points, cut into panels of sixteen columns, these into pairs of rows: pair by pair sixteen columns of two
-// elements each. What B does not fill is zero.
-type PackedBytes struct {
-	K, N int
-	data []int16
-}
 
 // BytesFit tells whether this machine's best path has products of bytes of its own; where it has not, those of float32 are faster.
 func BytesFit() bool { return path != neon }
 
-// EvenK is the distance of the rows of A (m, k) as WidenBytes' callers must lay them out: k, made even.
-func EvenK(k int) int { return (k + 1) &^ 1 }
-
-// PackBytes lays out b (k, n) less zeros, which are one for all, one for each column, or absent. buf is used where it is large enough.
-func PackBytes[T Byte](b []T, k, n int, zeros []T, buf []int16) PackedBytes {
-	columns := (n + byteColumns - 1) &^ (byteColumns - 1)
-	size := EvenK(k) * columns
-	if cap(buf) < size {
-		buf = make([]int16, size)
-	}
-	buf = buf[:size]
-	clear(buf)
-	for j := range n {
-		zero := int16(0)
-		switch len(zeros) {
-		case 0:
-		case 1:
-			zero = int16(zeros[0])
-		default:
-			zero = int16(zeros[j])
-		}
-		at := j/byteColumns*byteColumns*EvenK(k) + j%byteColumns*2
-		for p := range k {
-			buf[at+p/2*2*byteColumns+p%2] = int16(b[p*n+j]) - zero
-		}
-	}
-	return PackedBytes{K: k, N: n, data: buf}
-}
-
-// WidenBytes writes src - zero to dst, of the same length.
-func WidenBytes[T Byte](dst []int16, src []T, zero T) {
-	done := widenMachine(dst[:len(src)], src, int32(zero))
-	dst = dst[done:]
-	for i, v := range src[done:] {
-		dst[i] = int16(v) - int16(zero)
-	}
-}
+// ByteK is the distance of the rows of A (m, k) as they must lie at least: k rounded up to whole steps.
+func ByteK(k int) int { return (k + byteStep - 1) &^ (byteStep - 1) }
 
 // ByteSums takes the product of bytes as it is made.
 type ByteSums interface {
@@ -70,78 +29,24 @@ type ByteSums interface {
 	Take(i, m, j, n int, sums []int32)
 }
 
-// GemmBytes gives A·B to sink: a (m, EvenK(k)) is A less its zero points, anything times zero at the end of an odd row. It runs on up to
-// so many goroutines, this one included.
-func GemmBytes(threads, m int, a []int16, b *PackedBytes, sink ByteSums) {
-	if m <= 0 || b.N <= 0 {
-		return
+func signed[T Byte]() bool { return ^T(0) < 1 }
+
+// Unsigned is the unsigned byte that stands for a byte, and what must be added to zero points then.
+func Unsigned[T Byte]() (flip byte, more int32) {
+	if signed[T]() {
+		return 0x80, 128
 	}
-	_ = a[:m*EvenK(b.K)]
-	panels := (b.N + byteColumns - 1) / byteColumns
-	pieces := min(threads, panels, m*b.N/64*b.K/(byteGrain/64))
-	if pieces < 2 {
-		b.part(0, panels, m, a, sink)
-		return
-	}
-	b.spread(pieces, panels, m, a, sink)
+	return 0, 0
 }
 
-// spread divides the panels.
-func (b PackedBytes) spread(pieces, panels, m int, a []int16, sink ByteSums) {
-	var wg sync.WaitGroup
-	for p := 1; p < pieces; p++ {
-		wg.Go(func() { b.part(panels*p/pieces, panels*(p+1)/pieces, m, a, sink) })
-	}
-	b.part(0, panels/pieces, m, a, sink)
-	wg.Wait()
-}
-
-type byteSums = [byteRows * byteColumns]int32
-
-var byteMemory = sync.Pool{New: func() any { return new(byteSums) }}
-
-// part computes the panels from p0 to p1.
-func (b *PackedBytes) part(p0, p1, m int, a []int16, sink ByteSums) {
-	memory := byteMemory.Get().(*byteSums)
-	defer byteMemory.Put(memory)
-	ld := EvenK(b.K)
-	for i := 0; i < m; i += byteRows {
-		rows := min(byteRows, m-i)
-		for p := p0; p < p1; p++ {
-			if b.K == 0 {
-				clear(memory[:])
-			}
-			for k := 0; k < ld; k += byteMost {
-				part := min(byteMost, ld-k)
-				panel := b.data[(p*ld+k)*byteColumns:][:part*byteColumns]
-				for r := 0; r < rows; r += byteTile {
-					h := min(byteTile, rows-r)
-					tileBytes(memory[r*byteColumns:][:h*byteColumns], a[(i+r)*ld+k:], ld, h, panel, k > 0)
-				}
-			}
-			j := p * byteColumns
-			sink.Take(i, rows, j, min(byteColumns, b.N-j), memory[:rows*byteColumns])
-		}
-	}
-}
-
-// tileBytes makes, or adds to, the sums (m, 16) of m rows of a and a part of a panel.
-func tileBytes(sums []int32, a []int16, ld, m int, panel []int16, add bool) {
-	if tileBytesMachine(sums, a, ld, m, panel, add) {
-		return
-	}
-	if !add {
-		clear(sums)
-	}
+// LayBytes writes rows (m, k) as unsigned bytes to dst, ByteK(k) apart, anything behind them.
+func LayBytes[T Byte](dst []byte, src []T, m, k int) {
+	flip, _ := Unsigned[T]()
+	ld := ByteK(k)
 	for i := range m {
-		c := (*[byteColumns]int32)(sums[i*byteColumns:])
-		row := a[i*ld:][:len(panel)/byteColumns]
-		for p := 0; p+1 < len(row); p += 2 {
-			x, y := int32(row[p]), int32(row[p+1])
-			b := (*[2 * byteColumns]int16)(panel[p*byteColumns:])
-			for j := range c {
-				c[j] += x*int32(b[2*j]) + y*int32(b[2*j+1])
-			}
+		to, from := dst[i*ld:][:k], src[i*k:][:k]
+		for j, v := range from {
+			to[j] = byte(v) ^ flip
 		}
 	}
 }
@@ -160,6 +65,64 @@ func ScaleSums(dst []float32, ld, m, n int, sums []int32, scale, bias []float32)
 	}
 }
 
+// Requantizer makes bytes of sums: round(max(Least, min(Most, (sum + Add)·Scale))) + Zero, halves to even; NaN gives Least. Add and Scale are
+// one for each column, or for each row where ByRow is set. All results must fit the byte.
+type Requantizer struct {
+	Add         []int32
+	Scale       []float32
+	ByRow       bool
+	Least, Most float32
+	Zero        int32
+}
+
+// Rows writes m rows, ld apart, of n columns of sums (m, 16), whose first is row i and column j of the whole.
+func (q *Requantizer) Rows(dst []byte, ld, i, m, j, n int, sums []int32) {
+	at := j
+	if q.ByRow {
+		at = i
+	}
+	done := 0
+	if n == byteColumns && m > 0 {
+		done = requantizeMachine(q, dst, ld, m, at, sums)
+	} else if path == avx2 && m > 0 && n > 0 && (q.ByRow || at+byteColumns <= len(q.Add) && at+byteColumns <= len(q.Scale)) {
+		var row [byteColumns]byte // in one piece, of which n columns count
+		for done = 0; done < m; done++ {
+			by := at
+			if q.ByRow {
+				by += done
+			}
+			requantizeMachine(q, row[:], byteColumns, 1, by, sums[done*byteColumns:][:byteColumns])
+			copy(dst[done*ld:][:n], row[:n])
+		}
+	}
+	for r := done; r < m; r++ {
+		row, s := dst[r*ld:][:n], sums[r*byteColumns:][:n]
+		for c, v := range s {
+			by := at + c
+			if q.ByRow {
+				by = at + r
+			}
+			row[c] = q.one(v+q.Add[by], q.Scale[by])
+		}
+	}
+}
+
+func (q *Requantizer) one(sum int32, scale float32) byte {
+	return byte(roundByte(float32(sum)*scale, q.Least, q.Most) + q.Zero)
+}
+
+// roundByte rounds what is cut to a range, halves to even; NaN gives least.
+func roundByte(v, least, most float32) int32 {
+	const bias = 3 << 22 // adding it rounds
+	if !(v > least) {
+		v = least
+	}
+	if v > most {
+		v = most
+	}
+	return int32(float32(v+bias) - bias)
+}
+
 // Limits are the least and the greatest of 0 and the numbers; NaN is passed over.
 func Limits(x []float32) (lo, hi float32) {
 	lo, hi, done := limitsMachine(x)
@@ -176,17 +139,18 @@ func Limits(x []float32) (lo, hi float32) {
 
 // QuantizeBytes writes round(max(least, min(most, src/scale))) + zero, halves to even; NaN gives least. All results must fit T.
 func QuantizeBytes[T Byte](dst []T, src []float32, scale, least, most float32, zero int32) {
-	const bias = 3 << 22 // adding it rounds
 	done := quantizeMachine(dst[:len(src)], src, scale, least, most, zero)
 	dst = dst[done:]
 	for i, v := range src[done:] {
-		v /= scale
-		if !(v > least) {
-			v = least
-		}
-		if v > most {
-			v = most
-		}
-		dst[i] = T(int32(float32(v+bias)-bias) + zero)
+		dst[i] = T(roundByte(v/scale, least, most) + zero)
+	}
+}
+
+// RealBytes writes (src - zero)·scale to dst, of the same length.
+func RealBytes[T Byte](dst []float32, src []T, zero int32, scale float32) {
+	done := realMachine(dst[:len(src)], src, zero, scale)
+	dst = dst[done:]
+	for i, v := range src[done:] {
+		dst[i] = float32(int32(v)-zero) * scale
 	}
 }

@@ -5,28 +5,58 @@
 package kernel
 
 //go:noescape
-func int8Tile1(c *int32, a *int16, lda uintptr, b *int16, pairs int, add int)
+func int8Tile1(c *int32, from *int32, step uintptr, a *uint8, lda uintptr, b *uint8, steps int)
 
 //go:noescape
-func int8Tile2(c *int32, a *int16, lda uintptr, b *int16, pairs int, add int)
+func int8Rows1(c *int32, from *int32, step uintptr, a *uint8, lda uintptr, b *uint8, steps int)
 
 //go:noescape
-func int8Tile3(c *int32, a *int16, lda uintptr, b *int16, pairs int, add int)
+func int8More1(c *int32, a *uint8, lda uintptr, b *uint8, at *int32, n int)
 
 //go:noescape
-func int8Tile4(c *int32, a *int16, lda uintptr, b *int16, pairs int, add int)
+func int8Tile2(c *int32, from *int32, step uintptr, a *uint8, lda uintptr, b *uint8, steps int)
 
 //go:noescape
-func int8Tile5(c *int32, a *int16, lda uintptr, b *int16, pairs int, add int)
+func int8Rows2(c *int32, from *int32, step uintptr, a *uint8, lda uintptr, b *uint8, steps int)
 
 //go:noescape
-func int8Tile6(c *int32, a *int16, lda uintptr, b *int16, pairs int, add int)
+func int8More2(c *int32, a *uint8, lda uintptr, b *uint8, at *int32, n int)
 
 //go:noescape
-func widenUint8(dst *int16, src *uint8, n int, zero int32)
+func int8Tile3(c *int32, from *int32, step uintptr, a *uint8, lda uintptr, b *uint8, steps int)
 
 //go:noescape
-func widenInt8(dst *int16, src *uint8, n int, zero int32)
+func int8Rows3(c *int32, from *int32, step uintptr, a *uint8, lda uintptr, b *uint8, steps int)
+
+//go:noescape
+func int8More3(c *int32, a *uint8, lda uintptr, b *uint8, at *int32, n int)
+
+//go:noescape
+func int8Tile4(c *int32, from *int32, step uintptr, a *uint8, lda uintptr, b *uint8, steps int)
+
+//go:noescape
+func int8Rows4(c *int32, from *int32, step uintptr, a *uint8, lda uintptr, b *uint8, steps int)
+
+//go:noescape
+func int8More4(c *int32, a *uint8, lda uintptr, b *uint8, at *int32, n int)
+
+//go:noescape
+func int8MoreRows(c *int32, a *uint8, b *uint8, at *int32, n int)
+
+//go:noescape
+func int8Weave(dst *uint8, step uintptr, l0 *uint8, l1 *uint8, l2 *uint8, l3 *uint8, blocks int, flip int32)
+
+//go:noescape
+func int8Columns(dst *uint8, ld uintptr, sums *int32, rows int, add *int32, scale *float32, least float32, most float32, zero int32)
+
+//go:noescape
+func int8Lines(dst *uint8, ld uintptr, sums *int32, rows int, add *int32, scale *float32, least float32, most float32, zero int32)
+
+//go:noescape
+func int8RealUnsigned(dst *float32, src *uint8, n int, zero int32, scale float32)
+
+//go:noescape
+func int8RealSigned(dst *float32, src *uint8, n int, zero int32, scale float32)
 
 //go:noescape
 func int8Scale(dst *float32, ld uintptr, sums *int32, rows int, scale *float32, bias *float32)

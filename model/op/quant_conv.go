@@ -4,6 +4,7 @@ package op
 
 import (
 	"context"
+	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/tensor"
@@ -181,4 +182,14 @@ func volumeOf(shape []int) int {
 		n *= d
 	}
 	return n
+}
+
+// requantize writes round(v) + zero, saturated, as element i of t, int8 or uint8.
+func requantize(t *tensor.Tensor, i int, v, zero float32) {
+	v = float32(math.RoundToEven(float64(v))) + zero
+	if t.DType() == tensor.Int8 {
+		tensor.Data[int8](t)[i] = int8(max(-128, min(127, v)))
+		return
+	}
+	t.Bytes()[i] = uint8(max(0, min(255, v)))
 }

@@ -42,64 +42,89 @@ func inferQuantDense(n *graph.Node, site *Site) ([]tensor.Type, error) {
 
 // byteProduct multiplies matrices of bytes in the kernel that is made for them.
 type byteProduct struct {
-	left, right scratch[int16]
-	packed      *kernel.PackedBytes // constant b
+	rows   scratch[byte]
+	packed *kernel.PackedBytes // constant b
+	others sync.Pool           // of *kernel.PackedBytes
 }
 
 // packBytes lays out the matrix b (k, n) from an element on, less its zero points.
-func packBytes(op string, b, zero *tensor.Tensor, at, k, n int, buf []int16) (kernel.PackedBytes, error) {
+func packBytes(into *kernel.PackedBytes, op string, b, zero *tensor.Tensor, at, k, n int) error {
 	if zero != nil && zero.Len() != 1 && zero.Len() != n {
-		return kernel.PackedBytes{}, misfit(op, "a zero point "+shapeText(zero.Shape())+" for "+shapeText(b.Shape()))
+		return misfit(op, "a zero point "+shapeText(zero.Shape())+" for "+shapeText(b.Shape()))
 	}
 	if b.DType() == tensor.Int8 {
-		var zeros []int8
-		if zero != nil {
-			zeros = tensor.Data[int8](zero)
-		}
-		return kernel.PackBytes(tensor.Data[int8](b)[at:], k, n, zeros, buf), nil
+		kernel.PackBytes(into, tensor.Data[int8](b)[at:], k, n, bytesOf[int8](zero))
+		return nil
 	}
-	var zeros []uint8
-	if zero != nil {
-		zeros = zero.Bytes()
-	}
-	return kernel.PackBytes(b.Bytes()[at:], k, n, zeros, buf), nil
-}
-
-// run gives the product of rows of a, from an element on, and of a matrix of b to sink. Row i has zero point i%m of azero, if there are so many.
-func (e *byteProduct) run(q *quantProduct, rows int, p product, a, azero *tensor.Tensor, ia int, b, bzero *tensor.Tensor, ib int, sink kernel.ByteSums) error {
-	packed := e.packed
-	if packed == nil || b != q.from {
-		memory := e.right.take(kernel.EvenK(p.k) * (p.n + 16))
-		defer e.right.put(memory)
-		own, err := packBytes(q.op, b, bzero, ib, p.k, p.n, *memory)
-		if err != nil {
-			return err
-		}
-		packed = &own
-	}
-	ld := kernel.EvenK(p.k)
-	wide := e.left.take(rows * ld)
-	defer e.left.put(wide)
-	widenRows(*wide, ld, rows, p, a, azero, ia)
-	kernel.GemmBytes(q.threads, rows, *wide, packed, sink)
+	kernel.PackBytes(into, b.Bytes()[at:], k, n, bytesOf[uint8](zero))
 	return nil
 }
 
-// widenRows writes rows of a less their zero points, ld apart.
-func widenRows(wide []int16, ld, rows int, p product, a, azero *tensor.Tensor, at int) {
-	if ld == p.k && (azero == nil || azero.Len() == 1) { // one row
-		p.m, p.k, ld, rows = 1, rows*p.k, rows*ld, 1
+// bytesOf are the elements of t, none where it is absent.
+func bytesOf[T int8 | uint8](t *tensor.Tensor) []T {
+	if t == nil {
+		return nil
 	}
-	for i := range rows {
-		zero := int(byteAt(azero, i%p.m))
-		to, from := wide[i*ld:][:p.k], at+i*p.k
-		if a.DType() == tensor.Int8 {
-			kernel.WidenBytes(to, tensor.Data[int8](a)[from:][:p.k], int8(zero))
-		} else {
-			kernel.WidenBytes(to, a.Bytes()[from:][:p.k], uint8(zero))
+	return tensor.Data[T](t)
+}
+
+// run gives the product of rows of a, from an element on, and of a matrix of b to sink. Row i has zero point i%m of azero, if there are so many.
+func (e *byteProduct) run(ctx context.Context, q *quantProduct, rows int, p product, a, azero *tensor.Tensor, ia int, b, bzero *tensor.Tensor, ib int, sink kernel.ByteSums) error {
+	packed := e.packed
+	if packed == nil || b != q.from {
+		own, _ := e.others.Get().(*kernel.PackedBytes)
+		if own == nil {
+			own = new(kernel.PackedBytes)
 		}
-		clear(wide[i*ld+p.k : (i+1)*ld])
+		defer e.others.Put(own)
+		if err := packBytes(own, q.op, b, bzero, ib, p.k, p.n); err != nil {
+			return err
+		}
+		packed = own
 	}
+	zero, more := int32(0), int32(0)
+	if a.DType() == tensor.Int8 {
+		_, more = kernel.Unsigned[int8]()
+	}
+	if azero == nil || azero.Len() == 1 {
+		zero = int32(byteAt(azero, 0)) + more
+	} else {
+		sink = &rowZeros{sink, azero, more, p.m, packed.Sums()}
+	}
+	ld := kernel.ByteK(p.k)
+	if ld == p.k && a.DType() == tensor.Uint8 { // as they lie
+		kernel.GemmBytes(ctx.Done(), q.threads, rows, a.Bytes()[ia:], ld, zero, packed, sink)
+		return ctx.Err()
+	}
+	laid := e.rows.take(rows * ld)
+	defer e.rows.put(laid)
+	if a.DType() == tensor.Int8 {
+		kernel.LayBytes(*laid, tensor.Data[int8](a)[ia:], rows, p.k)
+	} else {
+		kernel.LayBytes(*laid, a.Bytes()[ia:], rows, p.k)
+	}
+	kernel.GemmBytes(ctx.Done(), q.threads, rows, *laid, ld, zero, packed, sink)
+	return ctx.Err()
+}
+
+// rowZeros takes off what the zero points of each row add.
+type rowZeros struct {
+	to   kernel.ByteSums
+	zero *tensor.Tensor // (m)
+	more int32
+	m    int
+	sums []int32 // of each column of b
+}
+
+// Take implements kernel.ByteSums.
+func (z *rowZeros) Take(i, m, j, n int, sums []int32) {
+	for r := range m {
+		zero := int32(byteAt(z.zero, (i+r)%z.m)) + z.more
+		for c, s := range z.sums[j : j+n] {
+			sums[r*16+c] -= zero * s
+		}
+	}
+	z.to.Take(i, m, j, n, sums)
 }
 
 // sumsTo collects a product (m, n).
@@ -185,10 +210,10 @@ func (d *quantDense) run(ctx context.Context, in, out []*tensor.Tensor) error {
 	defer func() { sink.y, sink.act = nil, nil }()
 	rows := len(y) / p.n
 	if kernel.BytesFit() {
-		return d.exact.run(&d.quantProduct, rows, p, a, azero, 0, b, bzero, 0, sink)
+		return d.exact.run(ctx, &d.quantProduct, rows, p, a, azero, 0, b, bzero, 0, sink)
 	}
 	shape := func([]int) error { return nil }
-	return d.quantProduct.run(ctx, a, azero, b, bzero, shape, func(at int, sums []int32, m, n int) { sink.whole(at, sums, m, n) })
+	return d.quantProduct.run(ctx, a, azero, b, bzero, shape, func(int, int) kernel.ByteSums { return sink })
 }
 
 // set takes up the operands of one run.
@@ -203,18 +228,5 @@ func (d *denseSums) set(y []float32, n int, scale []float32, bias *tensor.Tensor
 	}
 	if bias != nil {
 		copy(d.bias, bias.F32())
-	}
-}
-
-// whole takes sums (m, n) that lie one after another.
-func (d *denseSums) whole(at int, sums []int32, m, n int) {
-	for i := range m {
-		row := d.y[at+i*n:][:n]
-		for j, v := range sums[i*n:][:n] {
-			row[j] = float32(float32(v)*d.scale[j]) + d.bias[j]
-		}
-		if d.act != nil {
-			d.act(row)
-		}
 	}
 }

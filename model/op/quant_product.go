@@ -4,7 +4,6 @@ package op
 
 import (
 	"context"
-	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/kernel"
@@ -100,8 +99,9 @@ func (q *quantProduct) prepare(b, zero *tensor.Tensor, zeroGiven bool) {
 	}
 	k, n := b.Shape()[0], b.Shape()[1]
 	if kernel.BytesFit() {
-		if packed, err := packBytes(q.op, b, zero, 0, k, n, nil); err == nil {
-			q.exact.packed, q.from = &packed, b
+		packed := new(kernel.PackedBytes)
+		if packBytes(packed, q.op, b, zero, 0, k, n) == nil {
+			q.exact.packed, q.from = packed, b
 		}
 		return
 	}
@@ -158,8 +158,8 @@ func quantColumns(op string, dst []float32, b, zero *tensor.Tensor, n int) error
 	return nil
 }
 
-// run computes the int32 product of a and b, which broadcast as those of MatMul; finish gets each matrix (m, n) of it.
-func (q *quantProduct) run(ctx context.Context, a, azero, b, bzero *tensor.Tensor, shape func(shape []int) error, finish func(at int, sums []int32, m, n int)) error {
+// run computes the int32 product of a and b, which broadcast as those of MatMul; sink takes each matrix (m, n) of it, whose elements stand from at on.
+func (q *quantProduct) run(ctx context.Context, a, azero, b, bzero *tensor.Tensor, shape func(shape []int) error, sink func(at, n int) kernel.ByteSums) error {
 	var bb, buf [MaxRank]int
 	p, batch, err := productOf(q.op, bb[:0], a.Shape(), b.Shape())
 	if err != nil {
@@ -191,8 +191,6 @@ func (q *quantProduct) run(ctx context.Context, a, azero, b, bzero *tensor.Tenso
 	}
 	var w grid
 	w.set(batch, batchOf(a.Shape()), batchOf(b.Shape()))
-	sums := q.sums.take(rows * p.n)
-	defer q.sums.put(sums)
 	each := func(one func(at, ia, ib int) error) error {
 		if count == 1 {
 			return one(0, 0, 0)
@@ -207,14 +205,11 @@ func (q *quantProduct) run(ctx context.Context, a, azero, b, bzero *tensor.Tenso
 	}
 	if kernel.BytesFit() {
 		return each(func(at, ia, ib int) error {
-			sink := &sumsTo{*sums, p.n}
-			if err := q.exact.run(q, rows, p, a, azero, ia*p.m*p.k, b, bzero, ib*p.k*p.n, sink); err != nil {
-				return err
-			}
-			finish(at*p.m*p.n, *sums, rows, p.n)
-			return ctx.Err()
+			return q.exact.run(ctx, q, rows, p, a, azero, ia*p.m*p.k, b, bzero, ib*p.k*p.n, sink(at*p.m*p.n, p.n))
 		})
 	}
+	sums := q.sums.take(rows * p.n)
+	defer q.sums.put(sums)
 	left, right := q.left.take(a.Len()), q.right.take(b.Len())
 	defer q.left.put(left)
 	defer q.right.put(right)
@@ -247,9 +242,20 @@ func (q *quantProduct) run(ctx context.Context, a, azero, b, bzero *tensor.Tenso
 				(*sums)[i] += int32(v)
 			}
 		}
-		finish(at*p.m*p.n, *sums, rows, p.n)
+		takeWhole(sink(at*p.m*p.n, p.n), *sums, rows, p.n)
 		return ctx.Err()
 	})
+}
+
+// takeWhole gives sums (m, n) that lie one after another to a sink.
+func takeWhole(sink kernel.ByteSums, sums []int32, m, n int) {
+	var row [16]int32
+	for i := range m {
+		for j := 0; j < n; j += 16 {
+			copy(row[:], sums[i*n+j:(i+1)*n])
+			sink.Take(i, 1, j, min(16, n-j), row[:])
+		}
+	}
 }
 
 // inputOf is input i, nil where it is absent.
@@ -265,8 +271,8 @@ func compileMatMulInteger(n *graph.Node, site *Site) (Kernel, error) {
 	q.prepare(site.constant(1), site.constant(3), n.In(3) != "")
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		shape := func(to []int) error { return Reset(ctx, out[0], tensor.Int32, to...) }
-		return q.run(ctx, in[0], inputOf(in, 2), in[1], inputOf(in, 3), shape, func(at int, sums []int32, _, _ int) {
-			copy(tensor.Data[int32](out[0])[at:], sums)
+		return q.run(ctx, in[0], inputOf(in, 2), in[1], inputOf(in, 3), shape, func(at, n int) kernel.ByteSums {
+			return &sumsTo{tensor.Data[int32](out[0])[at:], n}
 		})
 	}, nil
 }
@@ -286,33 +292,46 @@ func compileQLinearMatMul(n *graph.Node, site *Site) (Kernel, error) {
 		if len(scale[0]) != 1 || len(scale[2]) != 1 || in[7].Len() != 1 {
 			return misfit(n.Op, "scales of a or y, or zero points of y, by rows")
 		}
-		zero := byteAt(in[7], 0)
+		sink := roundedTo{}
 		shape := func(to []int) error {
-			if columns := to[len(to)-1:]; len(scale[1]) != 1 && (in[3].Rank() < 2 || len(scale[1]) != columns[0]) {
+			columns := 1
+			if in[3].Rank() > 1 {
+				columns = to[len(to)-1]
+			}
+			if len(scale[1]) != 1 && (in[3].Rank() < 2 || len(scale[1]) != columns) {
 				return misfit(n.Op, "scale "+shapeText(in[4].Shape())+" for "+shapeText(in[3].Shape()))
 			}
+			sink.q = requantizer(in[7], columns, nil, func(j int) float32 { return scale[0][0] * scale[1][min(j, len(scale[1])-1)] / scale[2][0] })
 			return Reset(ctx, out[0], d, to...)
 		}
-		return q.run(ctx, in[0], in[2], in[3], in[5], shape, func(at int, sums []int32, m, columns int) {
-			for i := range m {
-				for j, v := range sums[i*columns:][:columns] {
-					f := scale[1][0]
-					if len(scale[1]) > 1 {
-						f = scale[1][j]
-					}
-					requantize(out[0], at+i*columns+j, float32(v)*(scale[0][0]*f/scale[2][0]), zero)
-				}
-			}
+		return q.run(ctx, in[0], in[2], in[3], in[5], shape, func(at, n int) kernel.ByteSums {
+			sink.to, sink.n = out[0].Bytes()[at:], n
+			return &sink
 		})
 	}, nil
 }
 
-// requantize writes round(v) + zero, saturated, as element i of t, int8 or uint8.
-func requantize(t *tensor.Tensor, i int, v, zero float32) {
-	v = float32(math.RoundToEven(float64(v))) + zero
-	if t.DType() == tensor.Int8 {
-		tensor.Data[int8](t)[i] = int8(max(-128, min(127, v)))
-		return
+// requantizer makes bytes of zero's type of sums in n columns, or rows, with a scale for each, add (n) being added before where it is not nil.
+func requantizer(zero *tensor.Tensor, n int, add []int32, scale func(j int) float32) kernel.Requantizer {
+	lo, hi, _ := quantRange(zero.DType())
+	z := byteAt(zero, 0)
+	whole := (n + 15) &^ 15 // the kernel likes whole vectors
+	q := kernel.Requantizer{Add: make([]int32, whole), Scale: make([]float32, whole), Least: float32(lo) - z, Most: float32(hi) - z, Zero: int32(z)}
+	copy(q.Add, add)
+	for j := range n {
+		q.Scale[j] = scale(j)
 	}
-	t.Bytes()[i] = uint8(max(0, min(255, v)))
+	return q
+}
+
+// roundedTo rounds a product (m, n) to bytes.
+type roundedTo struct {
+	to []byte
+	n  int
+	q  kernel.Requantizer
+}
+
+// Take implements kernel.ByteSums.
+func (b *roundedTo) Take(i, m, j, n int, sums []int32) {
+	b.q.Rows(b.to[i*b.n+j:], b.n, i, m, j, n, sums)
 }
