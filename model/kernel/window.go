@@ -14,6 +14,7 @@ type Window struct {
 	half, pitch          int // of rows of the copy, and of the parts of a split one
 	band                 int // rows of the output that one copy serves
 	offsets              []int
+	depth                *depth // for Planes, or nil
 }
 
 // Spread is a window along one dimension: it meets the input (In) at o·Stride + k·Dilation - Before for each output o and tap k.
@@ -51,6 +52,7 @@ func NewWindow(h, w Spread) (win Window, ok bool) {
 			win.offsets = append(win.offsets, (i*h.Dilation*win.pitch+at)*4)
 		}
 	}
+	win.depth = newDepth(h, w)
 	return win, true
 }
 

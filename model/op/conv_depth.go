@@ -70,19 +70,31 @@ func (r *depthRun) channels(lo, hi int) {
 	c, a, mg := r.c, &r.a, r.m/r.c.group
 	memory := c.columns.take(r.window.Len())
 	defer c.columns.put(memory)
-	for i := lo; i < hi && r.ctx.Err() == nil; i++ {
+	end, after := &c.slide.end, c.slide.after
+	if a.residual != nil {
+		end, after = &kernel.End{}, nil
+	}
+	step := 1 // channels at a time: those that see one input channel each
+	if mg == 1 {
+		step = max(1, (1<<20)/(r.pixels*r.taps))
+	}
+	for i := lo; i < hi && r.ctx.Err() == nil; {
 		m := i % r.m
+		n := min(step, hi-i, r.m-m)
 		source := i/r.m*c.group + m/mg
-		y := a.y[i*r.pixels:][:r.pixels]
-		var bias float32
+		y := a.y[i*r.pixels:][:n*r.pixels]
+		var bias []float32
 		if a.bias != nil {
-			bias = a.bias[m]
+			bias = a.bias[m:][:n]
 		}
-		r.window.Sums(y, a.x[source*r.plane:][:r.plane], a.w[m*r.taps:][:r.taps], bias, *memory)
+		r.window.Planes(n, y, a.x[source*r.plane:][:n*r.plane], a.w[m*r.taps:][:n*r.taps], bias, end, *memory)
 		if a.residual != nil {
-			kernel.Pair(kernel.Add, y, y, a.residual[i*r.pixels:][:r.pixels])
+			kernel.Pair(kernel.Add, y, y, a.residual[i*r.pixels:][:n*r.pixels])
+			activateF32(c.act, y)
+		} else if after != nil {
+			after(y)
 		}
-		activateF32(c.act, y)
+		i += n
 	}
 }
 

@@ -1,0 +1,7 @@
+//go:build !amd64
+
+package kernel
+
+func depthMachine() bool { return false }
+
+func (t *depthTile) run(*depth) {}
