@@ -131,7 +131,8 @@ func (g *productF32) spread(threads, pieces int) {
 	byColumn := pieces / byRow
 	s := grids.Get().(*grid)
 	s.g = *g
-	s.h = ((g.m+byRow-1)/byRow + tileRows - 1) / tileRows * tileRows
+	high := tileHigh()
+	s.h = ((g.m+byRow-1)/byRow + high - 1) / high * high
 	s.w = ((g.n+byColumn-1)/byColumn + tileColumns - 1) &^ (tileColumns - 1)
 	s.across = (g.n + s.w - 1) / s.w
 	tasks := (g.m + s.h - 1) / s.h * s.across
@@ -207,7 +208,8 @@ func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 	rows := i1 - i0
 	packs := rows > few && g.cs == 1 && (j1-j0 >= packFrom || g.rs%512 == 0 && j1-j0 > 64)
 	rows = (rows + aRows - 1) / aRows
-	rows = ((i1-i0+rows-1)/rows + tileRows - 1) / tileRows * tileRows
+	high := tileHigh()
+	rows = ((i1-i0+rows-1)/rows + high - 1) / high * high
 	var memory *[]float32
 	if packs {
 		memory = floats.take(rows*k + half)
@@ -225,7 +227,7 @@ func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 		i2 := min(i0+rows, i1)
 		l := left{i0: i0, i1: i2, p: p, k: k}
 		if packs {
-			packA(*memory, g.a[i0*g.rs+p:], i2-i0, k, g.rs)
+			packA(*memory, g.a[i0*g.rs+p:], i2-i0, k, g.rs, high)
 			l.packed = *memory
 		}
 		for j := j0; j < j1; j += finish {
@@ -244,15 +246,18 @@ func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 	}
 }
 
-// cut divides m rows into so many tiles of six and up to two smaller ones; a tile of one or two rows would have to wait for its own sums.
-func cut(m int) (six, more, last int) {
-	six, more = m/tileRows, m%tileRows
-	if six > 0 && more > 0 && more < 4 {
-		six, more = six-1, more+tileRows
+// cut divides m rows into so many tiles of six and up to two smaller ones.
+func cut(m int) (six, more, last int) { return cutBy(m, tileRows) }
+
+// cutBy divides m rows into so many tiles of high rows and up to two smaller ones; a tile of one or two rows would have to wait for its own sums.
+func cutBy(m, high int) (whole, more, last int) {
+	whole, more = m/high, m%high
+	if whole > 0 && more > 0 && more < 4 {
+		whole, more = whole-1, more+high
 		last = more / 2
 		more -= last
 	}
-	return six, more, last
+	return whole, more, last
 }
 
 // left is the rows i0…i1 and the columns p…p+k of A, packed or not.
@@ -287,23 +292,26 @@ func (g *productF32) to(l *left, t *tile, i, j int, b *right) {
 	}
 }
 
-// panelsFirst goes down all rows with a panel of B, which stays in the first-level cache.
+// panelsFirst goes down all rows with as many panels of B as a tile is wide, which stay in the first-level cache.
 func (g *productF32) panelsFirst(l *left, t *tile, j, j1 int, b right) {
-	six, more, last := cut(l.i1 - l.i0)
-	for ; j < j1; j += tileColumns {
-		n := min(tileColumns, j1-j)
+	high := tileHigh()
+	whole, more, last := cutBy(l.i1-l.i0, high)
+	t.ps = b.ps
+	var n int
+	for ; j < j1; j += n {
+		n = span(high, j1-j)
 		t.bs = b.bs
 		if n <= half {
 			t.bs = b.last
 		}
-		t.bn, t.colN, t.rowN = 0, 0, tileRows*4
+		t.bn, t.colN, t.rowN = 0, 0, uintptr(high)*4
 		i := l.i0
-		if six > 0 {
-			t.count, t.an, t.cn = six, g.at(l, t, i, tileRows), tileRows*t.ldc
+		if whole > 0 {
+			t.count, t.an, t.cn = whole, g.at(l, t, i, high), uintptr(high)*t.ldc
 			g.to(l, t, i, j, &b)
-			t.run(tileRows, n)
+			t.run(high, n)
 			t.count = 1
-			i += six * tileRows
+			i += whole * high
 		}
 		for _, m := range [2]int{more, last} {
 			if m > 0 {
@@ -318,11 +326,12 @@ func (g *productF32) panelsFirst(l *left, t *tile, j, j1 int, b right) {
 
 // rowsFirst goes over all panels of B with a few rows, which stay in the first-level cache.
 func (g *productF32) rowsFirst(l *left, t *tile, j0, j1 int, b right) {
-	six, more, last := cut(l.i1 - l.i0)
+	high := tileHigh()
+	whole, more, last := cutBy(l.i1-l.i0, high)
 	i := l.i0
-	for range six {
-		g.row(l, t, i, tileRows, j0, j1, b)
-		i += tileRows
+	for range whole {
+		g.row(l, t, i, high, j0, j1, b)
+		i += high
 	}
 	for _, m := range [2]int{more, last} {
 		if m > 0 {
@@ -356,7 +365,7 @@ func span(m, columns int) int {
 	switch {
 	case m == 1 && columns >= 4*tileColumns && wide():
 		return 4 * tileColumns
-	case (m == 2 || m == 3) && columns >= 2*tileColumns && wide():
+	case (m == 2 || m == 3 || tall) && columns >= 2*tileColumns && wide():
 		return 2 * tileColumns
 	}
 	return min(tileColumns, columns)
@@ -381,12 +390,13 @@ func (b *PackedF32) small(m int, a []float32, lda int, c []float32, ldc int, e *
 	if col != nil {
 		_ = col[n-1]
 	}
-	six, more, last := cut(m)
+	high := tileHigh()
+	whole, more, last := cutBy(m, high)
 	var rows int
 	for i := 0; i < m; i += rows {
 		switch {
-		case six > 0:
-			rows, six = tileRows, six-1
+		case whole > 0:
+			rows, whole = high, whole-1
 		case more > 0:
 			rows, more = more, 0
 		default:
@@ -414,20 +424,29 @@ func (b *PackedF32) small(m int, a []float32, lda int, c []float32, ldc int, e *
 	return true
 }
 
-// packA copies A (m, k), rows ld apart, to dst by tiles: the columns of a tile one after another.
-func packA(dst, a []float32, m, k, ld int) {
-	six, more, last := cut(m)
+// packA copies A (m, k), rows ld apart, to dst by tiles of up to high rows: the columns of a tile one after another. It writes up to eight elements
+// more than m·k.
+func packA(dst, a []float32, m, k, ld, high int) {
+	whole, more, last := cutBy(m, high)
 	i := 0
-	for range six {
-		weave(dst[i*k:], tileRows, tileRows, a[i*ld:], k, ld)
-		i += tileRows
+	for range whole {
+		weaveTile(dst[i*k:], high, a[i*ld:], k, ld)
+		i += high
 	}
 	for _, n := range [2]int{more, last} {
 		if n > 0 {
-			weave(dst[i*k:], n, n, a[i*ld:], k, ld)
+			weaveTile(dst[i*k:], n, a[i*ld:], k, ld)
 			i += n
 		}
 	}
+}
+
+// weaveTile is weave for a tile of n rows, the last ones first: what weave writes behind them is overwritten.
+func weaveTile(dst []float32, n int, a []float32, k, ld int) {
+	if n > half {
+		weave(dst[half:], n, n-half, a[half*ld:], k, ld)
+	}
+	weave(dst, n, min(n, half), a, k, ld)
 }
 
 // floats is memory that products borrow.

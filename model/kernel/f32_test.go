@@ -27,14 +27,26 @@ func TestTileOffsets(t *testing.T) {
 
 // onPaths runs f with every path that this machine has; in a short run, with the one that it would use.
 func onPaths(t *testing.T, f func(t *testing.T)) {
-	best := path
-	defer func() { path = best }()
-	for _, p := range slices.Compact([]string{plainGo, machinePath()}) {
-		if testing.Short() && p != best {
-			continue
+	best, high := path, tall
+	defer func() { path, tall = best, high }()
+	try := func(p string, h bool) {
+		if testing.Short() && (p != best || h != high) {
+			return
 		}
-		path = p
-		t.Run(p, f)
+		path, tall = p, h
+		name := p
+		if h {
+			name += ", tall"
+		}
+		t.Run(name, f)
+	}
+	try(plainGo, false)
+	try(plainGo, true)
+	if machinePath() != plainGo {
+		try(machinePath(), false)
+	}
+	if machineTall() != tallNever {
+		try(machinePath(), true)
 	}
 }
 
@@ -247,9 +259,18 @@ func BenchmarkProductF32(b *testing.B) {
 
 // TestChoose: a wish that the machine cannot fulfil gives plain Go.
 func TestChoose(t *testing.T) {
-	for _, c := range [][3]string{{"", avx2, avx2}, {"avx2", avx2, avx2}, {"plain", avx2, plainGo}, {"neon", avx2, plainGo}, {"sse9", neon, plainGo}, {"", plainGo, plainGo}} {
-		if got := choose(c[0], c[1]); got != c[2] {
-			t.Errorf("choose(%q, %q) = %q, want %q", c[0], c[1], got, c[2])
+	for _, c := range []struct {
+		wish, best string
+		tall       tallness
+		want       string
+		wantTall   bool
+	}{
+		{"", avx2, tallNever, avx2, false}, {"avx2", avx2, tallNever, avx2, false}, {"plain", avx2, tallBest, plainGo, false}, {"neon", avx2, tallBest, plainGo, false},
+		{"sse9", neon, tallNever, plainGo, false}, {"", plainGo, tallNever, plainGo, false}, {"avx512", avx2, tallNever, plainGo, false},
+		{"avx512", avx2, tallMaybe, avx2, true}, {"", avx2, tallMaybe, avx2, false}, {"", avx2, tallBest, avx2, true}, {"avx2", avx2, tallBest, avx2, false},
+	} {
+		if got, high := choose(c.wish, c.best, c.tall); got != c.want || high != c.wantTall {
+			t.Errorf("choose(%q, %q, %v) = %q, %v, want %q, %v", c.wish, c.best, c.tall, got, high, c.want, c.wantTall)
 		}
 	}
 }

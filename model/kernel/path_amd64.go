@@ -10,6 +10,19 @@ func machinePath() string {
 	return plainGo
 }
 
+// machineTall: X86.HasAVX512F, too, counts only where the operating system saves the registers. The first servers with AVX-512 lower their clock
+// for it, and some of them have one unit for it that is no faster than the two of AVX2; from Ice Lake and Zen 4 on, which are told by VBMI2, it is
+// never slower.
+func machineTall() tallness {
+	switch {
+	case machinePath() != avx2 || !cpu.X86.HasAVX512F:
+		return tallNever
+	case !cpu.X86.HasAVX512VBMI2:
+		return tallMaybe
+	}
+	return tallBest
+}
+
 // wide says whether tiles of one to three rows may be 32 or 64 columns wide.
 func wide() bool { return true }
 
@@ -17,6 +30,10 @@ func wide() bool { return true }
 func (t *tile) machine(m, n int) bool {
 	if path != avx2 {
 		return false
+	}
+	if tall {
+		t.avx512(m, n)
+		return true
 	}
 	switch {
 	case n > tileColumns:
@@ -92,6 +109,21 @@ func (t *tile) machine(m, n int) bool {
 	return true
 }
 
+// avx512 is machine for tall tiles.
+func (t *tile) avx512(m, n int) {
+	switch {
+	case n > 2*tileColumns:
+		zmm1x64(t)
+	case n > tileColumns:
+		t.zmm32(m)
+	case n == tileColumns:
+		t.zmm16(m)
+	default:
+		t.w = 1<<n - 1
+		t.zmm16m(m)
+	}
+}
+
 // weaveMachine is weave in assembly for as many columns of the lines as it can do; it returns how many. dst must hold eight elements more
 // than the lines need.
 func weaveMachine(dst []float32, width int, src []float32, k, ld, n int) int {
@@ -107,7 +139,7 @@ func weaveMachine(dst []float32, width int, src []float32, k, ld, n int) int {
 		weave6(to, step, from, distance, k/8)
 	case n == 5 && n == width:
 		weave5(to, step, from, distance, k/8)
-	case n == 4 && n == width:
+	case n == 4 && (n == width || width == tallRows):
 		weave4(to, step, from, distance, k/8)
 	default:
 		return 0

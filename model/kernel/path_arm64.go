@@ -5,6 +5,8 @@ import "unsafe"
 // machinePath is the best path of this machine: every arm64 has NEON.
 func machinePath() string { return neon }
 
+func machineTall() tallness { return tallNever }
+
 // wide says whether tiles of one to three rows may be 32 or 64 columns wide.
 func wide() bool { return path == plainGo }
 

@@ -4,6 +4,8 @@ package kernel
 
 func machinePath() string { return plainGo }
 
+func machineTall() tallness { return tallNever }
+
 func wide() bool { return true }
 
 func (t *tile) machine(int, int) bool { return false }

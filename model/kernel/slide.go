@@ -14,7 +14,7 @@ func SlideColumns(n int) int { return (n + slideColumns - 1) &^ (slideColumns - 
 func SlideLen(m, k int) int { return m*k + half }
 
 // PackSlide lays out A (m, k) for SlideF32 in dst (SlideLen).
-func PackSlide(dst, a []float32, m, k int) { packA(dst, a, m, k, k) }
+func PackSlide(dst, a []float32, m, k int) { packA(dst, a, m, k, k, tileRows) }
 
 // SlideF32 makes C (m, n), its rows n apart, of A·B, where row p of B (k, n) are the n elements of x from at[p]/4 on: at (k) is in bytes, from 0 to
 // last. A (m, k) was laid out by PackSlide. n is a multiple of 32.

@@ -5,6 +5,7 @@ import "unsafe"
 // The tiles of the float32 product: so many rows of A times so many columns of B have their sums in registers.
 const (
 	tileRows    = 6
+	tallRows    = 12 // where tiles are tall
 	tileColumns = 16
 	half        = tileColumns / 2 // the width of a last panel that is no wider
 )
@@ -28,14 +29,15 @@ type tile struct {
 	add        int      // 1: C is added to, 0: overwritten
 	act        int      // an Activation
 	lo, hi     float32
-	w          int  // columns of the last vector that count, where they are fewer than eight
+	w          int  // columns of the last vector that count, where they are fewer than eight; in a tall tile a bit for each of sixteen
 	padded     bool // the rows of B are 8 or 16 wide where fewer columns count
 }
 
 // masks selects the first w of eight columns from index 8-w on.
 var masks = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}
 
-// run computes tiles of m rows and n columns: (1…6, 16), (1, 64), (2, 32), (3, 32), or (1…6, 1…15) from a last panel of 8 or 16.
+// run computes tiles of m rows and n columns: (1…6, 16), (1, 64), (2, 32), (3, 32), or (1…6, 1…15) from a last panel of 8 or 16; where they are
+// tall, (1…12, 16), (1…12, 32), (1, 64) or (1…12, 1…15).
 func (t *tile) run(m, n int) {
 	if n < tileColumns {
 		t.mask, t.w = &masks[(16-n)%half], n%half

@@ -97,3 +97,204 @@ func weave8(dst *float32, step uintptr, src *float32, ld uintptr, blocks int)
 
 //go:noescape
 func cutRows(dst *float32, distance uintptr, src *float32, ld uintptr, rows, panels int)
+
+// zmm16m runs tiles of m rows, from 1 to 12.
+func (t *tile) zmm16m(m int) {
+	switch m {
+	case 1:
+		zmm1x16m(t)
+	case 2:
+		zmm2x16m(t)
+	case 3:
+		zmm3x16m(t)
+	case 4:
+		zmm4x16m(t)
+	case 5:
+		zmm5x16m(t)
+	case 6:
+		zmm6x16m(t)
+	case 7:
+		zmm7x16m(t)
+	case 8:
+		zmm8x16m(t)
+	case 9:
+		zmm9x16m(t)
+	case 10:
+		zmm10x16m(t)
+	case 11:
+		zmm11x16m(t)
+	default:
+		zmm12x16m(t)
+	}
+}
+
+// zmm16 runs tiles of m rows, from 1 to 12.
+func (t *tile) zmm16(m int) {
+	switch m {
+	case 1:
+		zmm1x16(t)
+	case 2:
+		zmm2x16(t)
+	case 3:
+		zmm3x16(t)
+	case 4:
+		zmm4x16(t)
+	case 5:
+		zmm5x16(t)
+	case 6:
+		zmm6x16(t)
+	case 7:
+		zmm7x16(t)
+	case 8:
+		zmm8x16(t)
+	case 9:
+		zmm9x16(t)
+	case 10:
+		zmm10x16(t)
+	case 11:
+		zmm11x16(t)
+	default:
+		zmm12x16(t)
+	}
+}
+
+// zmm32 runs tiles of m rows, from 1 to 12.
+func (t *tile) zmm32(m int) {
+	switch m {
+	case 1:
+		zmm1x32(t)
+	case 2:
+		zmm2x32(t)
+	case 3:
+		zmm3x32(t)
+	case 4:
+		zmm4x32(t)
+	case 5:
+		zmm5x32(t)
+	case 6:
+		zmm6x32(t)
+	case 7:
+		zmm7x32(t)
+	case 8:
+		zmm8x32(t)
+	case 9:
+		zmm9x32(t)
+	case 10:
+		zmm10x32(t)
+	case 11:
+		zmm11x32(t)
+	default:
+		zmm12x32(t)
+	}
+}
+
+//go:noescape
+func zmm1x16m(t *tile)
+
+//go:noescape
+func zmm1x16(t *tile)
+
+//go:noescape
+func zmm1x32(t *tile)
+
+//go:noescape
+func zmm2x16m(t *tile)
+
+//go:noescape
+func zmm2x16(t *tile)
+
+//go:noescape
+func zmm2x32(t *tile)
+
+//go:noescape
+func zmm3x16m(t *tile)
+
+//go:noescape
+func zmm3x16(t *tile)
+
+//go:noescape
+func zmm3x32(t *tile)
+
+//go:noescape
+func zmm4x16m(t *tile)
+
+//go:noescape
+func zmm4x16(t *tile)
+
+//go:noescape
+func zmm4x32(t *tile)
+
+//go:noescape
+func zmm5x16m(t *tile)
+
+//go:noescape
+func zmm5x16(t *tile)
+
+//go:noescape
+func zmm5x32(t *tile)
+
+//go:noescape
+func zmm6x16m(t *tile)
+
+//go:noescape
+func zmm6x16(t *tile)
+
+//go:noescape
+func zmm6x32(t *tile)
+
+//go:noescape
+func zmm7x16m(t *tile)
+
+//go:noescape
+func zmm7x16(t *tile)
+
+//go:noescape
+func zmm7x32(t *tile)
+
+//go:noescape
+func zmm8x16m(t *tile)
+
+//go:noescape
+func zmm8x16(t *tile)
+
+//go:noescape
+func zmm8x32(t *tile)
+
+//go:noescape
+func zmm9x16m(t *tile)
+
+//go:noescape
+func zmm9x16(t *tile)
+
+//go:noescape
+func zmm9x32(t *tile)
+
+//go:noescape
+func zmm10x16m(t *tile)
+
+//go:noescape
+func zmm10x16(t *tile)
+
+//go:noescape
+func zmm10x32(t *tile)
+
+//go:noescape
+func zmm11x16m(t *tile)
+
+//go:noescape
+func zmm11x16(t *tile)
+
+//go:noescape
+func zmm11x32(t *tile)
+
+//go:noescape
+func zmm12x16m(t *tile)
+
+//go:noescape
+func zmm12x16(t *tile)
+
+//go:noescape
+func zmm12x32(t *tile)
+
+//go:noescape
+func zmm1x64(t *tile)

@@ -6493,3 +6493,10747 @@ panel:
 	JNE     row
 	VZEROUPPER
 	RET
+
+// func zmm1x16m(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm1x16m(SB), NOSPLIT, $48-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  CX, (SP)
+	MOVQ  24(AX), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  56(AX), CX
+	MOVQ  CX, 16(SP)
+	MOVQ  72(AX), CX
+	MOVQ  CX, 24(SP)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 32(SP)
+	MOVQ  88(AX), CX
+	MOVQ  CX, 40(SP)
+	MOVL  168(AX), CX
+	KMOVW CX, K1
+	MOVQ  16(AX), CX
+	MOVQ  32(AX), DX
+
+next:
+	MOVQ       16(SP), BX
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	MOVQ       64(AX), SI
+	PREFETCHT0 (BX)
+	JMP        bias
+
+add:
+	MOVQ      64(AX), SI
+	VMOVUPS.Z (BX), K1, Z0
+
+bias:
+	MOVQ      24(SP), BX
+	TESTQ     BX, BX
+	JE        rowbias
+	VMOVUPS.Z (BX), K1, Z1
+	VADDPS    Z1, Z0, Z0
+
+rowbias:
+	MOVQ        32(SP), BX
+	TESTQ       BX, BX
+	JE          product
+	VADDPS.BCST (BX), Z0, Z0
+
+product:
+	MOVQ (SP), BX
+	MOVQ 8(SP), SI
+	MOVQ 48(AX), DI
+	SUBQ $0x04, DI
+	JLT  rest
+
+many:
+	VMOVUPS.Z    (SI), K1, Z1
+	VBROADCASTSS (BX), Z3
+	VFMADD231PS  Z1, Z3, Z0
+	ADDQ         CX, BX
+	ADDQ         DX, SI
+	VMOVUPS.Z    (SI), K1, Z1
+	VBROADCASTSS (BX), Z3
+	VFMADD231PS  Z1, Z3, Z0
+	ADDQ         CX, BX
+	ADDQ         DX, SI
+	VMOVUPS.Z    (SI), K1, Z1
+	VBROADCASTSS (BX), Z3
+	VFMADD231PS  Z1, Z3, Z0
+	ADDQ         CX, BX
+	ADDQ         DX, SI
+	VMOVUPS.Z    (SI), K1, Z1
+	VBROADCASTSS (BX), Z3
+	VFMADD231PS  Z1, Z3, Z0
+	ADDQ         CX, BX
+	ADDQ         DX, SI
+	SUBQ         $0x04, DI
+	JGE          many
+
+rest:
+	ADDQ $0x04, DI
+	JE   act
+
+one:
+	VMOVUPS.Z    (SI), K1, Z1
+	VBROADCASTSS (BX), Z3
+	VFMADD231PS  Z1, Z3, Z0
+	ADDQ         CX, BX
+	ADDQ         DX, SI
+	DECQ         DI
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z1
+	VBROADCASTSS 164(AX), Z3
+	VMAXPS       Z0, Z1, Z0
+	VMINPS       Z0, Z3, Z0
+	JMP          store
+
+leaky:
+	VPXORD       Z2, Z2, Z2
+	VBROADCASTSS 160(AX), Z1
+	VCMPPS       $0x01, Z2, Z0, K2
+	VMULPS       Z1, Z0, K2, Z0
+
+store:
+	MOVQ    16(SP), BX
+	MOVQ    64(AX), SI
+	VMOVUPS Z0, K1, (BX)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), BX
+	ADDQ    BX, (SP)
+	MOVQ    104(AX), BX
+	ADDQ    BX, 8(SP)
+	MOVQ    112(AX), BX
+	ADDQ    BX, 16(SP)
+	MOVQ    120(AX), BX
+	ADDQ    BX, 24(SP)
+	MOVQ    128(AX), BX
+	ADDQ    BX, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm1x16(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm1x16(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+
+next:
+	MOVQ       16(SP), BX
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	MOVQ       64(AX), SI
+	PREFETCHT0 (BX)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), SI
+	VMOVUPS (BX), Z0
+
+bias:
+	MOVQ    24(SP), BX
+	TESTQ   BX, BX
+	JE      rowbias
+	VMOVUPS (BX), Z1
+	VADDPS  Z1, Z0, Z0
+
+rowbias:
+	MOVQ        32(SP), BX
+	TESTQ       BX, BX
+	JE          product
+	VADDPS.BCST (BX), Z0, Z0
+
+product:
+	MOVQ (SP), BX
+	MOVQ 8(SP), SI
+	MOVQ 48(AX), DI
+	SUBQ $0x04, DI
+	JLT  rest
+
+many:
+	VBROADCASTSS (BX), Z1
+	VFMADD231PS  (SI), Z1, Z0
+	ADDQ         CX, BX
+	ADDQ         DX, SI
+	VBROADCASTSS (BX), Z1
+	VFMADD231PS  (SI), Z1, Z0
+	ADDQ         CX, BX
+	ADDQ         DX, SI
+	VBROADCASTSS (BX), Z1
+	VFMADD231PS  (SI), Z1, Z0
+	ADDQ         CX, BX
+	ADDQ         DX, SI
+	VBROADCASTSS (BX), Z1
+	VFMADD231PS  (SI), Z1, Z0
+	ADDQ         CX, BX
+	ADDQ         DX, SI
+	SUBQ         $0x04, DI
+	JGE          many
+
+rest:
+	ADDQ $0x04, DI
+	JE   act
+
+one:
+	VBROADCASTSS (BX), Z1
+	VFMADD231PS  (SI), Z1, Z0
+	ADDQ         CX, BX
+	ADDQ         DX, SI
+	DECQ         DI
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z1
+	VBROADCASTSS 164(AX), Z3
+	VMAXPS       Z0, Z1, Z0
+	VMINPS       Z0, Z3, Z0
+	JMP          store
+
+leaky:
+	VPXORD       Z2, Z2, Z2
+	VBROADCASTSS 160(AX), Z1
+	VCMPPS       $0x01, Z2, Z0, K1
+	VMULPS       Z1, Z0, K1, Z0
+
+store:
+	MOVQ    16(SP), BX
+	MOVQ    64(AX), SI
+	VMOVUPS Z0, (BX)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), BX
+	ADDQ    BX, (SP)
+	MOVQ    104(AX), BX
+	ADDQ    BX, 8(SP)
+	MOVQ    112(AX), BX
+	ADDQ    BX, 16(SP)
+	MOVQ    120(AX), BX
+	ADDQ    BX, 24(SP)
+	MOVQ    128(AX), BX
+	ADDQ    BX, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm1x32(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm1x32(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 40(AX), BX
+
+next:
+	MOVQ       16(SP), SI
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	MOVQ       64(AX), DI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), DI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+
+bias:
+	MOVQ    24(SP), SI
+	TESTQ   SI, SI
+	JE      rowbias
+	VMOVUPS (SI), Z2
+	VADDPS  Z2, Z0, Z0
+	VMOVUPS 64(SI), Z2
+	VADDPS  Z2, Z1, Z1
+
+rowbias:
+	MOVQ        32(SP), SI
+	TESTQ       SI, SI
+	JE          product
+	VADDPS.BCST (SI), Z0, Z0
+	VADDPS.BCST (SI), Z1, Z1
+
+product:
+	MOVQ (SP), SI
+	MOVQ 8(SP), DI
+	MOVQ 48(AX), R8
+	SUBQ $0x04, R8
+	JLT  rest
+
+many:
+	VBROADCASTSS (SI), Z2
+	VFMADD231PS  (DI), Z2, Z0
+	VFMADD231PS  (DI)(BX*1), Z2, Z1
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VBROADCASTSS (SI), Z2
+	VFMADD231PS  (DI), Z2, Z0
+	VFMADD231PS  (DI)(BX*1), Z2, Z1
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VBROADCASTSS (SI), Z2
+	VFMADD231PS  (DI), Z2, Z0
+	VFMADD231PS  (DI)(BX*1), Z2, Z1
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VBROADCASTSS (SI), Z2
+	VFMADD231PS  (DI), Z2, Z0
+	VFMADD231PS  (DI)(BX*1), Z2, Z1
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	SUBQ         $0x04, R8
+	JGE          many
+
+rest:
+	ADDQ $0x04, R8
+	JE   act
+
+one:
+	VBROADCASTSS (SI), Z2
+	VFMADD231PS  (DI), Z2, Z0
+	VFMADD231PS  (DI)(BX*1), Z2, Z1
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	DECQ         R8
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z2
+	VBROADCASTSS 164(AX), Z4
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z4, Z1
+	JMP          store
+
+leaky:
+	VPXORD       Z3, Z3, Z3
+	VBROADCASTSS 160(AX), Z2
+	VCMPPS       $0x01, Z3, Z0, K1
+	VMULPS       Z2, Z0, K1, Z0
+	VCMPPS       $0x01, Z3, Z1, K1
+	VMULPS       Z2, Z1, K1, Z1
+
+store:
+	MOVQ    16(SP), SI
+	MOVQ    64(AX), DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), SI
+	ADDQ    SI, (SP)
+	MOVQ    104(AX), SI
+	ADDQ    SI, 8(SP)
+	MOVQ    112(AX), SI
+	ADDQ    SI, 16(SP)
+	MOVQ    120(AX), SI
+	ADDQ    SI, 24(SP)
+	MOVQ    128(AX), SI
+	ADDQ    SI, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm2x16m(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm2x16m(SB), NOSPLIT, $48-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  CX, (SP)
+	MOVQ  24(AX), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  56(AX), CX
+	MOVQ  CX, 16(SP)
+	MOVQ  72(AX), CX
+	MOVQ  CX, 24(SP)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 32(SP)
+	MOVQ  88(AX), CX
+	MOVQ  CX, 40(SP)
+	MOVL  168(AX), CX
+	KMOVW CX, K1
+	MOVQ  16(AX), CX
+	MOVQ  32(AX), DX
+	MOVQ  8(AX), BX
+
+next:
+	MOVQ       16(SP), SI
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	MOVQ       64(AX), DI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	JMP        bias
+
+add:
+	MOVQ      64(AX), DI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z1
+
+bias:
+	MOVQ      24(SP), SI
+	TESTQ     SI, SI
+	JE        rowbias
+	VMOVUPS.Z (SI), K1, Z2
+	VADDPS    Z2, Z0, Z0
+	VADDPS    Z2, Z1, Z1
+
+rowbias:
+	MOVQ        32(SP), SI
+	TESTQ       SI, SI
+	JE          product
+	VADDPS.BCST (SI), Z0, Z0
+	VADDPS.BCST 4(SI), Z1, Z1
+
+product:
+	MOVQ (SP), SI
+	MOVQ 8(SP), DI
+	MOVQ 48(AX), R8
+	SUBQ $0x04, R8
+	JLT  rest
+
+many:
+	VMOVUPS.Z    (DI), K1, Z2
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VBROADCASTSS (SI)(BX*1), Z4
+	VFMADD231PS  Z2, Z4, Z1
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, Z2
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VBROADCASTSS (SI)(BX*1), Z4
+	VFMADD231PS  Z2, Z4, Z1
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, Z2
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VBROADCASTSS (SI)(BX*1), Z4
+	VFMADD231PS  Z2, Z4, Z1
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, Z2
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VBROADCASTSS (SI)(BX*1), Z4
+	VFMADD231PS  Z2, Z4, Z1
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	SUBQ         $0x04, R8
+	JGE          many
+
+rest:
+	ADDQ $0x04, R8
+	JE   act
+
+one:
+	VMOVUPS.Z    (DI), K1, Z2
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VBROADCASTSS (SI)(BX*1), Z4
+	VFMADD231PS  Z2, Z4, Z1
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	DECQ         R8
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z2
+	VBROADCASTSS 164(AX), Z4
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z4, Z1
+	JMP          store
+
+leaky:
+	VPXORD       Z3, Z3, Z3
+	VBROADCASTSS 160(AX), Z2
+	VCMPPS       $0x01, Z3, Z0, K2
+	VMULPS       Z2, Z0, K2, Z0
+	VCMPPS       $0x01, Z3, Z1, K2
+	VMULPS       Z2, Z1, K2, Z1
+
+store:
+	MOVQ    16(SP), SI
+	MOVQ    64(AX), DI
+	VMOVUPS Z0, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z1, K1, (SI)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), SI
+	ADDQ    SI, (SP)
+	MOVQ    104(AX), SI
+	ADDQ    SI, 8(SP)
+	MOVQ    112(AX), SI
+	ADDQ    SI, 16(SP)
+	MOVQ    120(AX), SI
+	ADDQ    SI, 24(SP)
+	MOVQ    128(AX), SI
+	ADDQ    SI, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm2x16(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm2x16(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+
+next:
+	MOVQ       16(SP), SI
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	MOVQ       64(AX), DI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z1
+
+bias:
+	MOVQ    24(SP), SI
+	TESTQ   SI, SI
+	JE      rowbias
+	VMOVUPS (SI), Z2
+	VADDPS  Z2, Z0, Z0
+	VADDPS  Z2, Z1, Z1
+
+rowbias:
+	MOVQ        32(SP), SI
+	TESTQ       SI, SI
+	JE          product
+	VADDPS.BCST (SI), Z0, Z0
+	VADDPS.BCST 4(SI), Z1, Z1
+
+product:
+	MOVQ (SP), SI
+	MOVQ 8(SP), DI
+	MOVQ 48(AX), R8
+	SUBQ $0x04, R8
+	JLT  rest
+
+many:
+	VMOVUPS      (DI), Z2
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VBROADCASTSS (SI)(BX*1), Z4
+	VFMADD231PS  Z2, Z4, Z1
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VMOVUPS      (DI), Z2
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VBROADCASTSS (SI)(BX*1), Z4
+	VFMADD231PS  Z2, Z4, Z1
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VMOVUPS      (DI), Z2
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VBROADCASTSS (SI)(BX*1), Z4
+	VFMADD231PS  Z2, Z4, Z1
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VMOVUPS      (DI), Z2
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VBROADCASTSS (SI)(BX*1), Z4
+	VFMADD231PS  Z2, Z4, Z1
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	SUBQ         $0x04, R8
+	JGE          many
+
+rest:
+	ADDQ $0x04, R8
+	JE   act
+
+one:
+	VMOVUPS      (DI), Z2
+	VBROADCASTSS (SI), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VBROADCASTSS (SI)(BX*1), Z4
+	VFMADD231PS  Z2, Z4, Z1
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	DECQ         R8
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z2
+	VBROADCASTSS 164(AX), Z4
+	VMAXPS       Z0, Z2, Z0
+	VMINPS       Z0, Z4, Z0
+	VMAXPS       Z1, Z2, Z1
+	VMINPS       Z1, Z4, Z1
+	JMP          store
+
+leaky:
+	VPXORD       Z3, Z3, Z3
+	VBROADCASTSS 160(AX), Z2
+	VCMPPS       $0x01, Z3, Z0, K1
+	VMULPS       Z2, Z0, K1, Z0
+	VCMPPS       $0x01, Z3, Z1, K1
+	VMULPS       Z2, Z1, K1, Z1
+
+store:
+	MOVQ    16(SP), SI
+	MOVQ    64(AX), DI
+	VMOVUPS Z0, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z1, (SI)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), SI
+	ADDQ    SI, (SP)
+	MOVQ    104(AX), SI
+	ADDQ    SI, 8(SP)
+	MOVQ    112(AX), SI
+	ADDQ    SI, 16(SP)
+	MOVQ    120(AX), SI
+	ADDQ    SI, 24(SP)
+	MOVQ    128(AX), SI
+	ADDQ    SI, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm2x32(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm2x32(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	MOVQ 40(AX), SI
+
+next:
+	MOVQ       16(SP), DI
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	MOVQ       64(AX), R8
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R8
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+
+bias:
+	MOVQ    24(SP), DI
+	TESTQ   DI, DI
+	JE      rowbias
+	VMOVUPS (DI), Z4
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z4, Z2, Z2
+	VMOVUPS 64(DI), Z4
+	VADDPS  Z4, Z1, Z1
+	VADDPS  Z4, Z3, Z3
+
+rowbias:
+	MOVQ        32(SP), DI
+	TESTQ       DI, DI
+	JE          product
+	VADDPS.BCST (DI), Z0, Z0
+	VADDPS.BCST (DI), Z1, Z1
+	VADDPS.BCST 4(DI), Z2, Z2
+	VADDPS.BCST 4(DI), Z3, Z3
+
+product:
+	MOVQ (SP), DI
+	MOVQ 8(SP), R8
+	MOVQ 48(AX), R9
+	SUBQ $0x04, R9
+	JLT  rest
+
+many:
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (R8)(SI*1), Z6
+	VBROADCASTSS (DI), Z7
+	VFMADD231PS  Z4, Z7, Z0
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS (DI)(BX*1), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VFMADD231PS  Z6, Z7, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (R8)(SI*1), Z6
+	VBROADCASTSS (DI), Z7
+	VFMADD231PS  Z4, Z7, Z0
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS (DI)(BX*1), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VFMADD231PS  Z6, Z7, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (R8)(SI*1), Z6
+	VBROADCASTSS (DI), Z7
+	VFMADD231PS  Z4, Z7, Z0
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS (DI)(BX*1), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VFMADD231PS  Z6, Z7, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (R8)(SI*1), Z6
+	VBROADCASTSS (DI), Z7
+	VFMADD231PS  Z4, Z7, Z0
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS (DI)(BX*1), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VFMADD231PS  Z6, Z7, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	SUBQ         $0x04, R9
+	JGE          many
+
+rest:
+	ADDQ $0x04, R9
+	JE   act
+
+one:
+	VMOVUPS      (R8), Z4
+	VMOVUPS      (R8)(SI*1), Z6
+	VBROADCASTSS (DI), Z7
+	VFMADD231PS  Z4, Z7, Z0
+	VFMADD231PS  Z6, Z7, Z1
+	VBROADCASTSS (DI)(BX*1), Z7
+	VFMADD231PS  Z4, Z7, Z2
+	VFMADD231PS  Z6, Z7, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	DECQ         R9
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z4
+	VBROADCASTSS 164(AX), Z6
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z4, Z3
+	VMINPS       Z3, Z6, Z3
+	JMP          store
+
+leaky:
+	VPXORD       Z5, Z5, Z5
+	VBROADCASTSS 160(AX), Z4
+	VCMPPS       $0x01, Z5, Z0, K1
+	VMULPS       Z4, Z0, K1, Z0
+	VCMPPS       $0x01, Z5, Z1, K1
+	VMULPS       Z4, Z1, K1, Z1
+	VCMPPS       $0x01, Z5, Z2, K1
+	VMULPS       Z4, Z2, K1, Z2
+	VCMPPS       $0x01, Z5, Z3, K1
+	VMULPS       Z4, Z3, K1, Z3
+
+store:
+	MOVQ    16(SP), DI
+	MOVQ    64(AX), R8
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), DI
+	ADDQ    DI, (SP)
+	MOVQ    104(AX), DI
+	ADDQ    DI, 8(SP)
+	MOVQ    112(AX), DI
+	ADDQ    DI, 16(SP)
+	MOVQ    120(AX), DI
+	ADDQ    DI, 24(SP)
+	MOVQ    128(AX), DI
+	ADDQ    DI, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm3x16m(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm3x16m(SB), NOSPLIT, $48-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  CX, (SP)
+	MOVQ  24(AX), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  56(AX), CX
+	MOVQ  CX, 16(SP)
+	MOVQ  72(AX), CX
+	MOVQ  CX, 24(SP)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 32(SP)
+	MOVQ  88(AX), CX
+	MOVQ  CX, 40(SP)
+	MOVL  168(AX), CX
+	KMOVW CX, K1
+	MOVQ  16(AX), CX
+	MOVQ  32(AX), DX
+	MOVQ  8(AX), BX
+
+next:
+	MOVQ       16(SP), SI
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	MOVQ       64(AX), DI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	JMP        bias
+
+add:
+	MOVQ      64(AX), DI
+	VMOVUPS.Z (SI), K1, Z0
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z1
+	ADDQ      DI, SI
+	VMOVUPS.Z (SI), K1, Z2
+
+bias:
+	MOVQ      24(SP), SI
+	TESTQ     SI, SI
+	JE        rowbias
+	VMOVUPS.Z (SI), K1, Z3
+	VADDPS    Z3, Z0, Z0
+	VADDPS    Z3, Z1, Z1
+	VADDPS    Z3, Z2, Z2
+
+rowbias:
+	MOVQ        32(SP), SI
+	TESTQ       SI, SI
+	JE          product
+	VADDPS.BCST (SI), Z0, Z0
+	VADDPS.BCST 4(SI), Z1, Z1
+	VADDPS.BCST 8(SI), Z2, Z2
+
+product:
+	MOVQ (SP), SI
+	MOVQ 8(SP), DI
+	MOVQ 48(AX), R8
+	SUBQ $0x04, R8
+	JLT  rest
+
+many:
+	VMOVUPS.Z    (DI), K1, Z3
+	VBROADCASTSS (SI), Z5
+	VFMADD231PS  Z3, Z5, Z0
+	VBROADCASTSS (SI)(BX*1), Z5
+	VFMADD231PS  Z3, Z5, Z1
+	VBROADCASTSS (SI)(BX*2), Z5
+	VFMADD231PS  Z3, Z5, Z2
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, Z3
+	VBROADCASTSS (SI), Z5
+	VFMADD231PS  Z3, Z5, Z0
+	VBROADCASTSS (SI)(BX*1), Z5
+	VFMADD231PS  Z3, Z5, Z1
+	VBROADCASTSS (SI)(BX*2), Z5
+	VFMADD231PS  Z3, Z5, Z2
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, Z3
+	VBROADCASTSS (SI), Z5
+	VFMADD231PS  Z3, Z5, Z0
+	VBROADCASTSS (SI)(BX*1), Z5
+	VFMADD231PS  Z3, Z5, Z1
+	VBROADCASTSS (SI)(BX*2), Z5
+	VFMADD231PS  Z3, Z5, Z2
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VMOVUPS.Z    (DI), K1, Z3
+	VBROADCASTSS (SI), Z5
+	VFMADD231PS  Z3, Z5, Z0
+	VBROADCASTSS (SI)(BX*1), Z5
+	VFMADD231PS  Z3, Z5, Z1
+	VBROADCASTSS (SI)(BX*2), Z5
+	VFMADD231PS  Z3, Z5, Z2
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	SUBQ         $0x04, R8
+	JGE          many
+
+rest:
+	ADDQ $0x04, R8
+	JE   act
+
+one:
+	VMOVUPS.Z    (DI), K1, Z3
+	VBROADCASTSS (SI), Z5
+	VFMADD231PS  Z3, Z5, Z0
+	VBROADCASTSS (SI)(BX*1), Z5
+	VFMADD231PS  Z3, Z5, Z1
+	VBROADCASTSS (SI)(BX*2), Z5
+	VFMADD231PS  Z3, Z5, Z2
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	DECQ         R8
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z3
+	VBROADCASTSS 164(AX), Z5
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z3, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z3, Z2
+	VMINPS       Z2, Z5, Z2
+	JMP          store
+
+leaky:
+	VPXORD       Z4, Z4, Z4
+	VBROADCASTSS 160(AX), Z3
+	VCMPPS       $0x01, Z4, Z0, K2
+	VMULPS       Z3, Z0, K2, Z0
+	VCMPPS       $0x01, Z4, Z1, K2
+	VMULPS       Z3, Z1, K2, Z1
+	VCMPPS       $0x01, Z4, Z2, K2
+	VMULPS       Z3, Z2, K2, Z2
+
+store:
+	MOVQ    16(SP), SI
+	MOVQ    64(AX), DI
+	VMOVUPS Z0, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z1, K1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z2, K1, (SI)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), SI
+	ADDQ    SI, (SP)
+	MOVQ    104(AX), SI
+	ADDQ    SI, 8(SP)
+	MOVQ    112(AX), SI
+	ADDQ    SI, 16(SP)
+	MOVQ    120(AX), SI
+	ADDQ    SI, 24(SP)
+	MOVQ    128(AX), SI
+	ADDQ    SI, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm3x16(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm3x16(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+
+next:
+	MOVQ       16(SP), SI
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	MOVQ       64(AX), DI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	ADDQ       DI, SI
+	PREFETCHT0 (SI)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), DI
+	VMOVUPS (SI), Z0
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z1
+	ADDQ    DI, SI
+	VMOVUPS (SI), Z2
+
+bias:
+	MOVQ    24(SP), SI
+	TESTQ   SI, SI
+	JE      rowbias
+	VMOVUPS (SI), Z3
+	VADDPS  Z3, Z0, Z0
+	VADDPS  Z3, Z1, Z1
+	VADDPS  Z3, Z2, Z2
+
+rowbias:
+	MOVQ        32(SP), SI
+	TESTQ       SI, SI
+	JE          product
+	VADDPS.BCST (SI), Z0, Z0
+	VADDPS.BCST 4(SI), Z1, Z1
+	VADDPS.BCST 8(SI), Z2, Z2
+
+product:
+	MOVQ (SP), SI
+	MOVQ 8(SP), DI
+	MOVQ 48(AX), R8
+	SUBQ $0x04, R8
+	JLT  rest
+
+many:
+	VMOVUPS      (DI), Z3
+	VBROADCASTSS (SI), Z5
+	VFMADD231PS  Z3, Z5, Z0
+	VBROADCASTSS (SI)(BX*1), Z5
+	VFMADD231PS  Z3, Z5, Z1
+	VBROADCASTSS (SI)(BX*2), Z5
+	VFMADD231PS  Z3, Z5, Z2
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VMOVUPS      (DI), Z3
+	VBROADCASTSS (SI), Z5
+	VFMADD231PS  Z3, Z5, Z0
+	VBROADCASTSS (SI)(BX*1), Z5
+	VFMADD231PS  Z3, Z5, Z1
+	VBROADCASTSS (SI)(BX*2), Z5
+	VFMADD231PS  Z3, Z5, Z2
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VMOVUPS      (DI), Z3
+	VBROADCASTSS (SI), Z5
+	VFMADD231PS  Z3, Z5, Z0
+	VBROADCASTSS (SI)(BX*1), Z5
+	VFMADD231PS  Z3, Z5, Z1
+	VBROADCASTSS (SI)(BX*2), Z5
+	VFMADD231PS  Z3, Z5, Z2
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VMOVUPS      (DI), Z3
+	VBROADCASTSS (SI), Z5
+	VFMADD231PS  Z3, Z5, Z0
+	VBROADCASTSS (SI)(BX*1), Z5
+	VFMADD231PS  Z3, Z5, Z1
+	VBROADCASTSS (SI)(BX*2), Z5
+	VFMADD231PS  Z3, Z5, Z2
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	SUBQ         $0x04, R8
+	JGE          many
+
+rest:
+	ADDQ $0x04, R8
+	JE   act
+
+one:
+	VMOVUPS      (DI), Z3
+	VBROADCASTSS (SI), Z5
+	VFMADD231PS  Z3, Z5, Z0
+	VBROADCASTSS (SI)(BX*1), Z5
+	VFMADD231PS  Z3, Z5, Z1
+	VBROADCASTSS (SI)(BX*2), Z5
+	VFMADD231PS  Z3, Z5, Z2
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	DECQ         R8
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z3
+	VBROADCASTSS 164(AX), Z5
+	VMAXPS       Z0, Z3, Z0
+	VMINPS       Z0, Z5, Z0
+	VMAXPS       Z1, Z3, Z1
+	VMINPS       Z1, Z5, Z1
+	VMAXPS       Z2, Z3, Z2
+	VMINPS       Z2, Z5, Z2
+	JMP          store
+
+leaky:
+	VPXORD       Z4, Z4, Z4
+	VBROADCASTSS 160(AX), Z3
+	VCMPPS       $0x01, Z4, Z0, K1
+	VMULPS       Z3, Z0, K1, Z0
+	VCMPPS       $0x01, Z4, Z1, K1
+	VMULPS       Z3, Z1, K1, Z1
+	VCMPPS       $0x01, Z4, Z2, K1
+	VMULPS       Z3, Z2, K1, Z2
+
+store:
+	MOVQ    16(SP), SI
+	MOVQ    64(AX), DI
+	VMOVUPS Z0, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z1, (SI)
+	ADDQ    DI, SI
+	VMOVUPS Z2, (SI)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), SI
+	ADDQ    SI, (SP)
+	MOVQ    104(AX), SI
+	ADDQ    SI, 8(SP)
+	MOVQ    112(AX), SI
+	ADDQ    SI, 16(SP)
+	MOVQ    120(AX), SI
+	ADDQ    SI, 24(SP)
+	MOVQ    128(AX), SI
+	ADDQ    SI, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm3x32(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm3x32(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	MOVQ 40(AX), SI
+
+next:
+	MOVQ       16(SP), DI
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	MOVQ       64(AX), R8
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R8
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z5
+
+bias:
+	MOVQ    24(SP), DI
+	TESTQ   DI, DI
+	JE      rowbias
+	VMOVUPS (DI), Z6
+	VADDPS  Z6, Z0, Z0
+	VADDPS  Z6, Z2, Z2
+	VADDPS  Z6, Z4, Z4
+	VMOVUPS 64(DI), Z6
+	VADDPS  Z6, Z1, Z1
+	VADDPS  Z6, Z3, Z3
+	VADDPS  Z6, Z5, Z5
+
+rowbias:
+	MOVQ        32(SP), DI
+	TESTQ       DI, DI
+	JE          product
+	VADDPS.BCST (DI), Z0, Z0
+	VADDPS.BCST (DI), Z1, Z1
+	VADDPS.BCST 4(DI), Z2, Z2
+	VADDPS.BCST 4(DI), Z3, Z3
+	VADDPS.BCST 8(DI), Z4, Z4
+	VADDPS.BCST 8(DI), Z5, Z5
+
+product:
+	MOVQ (SP), DI
+	MOVQ 8(SP), R8
+	MOVQ 48(AX), R9
+	SUBQ $0x04, R9
+	JLT  rest
+
+many:
+	VMOVUPS      (R8), Z6
+	VMOVUPS      (R8)(SI*1), Z8
+	VBROADCASTSS (DI), Z9
+	VFMADD231PS  Z6, Z9, Z0
+	VFMADD231PS  Z8, Z9, Z1
+	VBROADCASTSS (DI)(BX*1), Z9
+	VFMADD231PS  Z6, Z9, Z2
+	VFMADD231PS  Z8, Z9, Z3
+	VBROADCASTSS (DI)(BX*2), Z9
+	VFMADD231PS  Z6, Z9, Z4
+	VFMADD231PS  Z8, Z9, Z5
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Z6
+	VMOVUPS      (R8)(SI*1), Z8
+	VBROADCASTSS (DI), Z9
+	VFMADD231PS  Z6, Z9, Z0
+	VFMADD231PS  Z8, Z9, Z1
+	VBROADCASTSS (DI)(BX*1), Z9
+	VFMADD231PS  Z6, Z9, Z2
+	VFMADD231PS  Z8, Z9, Z3
+	VBROADCASTSS (DI)(BX*2), Z9
+	VFMADD231PS  Z6, Z9, Z4
+	VFMADD231PS  Z8, Z9, Z5
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Z6
+	VMOVUPS      (R8)(SI*1), Z8
+	VBROADCASTSS (DI), Z9
+	VFMADD231PS  Z6, Z9, Z0
+	VFMADD231PS  Z8, Z9, Z1
+	VBROADCASTSS (DI)(BX*1), Z9
+	VFMADD231PS  Z6, Z9, Z2
+	VFMADD231PS  Z8, Z9, Z3
+	VBROADCASTSS (DI)(BX*2), Z9
+	VFMADD231PS  Z6, Z9, Z4
+	VFMADD231PS  Z8, Z9, Z5
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Z6
+	VMOVUPS      (R8)(SI*1), Z8
+	VBROADCASTSS (DI), Z9
+	VFMADD231PS  Z6, Z9, Z0
+	VFMADD231PS  Z8, Z9, Z1
+	VBROADCASTSS (DI)(BX*1), Z9
+	VFMADD231PS  Z6, Z9, Z2
+	VFMADD231PS  Z8, Z9, Z3
+	VBROADCASTSS (DI)(BX*2), Z9
+	VFMADD231PS  Z6, Z9, Z4
+	VFMADD231PS  Z8, Z9, Z5
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	SUBQ         $0x04, R9
+	JGE          many
+
+rest:
+	ADDQ $0x04, R9
+	JE   act
+
+one:
+	VMOVUPS      (R8), Z6
+	VMOVUPS      (R8)(SI*1), Z8
+	VBROADCASTSS (DI), Z9
+	VFMADD231PS  Z6, Z9, Z0
+	VFMADD231PS  Z8, Z9, Z1
+	VBROADCASTSS (DI)(BX*1), Z9
+	VFMADD231PS  Z6, Z9, Z2
+	VFMADD231PS  Z8, Z9, Z3
+	VBROADCASTSS (DI)(BX*2), Z9
+	VFMADD231PS  Z6, Z9, Z4
+	VFMADD231PS  Z8, Z9, Z5
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	DECQ         R9
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z6
+	VBROADCASTSS 164(AX), Z8
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z6, Z5
+	VMINPS       Z5, Z8, Z5
+	JMP          store
+
+leaky:
+	VPXORD       Z7, Z7, Z7
+	VBROADCASTSS 160(AX), Z6
+	VCMPPS       $0x01, Z7, Z0, K1
+	VMULPS       Z6, Z0, K1, Z0
+	VCMPPS       $0x01, Z7, Z1, K1
+	VMULPS       Z6, Z1, K1, Z1
+	VCMPPS       $0x01, Z7, Z2, K1
+	VMULPS       Z6, Z2, K1, Z2
+	VCMPPS       $0x01, Z7, Z3, K1
+	VMULPS       Z6, Z3, K1, Z3
+	VCMPPS       $0x01, Z7, Z4, K1
+	VMULPS       Z6, Z4, K1, Z4
+	VCMPPS       $0x01, Z7, Z5, K1
+	VMULPS       Z6, Z5, K1, Z5
+
+store:
+	MOVQ    16(SP), DI
+	MOVQ    64(AX), R8
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), DI
+	ADDQ    DI, (SP)
+	MOVQ    104(AX), DI
+	ADDQ    DI, 8(SP)
+	MOVQ    112(AX), DI
+	ADDQ    DI, 16(SP)
+	MOVQ    120(AX), DI
+	ADDQ    DI, 24(SP)
+	MOVQ    128(AX), DI
+	ADDQ    DI, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm4x16m(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm4x16m(SB), NOSPLIT, $48-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  CX, (SP)
+	MOVQ  24(AX), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  56(AX), CX
+	MOVQ  CX, 16(SP)
+	MOVQ  72(AX), CX
+	MOVQ  CX, 24(SP)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 32(SP)
+	MOVQ  88(AX), CX
+	MOVQ  CX, 40(SP)
+	MOVL  168(AX), CX
+	KMOVW CX, K1
+	MOVQ  16(AX), CX
+	MOVQ  32(AX), DX
+	MOVQ  8(AX), BX
+	LEAQ  (BX)(BX*2), SI
+
+next:
+	MOVQ       16(SP), DI
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	MOVQ       64(AX), R8
+	PREFETCHT0 (DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	JMP        bias
+
+add:
+	MOVQ      64(AX), R8
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+
+bias:
+	MOVQ      24(SP), DI
+	TESTQ     DI, DI
+	JE        rowbias
+	VMOVUPS.Z (DI), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VADDPS    Z4, Z1, Z1
+	VADDPS    Z4, Z2, Z2
+	VADDPS    Z4, Z3, Z3
+
+rowbias:
+	MOVQ        32(SP), DI
+	TESTQ       DI, DI
+	JE          product
+	VADDPS.BCST (DI), Z0, Z0
+	VADDPS.BCST 4(DI), Z1, Z1
+	VADDPS.BCST 8(DI), Z2, Z2
+	VADDPS.BCST 12(DI), Z3, Z3
+
+product:
+	MOVQ (SP), DI
+	MOVQ 8(SP), R8
+	MOVQ 48(AX), R9
+	SUBQ $0x04, R9
+	JLT  rest
+
+many:
+	VMOVUPS.Z    (R8), K1, Z4
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VBROADCASTSS (DI)(BX*1), Z6
+	VFMADD231PS  Z4, Z6, Z1
+	VBROADCASTSS (DI)(BX*2), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VBROADCASTSS (DI)(SI*1), Z6
+	VFMADD231PS  Z4, Z6, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VMOVUPS.Z    (R8), K1, Z4
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VBROADCASTSS (DI)(BX*1), Z6
+	VFMADD231PS  Z4, Z6, Z1
+	VBROADCASTSS (DI)(BX*2), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VBROADCASTSS (DI)(SI*1), Z6
+	VFMADD231PS  Z4, Z6, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VMOVUPS.Z    (R8), K1, Z4
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VBROADCASTSS (DI)(BX*1), Z6
+	VFMADD231PS  Z4, Z6, Z1
+	VBROADCASTSS (DI)(BX*2), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VBROADCASTSS (DI)(SI*1), Z6
+	VFMADD231PS  Z4, Z6, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VMOVUPS.Z    (R8), K1, Z4
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VBROADCASTSS (DI)(BX*1), Z6
+	VFMADD231PS  Z4, Z6, Z1
+	VBROADCASTSS (DI)(BX*2), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VBROADCASTSS (DI)(SI*1), Z6
+	VFMADD231PS  Z4, Z6, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	SUBQ         $0x04, R9
+	JGE          many
+
+rest:
+	ADDQ $0x04, R9
+	JE   act
+
+one:
+	VMOVUPS.Z    (R8), K1, Z4
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VBROADCASTSS (DI)(BX*1), Z6
+	VFMADD231PS  Z4, Z6, Z1
+	VBROADCASTSS (DI)(BX*2), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VBROADCASTSS (DI)(SI*1), Z6
+	VFMADD231PS  Z4, Z6, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	DECQ         R9
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z4
+	VBROADCASTSS 164(AX), Z6
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z4, Z3
+	VMINPS       Z3, Z6, Z3
+	JMP          store
+
+leaky:
+	VPXORD       Z5, Z5, Z5
+	VBROADCASTSS 160(AX), Z4
+	VCMPPS       $0x01, Z5, Z0, K2
+	VMULPS       Z4, Z0, K2, Z0
+	VCMPPS       $0x01, Z5, Z1, K2
+	VMULPS       Z4, Z1, K2, Z1
+	VCMPPS       $0x01, Z5, Z2, K2
+	VMULPS       Z4, Z2, K2, Z2
+	VCMPPS       $0x01, Z5, Z3, K2
+	VMULPS       Z4, Z3, K2, Z3
+
+store:
+	MOVQ    16(SP), DI
+	MOVQ    64(AX), R8
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, K1, (DI)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), DI
+	ADDQ    DI, (SP)
+	MOVQ    104(AX), DI
+	ADDQ    DI, 8(SP)
+	MOVQ    112(AX), DI
+	ADDQ    DI, 16(SP)
+	MOVQ    120(AX), DI
+	ADDQ    DI, 24(SP)
+	MOVQ    128(AX), DI
+	ADDQ    DI, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm4x16(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm4x16(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	LEAQ (BX)(BX*2), SI
+
+next:
+	MOVQ       16(SP), DI
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	MOVQ       64(AX), R8
+	PREFETCHT0 (DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R8
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+
+bias:
+	MOVQ    24(SP), DI
+	TESTQ   DI, DI
+	JE      rowbias
+	VMOVUPS (DI), Z4
+	VADDPS  Z4, Z0, Z0
+	VADDPS  Z4, Z1, Z1
+	VADDPS  Z4, Z2, Z2
+	VADDPS  Z4, Z3, Z3
+
+rowbias:
+	MOVQ        32(SP), DI
+	TESTQ       DI, DI
+	JE          product
+	VADDPS.BCST (DI), Z0, Z0
+	VADDPS.BCST 4(DI), Z1, Z1
+	VADDPS.BCST 8(DI), Z2, Z2
+	VADDPS.BCST 12(DI), Z3, Z3
+
+product:
+	MOVQ       (SP), DI
+	MOVQ       8(SP), R8
+	MOVQ       16(SP), R9
+	ADDQ       112(AX), R9
+	MOVQ       64(AX), R10
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	MOVQ       48(AX), R9
+	SUBQ       $0x04, R9
+	JLT        rest
+
+many:
+	VMOVUPS      (R8), Z4
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VBROADCASTSS (DI)(BX*1), Z6
+	VFMADD231PS  Z4, Z6, Z1
+	VBROADCASTSS (DI)(BX*2), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VBROADCASTSS (DI)(SI*1), Z6
+	VFMADD231PS  Z4, Z6, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Z4
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VBROADCASTSS (DI)(BX*1), Z6
+	VFMADD231PS  Z4, Z6, Z1
+	VBROADCASTSS (DI)(BX*2), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VBROADCASTSS (DI)(SI*1), Z6
+	VFMADD231PS  Z4, Z6, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Z4
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VBROADCASTSS (DI)(BX*1), Z6
+	VFMADD231PS  Z4, Z6, Z1
+	VBROADCASTSS (DI)(BX*2), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VBROADCASTSS (DI)(SI*1), Z6
+	VFMADD231PS  Z4, Z6, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Z4
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VBROADCASTSS (DI)(BX*1), Z6
+	VFMADD231PS  Z4, Z6, Z1
+	VBROADCASTSS (DI)(BX*2), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VBROADCASTSS (DI)(SI*1), Z6
+	VFMADD231PS  Z4, Z6, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	SUBQ         $0x04, R9
+	JGE          many
+
+rest:
+	ADDQ $0x04, R9
+	JE   act
+
+one:
+	VMOVUPS      (R8), Z4
+	VBROADCASTSS (DI), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VBROADCASTSS (DI)(BX*1), Z6
+	VFMADD231PS  Z4, Z6, Z1
+	VBROADCASTSS (DI)(BX*2), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VBROADCASTSS (DI)(SI*1), Z6
+	VFMADD231PS  Z4, Z6, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	DECQ         R9
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z4
+	VBROADCASTSS 164(AX), Z6
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z4, Z3
+	VMINPS       Z3, Z6, Z3
+	JMP          store
+
+leaky:
+	VPXORD       Z5, Z5, Z5
+	VBROADCASTSS 160(AX), Z4
+	VCMPPS       $0x01, Z5, Z0, K1
+	VMULPS       Z4, Z0, K1, Z0
+	VCMPPS       $0x01, Z5, Z1, K1
+	VMULPS       Z4, Z1, K1, Z1
+	VCMPPS       $0x01, Z5, Z2, K1
+	VMULPS       Z4, Z2, K1, Z2
+	VCMPPS       $0x01, Z5, Z3, K1
+	VMULPS       Z4, Z3, K1, Z3
+
+store:
+	MOVQ    16(SP), DI
+	MOVQ    64(AX), R8
+	VMOVUPS Z0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, (DI)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), DI
+	ADDQ    DI, (SP)
+	MOVQ    104(AX), DI
+	ADDQ    DI, 8(SP)
+	MOVQ    112(AX), DI
+	ADDQ    DI, 16(SP)
+	MOVQ    120(AX), DI
+	ADDQ    DI, 24(SP)
+	MOVQ    128(AX), DI
+	ADDQ    DI, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm4x32(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm4x32(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	LEAQ (BX)(BX*2), SI
+	MOVQ 40(AX), DI
+
+next:
+	MOVQ       16(SP), R8
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	MOVQ       64(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R9
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+
+bias:
+	MOVQ    24(SP), R8
+	TESTQ   R8, R8
+	JE      rowbias
+	VMOVUPS (R8), Z8
+	VADDPS  Z8, Z0, Z0
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z8, Z4, Z4
+	VADDPS  Z8, Z6, Z6
+	VMOVUPS 64(R8), Z8
+	VADDPS  Z8, Z1, Z1
+	VADDPS  Z8, Z3, Z3
+	VADDPS  Z8, Z5, Z5
+	VADDPS  Z8, Z7, Z7
+
+rowbias:
+	MOVQ        32(SP), R8
+	TESTQ       R8, R8
+	JE          product
+	VADDPS.BCST (R8), Z0, Z0
+	VADDPS.BCST (R8), Z1, Z1
+	VADDPS.BCST 4(R8), Z2, Z2
+	VADDPS.BCST 4(R8), Z3, Z3
+	VADDPS.BCST 8(R8), Z4, Z4
+	VADDPS.BCST 8(R8), Z5, Z5
+	VADDPS.BCST 12(R8), Z6, Z6
+	VADDPS.BCST 12(R8), Z7, Z7
+
+product:
+	MOVQ       (SP), R8
+	MOVQ       8(SP), R9
+	MOVQ       16(SP), R10
+	ADDQ       112(AX), R10
+	MOVQ       64(AX), R11
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVQ       48(AX), R10
+	SUBQ       $0x04, R10
+	JLT        rest
+
+many:
+	VMOVUPS      (R9), Z8
+	VMOVUPS      (R9)(DI*1), Z10
+	VBROADCASTSS (R8), Z11
+	VFMADD231PS  Z8, Z11, Z0
+	VFMADD231PS  Z10, Z11, Z1
+	VBROADCASTSS (R8)(BX*1), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z10, Z11, Z3
+	VBROADCASTSS (R8)(BX*2), Z11
+	VFMADD231PS  Z8, Z11, Z4
+	VFMADD231PS  Z10, Z11, Z5
+	VBROADCASTSS (R8)(SI*1), Z11
+	VFMADD231PS  Z8, Z11, Z6
+	VFMADD231PS  Z10, Z11, Z7
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z8
+	VMOVUPS      (R9)(DI*1), Z10
+	VBROADCASTSS (R8), Z11
+	VFMADD231PS  Z8, Z11, Z0
+	VFMADD231PS  Z10, Z11, Z1
+	VBROADCASTSS (R8)(BX*1), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z10, Z11, Z3
+	VBROADCASTSS (R8)(BX*2), Z11
+	VFMADD231PS  Z8, Z11, Z4
+	VFMADD231PS  Z10, Z11, Z5
+	VBROADCASTSS (R8)(SI*1), Z11
+	VFMADD231PS  Z8, Z11, Z6
+	VFMADD231PS  Z10, Z11, Z7
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z8
+	VMOVUPS      (R9)(DI*1), Z10
+	VBROADCASTSS (R8), Z11
+	VFMADD231PS  Z8, Z11, Z0
+	VFMADD231PS  Z10, Z11, Z1
+	VBROADCASTSS (R8)(BX*1), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z10, Z11, Z3
+	VBROADCASTSS (R8)(BX*2), Z11
+	VFMADD231PS  Z8, Z11, Z4
+	VFMADD231PS  Z10, Z11, Z5
+	VBROADCASTSS (R8)(SI*1), Z11
+	VFMADD231PS  Z8, Z11, Z6
+	VFMADD231PS  Z10, Z11, Z7
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z8
+	VMOVUPS      (R9)(DI*1), Z10
+	VBROADCASTSS (R8), Z11
+	VFMADD231PS  Z8, Z11, Z0
+	VFMADD231PS  Z10, Z11, Z1
+	VBROADCASTSS (R8)(BX*1), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z10, Z11, Z3
+	VBROADCASTSS (R8)(BX*2), Z11
+	VFMADD231PS  Z8, Z11, Z4
+	VFMADD231PS  Z10, Z11, Z5
+	VBROADCASTSS (R8)(SI*1), Z11
+	VFMADD231PS  Z8, Z11, Z6
+	VFMADD231PS  Z10, Z11, Z7
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	SUBQ         $0x04, R10
+	JGE          many
+
+rest:
+	ADDQ $0x04, R10
+	JE   act
+
+one:
+	VMOVUPS      (R9), Z8
+	VMOVUPS      (R9)(DI*1), Z10
+	VBROADCASTSS (R8), Z11
+	VFMADD231PS  Z8, Z11, Z0
+	VFMADD231PS  Z10, Z11, Z1
+	VBROADCASTSS (R8)(BX*1), Z11
+	VFMADD231PS  Z8, Z11, Z2
+	VFMADD231PS  Z10, Z11, Z3
+	VBROADCASTSS (R8)(BX*2), Z11
+	VFMADD231PS  Z8, Z11, Z4
+	VFMADD231PS  Z10, Z11, Z5
+	VBROADCASTSS (R8)(SI*1), Z11
+	VFMADD231PS  Z8, Z11, Z6
+	VFMADD231PS  Z10, Z11, Z7
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	DECQ         R10
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z8
+	VBROADCASTSS 164(AX), Z10
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z10, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z10, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z10, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z10, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z10, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z10, Z6
+	VMAXPS       Z7, Z8, Z7
+	VMINPS       Z7, Z10, Z7
+	JMP          store
+
+leaky:
+	VPXORD       Z9, Z9, Z9
+	VBROADCASTSS 160(AX), Z8
+	VCMPPS       $0x01, Z9, Z0, K1
+	VMULPS       Z8, Z0, K1, Z0
+	VCMPPS       $0x01, Z9, Z1, K1
+	VMULPS       Z8, Z1, K1, Z1
+	VCMPPS       $0x01, Z9, Z2, K1
+	VMULPS       Z8, Z2, K1, Z2
+	VCMPPS       $0x01, Z9, Z3, K1
+	VMULPS       Z8, Z3, K1, Z3
+	VCMPPS       $0x01, Z9, Z4, K1
+	VMULPS       Z8, Z4, K1, Z4
+	VCMPPS       $0x01, Z9, Z5, K1
+	VMULPS       Z8, Z5, K1, Z5
+	VCMPPS       $0x01, Z9, Z6, K1
+	VMULPS       Z8, Z6, K1, Z6
+	VCMPPS       $0x01, Z9, Z7, K1
+	VMULPS       Z8, Z7, K1, Z7
+
+store:
+	MOVQ    16(SP), R8
+	MOVQ    64(AX), R9
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPS Z3, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPS Z7, 64(R8)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R8
+	ADDQ    R8, (SP)
+	MOVQ    104(AX), R8
+	ADDQ    R8, 8(SP)
+	MOVQ    112(AX), R8
+	ADDQ    R8, 16(SP)
+	MOVQ    120(AX), R8
+	ADDQ    R8, 24(SP)
+	MOVQ    128(AX), R8
+	ADDQ    R8, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm5x16m(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm5x16m(SB), NOSPLIT, $48-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  CX, (SP)
+	MOVQ  24(AX), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  56(AX), CX
+	MOVQ  CX, 16(SP)
+	MOVQ  72(AX), CX
+	MOVQ  CX, 24(SP)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 32(SP)
+	MOVQ  88(AX), CX
+	MOVQ  CX, 40(SP)
+	MOVL  168(AX), CX
+	KMOVW CX, K1
+	MOVQ  16(AX), CX
+	MOVQ  32(AX), DX
+	MOVQ  8(AX), BX
+	LEAQ  (BX)(BX*2), SI
+
+next:
+	MOVQ       16(SP), DI
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	MOVQ       64(AX), R8
+	PREFETCHT0 (DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	JMP        bias
+
+add:
+	MOVQ      64(AX), R8
+	VMOVUPS.Z (DI), K1, Z0
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z1
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z2
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z3
+	ADDQ      R8, DI
+	VMOVUPS.Z (DI), K1, Z4
+
+bias:
+	MOVQ      24(SP), DI
+	TESTQ     DI, DI
+	JE        rowbias
+	VMOVUPS.Z (DI), K1, Z5
+	VADDPS    Z5, Z0, Z0
+	VADDPS    Z5, Z1, Z1
+	VADDPS    Z5, Z2, Z2
+	VADDPS    Z5, Z3, Z3
+	VADDPS    Z5, Z4, Z4
+
+rowbias:
+	MOVQ        32(SP), DI
+	TESTQ       DI, DI
+	JE          product
+	VADDPS.BCST (DI), Z0, Z0
+	VADDPS.BCST 4(DI), Z1, Z1
+	VADDPS.BCST 8(DI), Z2, Z2
+	VADDPS.BCST 12(DI), Z3, Z3
+	VADDPS.BCST 16(DI), Z4, Z4
+
+product:
+	MOVQ (SP), DI
+	MOVQ 8(SP), R8
+	MOVQ 48(AX), R9
+	SUBQ $0x04, R9
+	JLT  rest
+
+many:
+	VMOVUPS.Z    (R8), K1, Z5
+	VBROADCASTSS (DI), Z7
+	VFMADD231PS  Z5, Z7, Z0
+	VBROADCASTSS (DI)(BX*1), Z7
+	VFMADD231PS  Z5, Z7, Z1
+	VBROADCASTSS (DI)(BX*2), Z7
+	VFMADD231PS  Z5, Z7, Z2
+	VBROADCASTSS (DI)(SI*1), Z7
+	VFMADD231PS  Z5, Z7, Z3
+	VBROADCASTSS (DI)(BX*4), Z7
+	VFMADD231PS  Z5, Z7, Z4
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VMOVUPS.Z    (R8), K1, Z5
+	VBROADCASTSS (DI), Z7
+	VFMADD231PS  Z5, Z7, Z0
+	VBROADCASTSS (DI)(BX*1), Z7
+	VFMADD231PS  Z5, Z7, Z1
+	VBROADCASTSS (DI)(BX*2), Z7
+	VFMADD231PS  Z5, Z7, Z2
+	VBROADCASTSS (DI)(SI*1), Z7
+	VFMADD231PS  Z5, Z7, Z3
+	VBROADCASTSS (DI)(BX*4), Z7
+	VFMADD231PS  Z5, Z7, Z4
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VMOVUPS.Z    (R8), K1, Z5
+	VBROADCASTSS (DI), Z7
+	VFMADD231PS  Z5, Z7, Z0
+	VBROADCASTSS (DI)(BX*1), Z7
+	VFMADD231PS  Z5, Z7, Z1
+	VBROADCASTSS (DI)(BX*2), Z7
+	VFMADD231PS  Z5, Z7, Z2
+	VBROADCASTSS (DI)(SI*1), Z7
+	VFMADD231PS  Z5, Z7, Z3
+	VBROADCASTSS (DI)(BX*4), Z7
+	VFMADD231PS  Z5, Z7, Z4
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VMOVUPS.Z    (R8), K1, Z5
+	VBROADCASTSS (DI), Z7
+	VFMADD231PS  Z5, Z7, Z0
+	VBROADCASTSS (DI)(BX*1), Z7
+	VFMADD231PS  Z5, Z7, Z1
+	VBROADCASTSS (DI)(BX*2), Z7
+	VFMADD231PS  Z5, Z7, Z2
+	VBROADCASTSS (DI)(SI*1), Z7
+	VFMADD231PS  Z5, Z7, Z3
+	VBROADCASTSS (DI)(BX*4), Z7
+	VFMADD231PS  Z5, Z7, Z4
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	SUBQ         $0x04, R9
+	JGE          many
+
+rest:
+	ADDQ $0x04, R9
+	JE   act
+
+one:
+	VMOVUPS.Z    (R8), K1, Z5
+	VBROADCASTSS (DI), Z7
+	VFMADD231PS  Z5, Z7, Z0
+	VBROADCASTSS (DI)(BX*1), Z7
+	VFMADD231PS  Z5, Z7, Z1
+	VBROADCASTSS (DI)(BX*2), Z7
+	VFMADD231PS  Z5, Z7, Z2
+	VBROADCASTSS (DI)(SI*1), Z7
+	VFMADD231PS  Z5, Z7, Z3
+	VBROADCASTSS (DI)(BX*4), Z7
+	VFMADD231PS  Z5, Z7, Z4
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	DECQ         R9
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z5
+	VBROADCASTSS 164(AX), Z7
+	VMAXPS       Z0, Z5, Z0
+	VMINPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z5, Z1
+	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z5, Z2
+	VMINPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z5, Z3
+	VMINPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z5, Z4
+	VMINPS       Z4, Z7, Z4
+	JMP          store
+
+leaky:
+	VPXORD       Z6, Z6, Z6
+	VBROADCASTSS 160(AX), Z5
+	VCMPPS       $0x01, Z6, Z0, K2
+	VMULPS       Z5, Z0, K2, Z0
+	VCMPPS       $0x01, Z6, Z1, K2
+	VMULPS       Z5, Z1, K2, Z1
+	VCMPPS       $0x01, Z6, Z2, K2
+	VMULPS       Z5, Z2, K2, Z2
+	VCMPPS       $0x01, Z6, Z3, K2
+	VMULPS       Z5, Z3, K2, Z3
+	VCMPPS       $0x01, Z6, Z4, K2
+	VMULPS       Z5, Z4, K2, Z4
+
+store:
+	MOVQ    16(SP), DI
+	MOVQ    64(AX), R8
+	VMOVUPS Z0, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, K1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, K1, (DI)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), DI
+	ADDQ    DI, (SP)
+	MOVQ    104(AX), DI
+	ADDQ    DI, 8(SP)
+	MOVQ    112(AX), DI
+	ADDQ    DI, 16(SP)
+	MOVQ    120(AX), DI
+	ADDQ    DI, 24(SP)
+	MOVQ    128(AX), DI
+	ADDQ    DI, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm5x16(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm5x16(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	LEAQ (BX)(BX*2), SI
+
+next:
+	MOVQ       16(SP), DI
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	MOVQ       64(AX), R8
+	PREFETCHT0 (DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	ADDQ       R8, DI
+	PREFETCHT0 (DI)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R8
+	VMOVUPS (DI), Z0
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z1
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z2
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z3
+	ADDQ    R8, DI
+	VMOVUPS (DI), Z4
+
+bias:
+	MOVQ    24(SP), DI
+	TESTQ   DI, DI
+	JE      rowbias
+	VMOVUPS (DI), Z5
+	VADDPS  Z5, Z0, Z0
+	VADDPS  Z5, Z1, Z1
+	VADDPS  Z5, Z2, Z2
+	VADDPS  Z5, Z3, Z3
+	VADDPS  Z5, Z4, Z4
+
+rowbias:
+	MOVQ        32(SP), DI
+	TESTQ       DI, DI
+	JE          product
+	VADDPS.BCST (DI), Z0, Z0
+	VADDPS.BCST 4(DI), Z1, Z1
+	VADDPS.BCST 8(DI), Z2, Z2
+	VADDPS.BCST 12(DI), Z3, Z3
+	VADDPS.BCST 16(DI), Z4, Z4
+
+product:
+	MOVQ       (SP), DI
+	MOVQ       8(SP), R8
+	MOVQ       16(SP), R9
+	ADDQ       112(AX), R9
+	MOVQ       64(AX), R10
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	MOVQ       48(AX), R9
+	SUBQ       $0x04, R9
+	JLT        rest
+
+many:
+	VMOVUPS      (R8), Z5
+	VBROADCASTSS (DI), Z7
+	VFMADD231PS  Z5, Z7, Z0
+	VBROADCASTSS (DI)(BX*1), Z7
+	VFMADD231PS  Z5, Z7, Z1
+	VBROADCASTSS (DI)(BX*2), Z7
+	VFMADD231PS  Z5, Z7, Z2
+	VBROADCASTSS (DI)(SI*1), Z7
+	VFMADD231PS  Z5, Z7, Z3
+	VBROADCASTSS (DI)(BX*4), Z7
+	VFMADD231PS  Z5, Z7, Z4
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Z5
+	VBROADCASTSS (DI), Z7
+	VFMADD231PS  Z5, Z7, Z0
+	VBROADCASTSS (DI)(BX*1), Z7
+	VFMADD231PS  Z5, Z7, Z1
+	VBROADCASTSS (DI)(BX*2), Z7
+	VFMADD231PS  Z5, Z7, Z2
+	VBROADCASTSS (DI)(SI*1), Z7
+	VFMADD231PS  Z5, Z7, Z3
+	VBROADCASTSS (DI)(BX*4), Z7
+	VFMADD231PS  Z5, Z7, Z4
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Z5
+	VBROADCASTSS (DI), Z7
+	VFMADD231PS  Z5, Z7, Z0
+	VBROADCASTSS (DI)(BX*1), Z7
+	VFMADD231PS  Z5, Z7, Z1
+	VBROADCASTSS (DI)(BX*2), Z7
+	VFMADD231PS  Z5, Z7, Z2
+	VBROADCASTSS (DI)(SI*1), Z7
+	VFMADD231PS  Z5, Z7, Z3
+	VBROADCASTSS (DI)(BX*4), Z7
+	VFMADD231PS  Z5, Z7, Z4
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VMOVUPS      (R8), Z5
+	VBROADCASTSS (DI), Z7
+	VFMADD231PS  Z5, Z7, Z0
+	VBROADCASTSS (DI)(BX*1), Z7
+	VFMADD231PS  Z5, Z7, Z1
+	VBROADCASTSS (DI)(BX*2), Z7
+	VFMADD231PS  Z5, Z7, Z2
+	VBROADCASTSS (DI)(SI*1), Z7
+	VFMADD231PS  Z5, Z7, Z3
+	VBROADCASTSS (DI)(BX*4), Z7
+	VFMADD231PS  Z5, Z7, Z4
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	SUBQ         $0x04, R9
+	JGE          many
+
+rest:
+	ADDQ $0x04, R9
+	JE   act
+
+one:
+	VMOVUPS      (R8), Z5
+	VBROADCASTSS (DI), Z7
+	VFMADD231PS  Z5, Z7, Z0
+	VBROADCASTSS (DI)(BX*1), Z7
+	VFMADD231PS  Z5, Z7, Z1
+	VBROADCASTSS (DI)(BX*2), Z7
+	VFMADD231PS  Z5, Z7, Z2
+	VBROADCASTSS (DI)(SI*1), Z7
+	VFMADD231PS  Z5, Z7, Z3
+	VBROADCASTSS (DI)(BX*4), Z7
+	VFMADD231PS  Z5, Z7, Z4
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	DECQ         R9
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z5
+	VBROADCASTSS 164(AX), Z7
+	VMAXPS       Z0, Z5, Z0
+	VMINPS       Z0, Z7, Z0
+	VMAXPS       Z1, Z5, Z1
+	VMINPS       Z1, Z7, Z1
+	VMAXPS       Z2, Z5, Z2
+	VMINPS       Z2, Z7, Z2
+	VMAXPS       Z3, Z5, Z3
+	VMINPS       Z3, Z7, Z3
+	VMAXPS       Z4, Z5, Z4
+	VMINPS       Z4, Z7, Z4
+	JMP          store
+
+leaky:
+	VPXORD       Z6, Z6, Z6
+	VBROADCASTSS 160(AX), Z5
+	VCMPPS       $0x01, Z6, Z0, K1
+	VMULPS       Z5, Z0, K1, Z0
+	VCMPPS       $0x01, Z6, Z1, K1
+	VMULPS       Z5, Z1, K1, Z1
+	VCMPPS       $0x01, Z6, Z2, K1
+	VMULPS       Z5, Z2, K1, Z2
+	VCMPPS       $0x01, Z6, Z3, K1
+	VMULPS       Z5, Z3, K1, Z3
+	VCMPPS       $0x01, Z6, Z4, K1
+	VMULPS       Z5, Z4, K1, Z4
+
+store:
+	MOVQ    16(SP), DI
+	MOVQ    64(AX), R8
+	VMOVUPS Z0, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), DI
+	ADDQ    DI, (SP)
+	MOVQ    104(AX), DI
+	ADDQ    DI, 8(SP)
+	MOVQ    112(AX), DI
+	ADDQ    DI, 16(SP)
+	MOVQ    120(AX), DI
+	ADDQ    DI, 24(SP)
+	MOVQ    128(AX), DI
+	ADDQ    DI, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm5x32(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm5x32(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	LEAQ (BX)(BX*2), SI
+	MOVQ 40(AX), DI
+
+next:
+	MOVQ       16(SP), R8
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	MOVQ       64(AX), R9
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R9
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	VMOVUPS 64(R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	VMOVUPS 64(R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	VMOVUPS 64(R8), Z9
+
+bias:
+	MOVQ    24(SP), R8
+	TESTQ   R8, R8
+	JE      rowbias
+	VMOVUPS (R8), Z10
+	VADDPS  Z10, Z0, Z0
+	VADDPS  Z10, Z2, Z2
+	VADDPS  Z10, Z4, Z4
+	VADDPS  Z10, Z6, Z6
+	VADDPS  Z10, Z8, Z8
+	VMOVUPS 64(R8), Z10
+	VADDPS  Z10, Z1, Z1
+	VADDPS  Z10, Z3, Z3
+	VADDPS  Z10, Z5, Z5
+	VADDPS  Z10, Z7, Z7
+	VADDPS  Z10, Z9, Z9
+
+rowbias:
+	MOVQ        32(SP), R8
+	TESTQ       R8, R8
+	JE          product
+	VADDPS.BCST (R8), Z0, Z0
+	VADDPS.BCST (R8), Z1, Z1
+	VADDPS.BCST 4(R8), Z2, Z2
+	VADDPS.BCST 4(R8), Z3, Z3
+	VADDPS.BCST 8(R8), Z4, Z4
+	VADDPS.BCST 8(R8), Z5, Z5
+	VADDPS.BCST 12(R8), Z6, Z6
+	VADDPS.BCST 12(R8), Z7, Z7
+	VADDPS.BCST 16(R8), Z8, Z8
+	VADDPS.BCST 16(R8), Z9, Z9
+
+product:
+	MOVQ       (SP), R8
+	MOVQ       8(SP), R9
+	MOVQ       16(SP), R10
+	ADDQ       112(AX), R10
+	MOVQ       64(AX), R11
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	MOVQ       48(AX), R10
+	SUBQ       $0x04, R10
+	JLT        rest
+
+many:
+	VMOVUPS      (R9), Z10
+	VMOVUPS      (R9)(DI*1), Z12
+	VBROADCASTSS (R8), Z13
+	VFMADD231PS  Z10, Z13, Z0
+	VFMADD231PS  Z12, Z13, Z1
+	VBROADCASTSS (R8)(BX*1), Z13
+	VFMADD231PS  Z10, Z13, Z2
+	VFMADD231PS  Z12, Z13, Z3
+	VBROADCASTSS (R8)(BX*2), Z13
+	VFMADD231PS  Z10, Z13, Z4
+	VFMADD231PS  Z12, Z13, Z5
+	VBROADCASTSS (R8)(SI*1), Z13
+	VFMADD231PS  Z10, Z13, Z6
+	VFMADD231PS  Z12, Z13, Z7
+	VBROADCASTSS (R8)(BX*4), Z13
+	VFMADD231PS  Z10, Z13, Z8
+	VFMADD231PS  Z12, Z13, Z9
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z10
+	VMOVUPS      (R9)(DI*1), Z12
+	VBROADCASTSS (R8), Z13
+	VFMADD231PS  Z10, Z13, Z0
+	VFMADD231PS  Z12, Z13, Z1
+	VBROADCASTSS (R8)(BX*1), Z13
+	VFMADD231PS  Z10, Z13, Z2
+	VFMADD231PS  Z12, Z13, Z3
+	VBROADCASTSS (R8)(BX*2), Z13
+	VFMADD231PS  Z10, Z13, Z4
+	VFMADD231PS  Z12, Z13, Z5
+	VBROADCASTSS (R8)(SI*1), Z13
+	VFMADD231PS  Z10, Z13, Z6
+	VFMADD231PS  Z12, Z13, Z7
+	VBROADCASTSS (R8)(BX*4), Z13
+	VFMADD231PS  Z10, Z13, Z8
+	VFMADD231PS  Z12, Z13, Z9
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z10
+	VMOVUPS      (R9)(DI*1), Z12
+	VBROADCASTSS (R8), Z13
+	VFMADD231PS  Z10, Z13, Z0
+	VFMADD231PS  Z12, Z13, Z1
+	VBROADCASTSS (R8)(BX*1), Z13
+	VFMADD231PS  Z10, Z13, Z2
+	VFMADD231PS  Z12, Z13, Z3
+	VBROADCASTSS (R8)(BX*2), Z13
+	VFMADD231PS  Z10, Z13, Z4
+	VFMADD231PS  Z12, Z13, Z5
+	VBROADCASTSS (R8)(SI*1), Z13
+	VFMADD231PS  Z10, Z13, Z6
+	VFMADD231PS  Z12, Z13, Z7
+	VBROADCASTSS (R8)(BX*4), Z13
+	VFMADD231PS  Z10, Z13, Z8
+	VFMADD231PS  Z12, Z13, Z9
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z10
+	VMOVUPS      (R9)(DI*1), Z12
+	VBROADCASTSS (R8), Z13
+	VFMADD231PS  Z10, Z13, Z0
+	VFMADD231PS  Z12, Z13, Z1
+	VBROADCASTSS (R8)(BX*1), Z13
+	VFMADD231PS  Z10, Z13, Z2
+	VFMADD231PS  Z12, Z13, Z3
+	VBROADCASTSS (R8)(BX*2), Z13
+	VFMADD231PS  Z10, Z13, Z4
+	VFMADD231PS  Z12, Z13, Z5
+	VBROADCASTSS (R8)(SI*1), Z13
+	VFMADD231PS  Z10, Z13, Z6
+	VFMADD231PS  Z12, Z13, Z7
+	VBROADCASTSS (R8)(BX*4), Z13
+	VFMADD231PS  Z10, Z13, Z8
+	VFMADD231PS  Z12, Z13, Z9
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	SUBQ         $0x04, R10
+	JGE          many
+
+rest:
+	ADDQ $0x04, R10
+	JE   act
+
+one:
+	VMOVUPS      (R9), Z10
+	VMOVUPS      (R9)(DI*1), Z12
+	VBROADCASTSS (R8), Z13
+	VFMADD231PS  Z10, Z13, Z0
+	VFMADD231PS  Z12, Z13, Z1
+	VBROADCASTSS (R8)(BX*1), Z13
+	VFMADD231PS  Z10, Z13, Z2
+	VFMADD231PS  Z12, Z13, Z3
+	VBROADCASTSS (R8)(BX*2), Z13
+	VFMADD231PS  Z10, Z13, Z4
+	VFMADD231PS  Z12, Z13, Z5
+	VBROADCASTSS (R8)(SI*1), Z13
+	VFMADD231PS  Z10, Z13, Z6
+	VFMADD231PS  Z12, Z13, Z7
+	VBROADCASTSS (R8)(BX*4), Z13
+	VFMADD231PS  Z10, Z13, Z8
+	VFMADD231PS  Z12, Z13, Z9
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	DECQ         R10
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z10
+	VBROADCASTSS 164(AX), Z12
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z12, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMINPS       Z1, Z12, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMINPS       Z2, Z12, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMINPS       Z3, Z12, Z3
+	VMAXPS       Z4, Z10, Z4
+	VMINPS       Z4, Z12, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMINPS       Z5, Z12, Z5
+	VMAXPS       Z6, Z10, Z6
+	VMINPS       Z6, Z12, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMINPS       Z7, Z12, Z7
+	VMAXPS       Z8, Z10, Z8
+	VMINPS       Z8, Z12, Z8
+	VMAXPS       Z9, Z10, Z9
+	VMINPS       Z9, Z12, Z9
+	JMP          store
+
+leaky:
+	VPXORD       Z11, Z11, Z11
+	VBROADCASTSS 160(AX), Z10
+	VCMPPS       $0x01, Z11, Z0, K1
+	VMULPS       Z10, Z0, K1, Z0
+	VCMPPS       $0x01, Z11, Z1, K1
+	VMULPS       Z10, Z1, K1, Z1
+	VCMPPS       $0x01, Z11, Z2, K1
+	VMULPS       Z10, Z2, K1, Z2
+	VCMPPS       $0x01, Z11, Z3, K1
+	VMULPS       Z10, Z3, K1, Z3
+	VCMPPS       $0x01, Z11, Z4, K1
+	VMULPS       Z10, Z4, K1, Z4
+	VCMPPS       $0x01, Z11, Z5, K1
+	VMULPS       Z10, Z5, K1, Z5
+	VCMPPS       $0x01, Z11, Z6, K1
+	VMULPS       Z10, Z6, K1, Z6
+	VCMPPS       $0x01, Z11, Z7, K1
+	VMULPS       Z10, Z7, K1, Z7
+	VCMPPS       $0x01, Z11, Z8, K1
+	VMULPS       Z10, Z8, K1, Z8
+	VCMPPS       $0x01, Z11, Z9, K1
+	VMULPS       Z10, Z9, K1, Z9
+
+store:
+	MOVQ    16(SP), R8
+	MOVQ    64(AX), R9
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	VMOVUPS Z3, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPS Z7, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z8, (R8)
+	VMOVUPS Z9, 64(R8)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R8
+	ADDQ    R8, (SP)
+	MOVQ    104(AX), R8
+	ADDQ    R8, 8(SP)
+	MOVQ    112(AX), R8
+	ADDQ    R8, 16(SP)
+	MOVQ    120(AX), R8
+	ADDQ    R8, 24(SP)
+	MOVQ    128(AX), R8
+	ADDQ    R8, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm6x16m(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm6x16m(SB), NOSPLIT, $48-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  CX, (SP)
+	MOVQ  24(AX), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  56(AX), CX
+	MOVQ  CX, 16(SP)
+	MOVQ  72(AX), CX
+	MOVQ  CX, 24(SP)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 32(SP)
+	MOVQ  88(AX), CX
+	MOVQ  CX, 40(SP)
+	MOVL  168(AX), CX
+	KMOVW CX, K1
+	MOVQ  16(AX), CX
+	MOVQ  32(AX), DX
+	MOVQ  8(AX), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), DI
+
+next:
+	MOVQ       16(SP), R8
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	MOVQ       64(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	JMP        bias
+
+add:
+	MOVQ      64(AX), R9
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+
+bias:
+	MOVQ      24(SP), R8
+	TESTQ     R8, R8
+	JE        rowbias
+	VMOVUPS.Z (R8), K1, Z6
+	VADDPS    Z6, Z0, Z0
+	VADDPS    Z6, Z1, Z1
+	VADDPS    Z6, Z2, Z2
+	VADDPS    Z6, Z3, Z3
+	VADDPS    Z6, Z4, Z4
+	VADDPS    Z6, Z5, Z5
+
+rowbias:
+	MOVQ        32(SP), R8
+	TESTQ       R8, R8
+	JE          product
+	VADDPS.BCST (R8), Z0, Z0
+	VADDPS.BCST 4(R8), Z1, Z1
+	VADDPS.BCST 8(R8), Z2, Z2
+	VADDPS.BCST 12(R8), Z3, Z3
+	VADDPS.BCST 16(R8), Z4, Z4
+	VADDPS.BCST 20(R8), Z5, Z5
+
+product:
+	MOVQ (SP), R8
+	MOVQ 8(SP), R9
+	MOVQ 48(AX), R10
+	SUBQ $0x04, R10
+	JLT  rest
+
+many:
+	VMOVUPS.Z    (R9), K1, Z6
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VBROADCASTSS (R8)(BX*1), Z8
+	VFMADD231PS  Z6, Z8, Z1
+	VBROADCASTSS (R8)(BX*2), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VBROADCASTSS (R8)(SI*1), Z8
+	VFMADD231PS  Z6, Z8, Z3
+	VBROADCASTSS (R8)(BX*4), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VBROADCASTSS (R8)(DI*1), Z8
+	VFMADD231PS  Z6, Z8, Z5
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z6
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VBROADCASTSS (R8)(BX*1), Z8
+	VFMADD231PS  Z6, Z8, Z1
+	VBROADCASTSS (R8)(BX*2), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VBROADCASTSS (R8)(SI*1), Z8
+	VFMADD231PS  Z6, Z8, Z3
+	VBROADCASTSS (R8)(BX*4), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VBROADCASTSS (R8)(DI*1), Z8
+	VFMADD231PS  Z6, Z8, Z5
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z6
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VBROADCASTSS (R8)(BX*1), Z8
+	VFMADD231PS  Z6, Z8, Z1
+	VBROADCASTSS (R8)(BX*2), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VBROADCASTSS (R8)(SI*1), Z8
+	VFMADD231PS  Z6, Z8, Z3
+	VBROADCASTSS (R8)(BX*4), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VBROADCASTSS (R8)(DI*1), Z8
+	VFMADD231PS  Z6, Z8, Z5
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z6
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VBROADCASTSS (R8)(BX*1), Z8
+	VFMADD231PS  Z6, Z8, Z1
+	VBROADCASTSS (R8)(BX*2), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VBROADCASTSS (R8)(SI*1), Z8
+	VFMADD231PS  Z6, Z8, Z3
+	VBROADCASTSS (R8)(BX*4), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VBROADCASTSS (R8)(DI*1), Z8
+	VFMADD231PS  Z6, Z8, Z5
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	SUBQ         $0x04, R10
+	JGE          many
+
+rest:
+	ADDQ $0x04, R10
+	JE   act
+
+one:
+	VMOVUPS.Z    (R9), K1, Z6
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VBROADCASTSS (R8)(BX*1), Z8
+	VFMADD231PS  Z6, Z8, Z1
+	VBROADCASTSS (R8)(BX*2), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VBROADCASTSS (R8)(SI*1), Z8
+	VFMADD231PS  Z6, Z8, Z3
+	VBROADCASTSS (R8)(BX*4), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VBROADCASTSS (R8)(DI*1), Z8
+	VFMADD231PS  Z6, Z8, Z5
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	DECQ         R10
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z6
+	VBROADCASTSS 164(AX), Z8
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z6, Z5
+	VMINPS       Z5, Z8, Z5
+	JMP          store
+
+leaky:
+	VPXORD       Z7, Z7, Z7
+	VBROADCASTSS 160(AX), Z6
+	VCMPPS       $0x01, Z7, Z0, K2
+	VMULPS       Z6, Z0, K2, Z0
+	VCMPPS       $0x01, Z7, Z1, K2
+	VMULPS       Z6, Z1, K2, Z1
+	VCMPPS       $0x01, Z7, Z2, K2
+	VMULPS       Z6, Z2, K2, Z2
+	VCMPPS       $0x01, Z7, Z3, K2
+	VMULPS       Z6, Z3, K2, Z3
+	VCMPPS       $0x01, Z7, Z4, K2
+	VMULPS       Z6, Z4, K2, Z4
+	VCMPPS       $0x01, Z7, Z5, K2
+	VMULPS       Z6, Z5, K2, Z5
+
+store:
+	MOVQ    16(SP), R8
+	MOVQ    64(AX), R9
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, K1, (R8)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R8
+	ADDQ    R8, (SP)
+	MOVQ    104(AX), R8
+	ADDQ    R8, 8(SP)
+	MOVQ    112(AX), R8
+	ADDQ    R8, 16(SP)
+	MOVQ    120(AX), R8
+	ADDQ    R8, 24(SP)
+	MOVQ    128(AX), R8
+	ADDQ    R8, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm6x16(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm6x16(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+
+next:
+	MOVQ       16(SP), R8
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	MOVQ       64(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R9
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z5
+
+bias:
+	MOVQ    24(SP), R8
+	TESTQ   R8, R8
+	JE      rowbias
+	VMOVUPS (R8), Z6
+	VADDPS  Z6, Z0, Z0
+	VADDPS  Z6, Z1, Z1
+	VADDPS  Z6, Z2, Z2
+	VADDPS  Z6, Z3, Z3
+	VADDPS  Z6, Z4, Z4
+	VADDPS  Z6, Z5, Z5
+
+rowbias:
+	MOVQ        32(SP), R8
+	TESTQ       R8, R8
+	JE          product
+	VADDPS.BCST (R8), Z0, Z0
+	VADDPS.BCST 4(R8), Z1, Z1
+	VADDPS.BCST 8(R8), Z2, Z2
+	VADDPS.BCST 12(R8), Z3, Z3
+	VADDPS.BCST 16(R8), Z4, Z4
+	VADDPS.BCST 20(R8), Z5, Z5
+
+product:
+	MOVQ       (SP), R8
+	MOVQ       8(SP), R9
+	MOVQ       16(SP), R10
+	ADDQ       112(AX), R10
+	MOVQ       64(AX), R11
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	ADDQ       R11, R10
+	PREFETCHT0 (R10)
+	MOVQ       48(AX), R10
+	SUBQ       $0x04, R10
+	JLT        rest
+
+many:
+	VMOVUPS      (R9), Z6
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VBROADCASTSS (R8)(BX*1), Z8
+	VFMADD231PS  Z6, Z8, Z1
+	VBROADCASTSS (R8)(BX*2), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VBROADCASTSS (R8)(SI*1), Z8
+	VFMADD231PS  Z6, Z8, Z3
+	VBROADCASTSS (R8)(BX*4), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VBROADCASTSS (R8)(DI*1), Z8
+	VFMADD231PS  Z6, Z8, Z5
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z6
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VBROADCASTSS (R8)(BX*1), Z8
+	VFMADD231PS  Z6, Z8, Z1
+	VBROADCASTSS (R8)(BX*2), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VBROADCASTSS (R8)(SI*1), Z8
+	VFMADD231PS  Z6, Z8, Z3
+	VBROADCASTSS (R8)(BX*4), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VBROADCASTSS (R8)(DI*1), Z8
+	VFMADD231PS  Z6, Z8, Z5
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z6
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VBROADCASTSS (R8)(BX*1), Z8
+	VFMADD231PS  Z6, Z8, Z1
+	VBROADCASTSS (R8)(BX*2), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VBROADCASTSS (R8)(SI*1), Z8
+	VFMADD231PS  Z6, Z8, Z3
+	VBROADCASTSS (R8)(BX*4), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VBROADCASTSS (R8)(DI*1), Z8
+	VFMADD231PS  Z6, Z8, Z5
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z6
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VBROADCASTSS (R8)(BX*1), Z8
+	VFMADD231PS  Z6, Z8, Z1
+	VBROADCASTSS (R8)(BX*2), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VBROADCASTSS (R8)(SI*1), Z8
+	VFMADD231PS  Z6, Z8, Z3
+	VBROADCASTSS (R8)(BX*4), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VBROADCASTSS (R8)(DI*1), Z8
+	VFMADD231PS  Z6, Z8, Z5
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	SUBQ         $0x04, R10
+	JGE          many
+
+rest:
+	ADDQ $0x04, R10
+	JE   act
+
+one:
+	VMOVUPS      (R9), Z6
+	VBROADCASTSS (R8), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VBROADCASTSS (R8)(BX*1), Z8
+	VFMADD231PS  Z6, Z8, Z1
+	VBROADCASTSS (R8)(BX*2), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VBROADCASTSS (R8)(SI*1), Z8
+	VFMADD231PS  Z6, Z8, Z3
+	VBROADCASTSS (R8)(BX*4), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VBROADCASTSS (R8)(DI*1), Z8
+	VFMADD231PS  Z6, Z8, Z5
+	ADDQ         CX, R8
+	ADDQ         DX, R9
+	DECQ         R10
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z6
+	VBROADCASTSS 164(AX), Z8
+	VMAXPS       Z0, Z6, Z0
+	VMINPS       Z0, Z8, Z0
+	VMAXPS       Z1, Z6, Z1
+	VMINPS       Z1, Z8, Z1
+	VMAXPS       Z2, Z6, Z2
+	VMINPS       Z2, Z8, Z2
+	VMAXPS       Z3, Z6, Z3
+	VMINPS       Z3, Z8, Z3
+	VMAXPS       Z4, Z6, Z4
+	VMINPS       Z4, Z8, Z4
+	VMAXPS       Z5, Z6, Z5
+	VMINPS       Z5, Z8, Z5
+	JMP          store
+
+leaky:
+	VPXORD       Z7, Z7, Z7
+	VBROADCASTSS 160(AX), Z6
+	VCMPPS       $0x01, Z7, Z0, K1
+	VMULPS       Z6, Z0, K1, Z0
+	VCMPPS       $0x01, Z7, Z1, K1
+	VMULPS       Z6, Z1, K1, Z1
+	VCMPPS       $0x01, Z7, Z2, K1
+	VMULPS       Z6, Z2, K1, Z2
+	VCMPPS       $0x01, Z7, Z3, K1
+	VMULPS       Z6, Z3, K1, Z3
+	VCMPPS       $0x01, Z7, Z4, K1
+	VMULPS       Z6, Z4, K1, Z4
+	VCMPPS       $0x01, Z7, Z5, K1
+	VMULPS       Z6, Z5, K1, Z5
+
+store:
+	MOVQ    16(SP), R8
+	MOVQ    64(AX), R9
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, (R8)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R8
+	ADDQ    R8, (SP)
+	MOVQ    104(AX), R8
+	ADDQ    R8, 8(SP)
+	MOVQ    112(AX), R8
+	ADDQ    R8, 16(SP)
+	MOVQ    120(AX), R8
+	ADDQ    R8, 24(SP)
+	MOVQ    128(AX), R8
+	ADDQ    R8, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm6x32(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm6x32(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+	MOVQ 40(AX), R8
+
+next:
+	MOVQ       16(SP), R9
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	MOVQ       64(AX), R10
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R10
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z2
+	VMOVUPS 64(R9), Z3
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z4
+	VMOVUPS 64(R9), Z5
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z8
+	VMOVUPS 64(R9), Z9
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z10
+	VMOVUPS 64(R9), Z11
+
+bias:
+	MOVQ    24(SP), R9
+	TESTQ   R9, R9
+	JE      rowbias
+	VMOVUPS (R9), Z12
+	VADDPS  Z12, Z0, Z0
+	VADDPS  Z12, Z2, Z2
+	VADDPS  Z12, Z4, Z4
+	VADDPS  Z12, Z6, Z6
+	VADDPS  Z12, Z8, Z8
+	VADDPS  Z12, Z10, Z10
+	VMOVUPS 64(R9), Z12
+	VADDPS  Z12, Z1, Z1
+	VADDPS  Z12, Z3, Z3
+	VADDPS  Z12, Z5, Z5
+	VADDPS  Z12, Z7, Z7
+	VADDPS  Z12, Z9, Z9
+	VADDPS  Z12, Z11, Z11
+
+rowbias:
+	MOVQ        32(SP), R9
+	TESTQ       R9, R9
+	JE          product
+	VADDPS.BCST (R9), Z0, Z0
+	VADDPS.BCST (R9), Z1, Z1
+	VADDPS.BCST 4(R9), Z2, Z2
+	VADDPS.BCST 4(R9), Z3, Z3
+	VADDPS.BCST 8(R9), Z4, Z4
+	VADDPS.BCST 8(R9), Z5, Z5
+	VADDPS.BCST 12(R9), Z6, Z6
+	VADDPS.BCST 12(R9), Z7, Z7
+	VADDPS.BCST 16(R9), Z8, Z8
+	VADDPS.BCST 16(R9), Z9, Z9
+	VADDPS.BCST 20(R9), Z10, Z10
+	VADDPS.BCST 20(R9), Z11, Z11
+
+product:
+	MOVQ       (SP), R9
+	MOVQ       8(SP), R10
+	MOVQ       16(SP), R11
+	ADDQ       112(AX), R11
+	MOVQ       64(AX), R12
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	PREFETCHT0 64(R11)
+	MOVQ       48(AX), R11
+	SUBQ       $0x04, R11
+	JLT        rest
+
+many:
+	VMOVUPS      (R10), Z12
+	VMOVUPS      (R10)(R8*1), Z14
+	VBROADCASTSS (R9), Z15
+	VFMADD231PS  Z12, Z15, Z0
+	VFMADD231PS  Z14, Z15, Z1
+	VBROADCASTSS (R9)(BX*1), Z15
+	VFMADD231PS  Z12, Z15, Z2
+	VFMADD231PS  Z14, Z15, Z3
+	VBROADCASTSS (R9)(BX*2), Z15
+	VFMADD231PS  Z12, Z15, Z4
+	VFMADD231PS  Z14, Z15, Z5
+	VBROADCASTSS (R9)(SI*1), Z15
+	VFMADD231PS  Z12, Z15, Z6
+	VFMADD231PS  Z14, Z15, Z7
+	VBROADCASTSS (R9)(BX*4), Z15
+	VFMADD231PS  Z12, Z15, Z8
+	VFMADD231PS  Z14, Z15, Z9
+	VBROADCASTSS (R9)(DI*1), Z15
+	VFMADD231PS  Z12, Z15, Z10
+	VFMADD231PS  Z14, Z15, Z11
+	ADDQ         CX, R9
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z12
+	VMOVUPS      (R10)(R8*1), Z14
+	VBROADCASTSS (R9), Z15
+	VFMADD231PS  Z12, Z15, Z0
+	VFMADD231PS  Z14, Z15, Z1
+	VBROADCASTSS (R9)(BX*1), Z15
+	VFMADD231PS  Z12, Z15, Z2
+	VFMADD231PS  Z14, Z15, Z3
+	VBROADCASTSS (R9)(BX*2), Z15
+	VFMADD231PS  Z12, Z15, Z4
+	VFMADD231PS  Z14, Z15, Z5
+	VBROADCASTSS (R9)(SI*1), Z15
+	VFMADD231PS  Z12, Z15, Z6
+	VFMADD231PS  Z14, Z15, Z7
+	VBROADCASTSS (R9)(BX*4), Z15
+	VFMADD231PS  Z12, Z15, Z8
+	VFMADD231PS  Z14, Z15, Z9
+	VBROADCASTSS (R9)(DI*1), Z15
+	VFMADD231PS  Z12, Z15, Z10
+	VFMADD231PS  Z14, Z15, Z11
+	ADDQ         CX, R9
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z12
+	VMOVUPS      (R10)(R8*1), Z14
+	VBROADCASTSS (R9), Z15
+	VFMADD231PS  Z12, Z15, Z0
+	VFMADD231PS  Z14, Z15, Z1
+	VBROADCASTSS (R9)(BX*1), Z15
+	VFMADD231PS  Z12, Z15, Z2
+	VFMADD231PS  Z14, Z15, Z3
+	VBROADCASTSS (R9)(BX*2), Z15
+	VFMADD231PS  Z12, Z15, Z4
+	VFMADD231PS  Z14, Z15, Z5
+	VBROADCASTSS (R9)(SI*1), Z15
+	VFMADD231PS  Z12, Z15, Z6
+	VFMADD231PS  Z14, Z15, Z7
+	VBROADCASTSS (R9)(BX*4), Z15
+	VFMADD231PS  Z12, Z15, Z8
+	VFMADD231PS  Z14, Z15, Z9
+	VBROADCASTSS (R9)(DI*1), Z15
+	VFMADD231PS  Z12, Z15, Z10
+	VFMADD231PS  Z14, Z15, Z11
+	ADDQ         CX, R9
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z12
+	VMOVUPS      (R10)(R8*1), Z14
+	VBROADCASTSS (R9), Z15
+	VFMADD231PS  Z12, Z15, Z0
+	VFMADD231PS  Z14, Z15, Z1
+	VBROADCASTSS (R9)(BX*1), Z15
+	VFMADD231PS  Z12, Z15, Z2
+	VFMADD231PS  Z14, Z15, Z3
+	VBROADCASTSS (R9)(BX*2), Z15
+	VFMADD231PS  Z12, Z15, Z4
+	VFMADD231PS  Z14, Z15, Z5
+	VBROADCASTSS (R9)(SI*1), Z15
+	VFMADD231PS  Z12, Z15, Z6
+	VFMADD231PS  Z14, Z15, Z7
+	VBROADCASTSS (R9)(BX*4), Z15
+	VFMADD231PS  Z12, Z15, Z8
+	VFMADD231PS  Z14, Z15, Z9
+	VBROADCASTSS (R9)(DI*1), Z15
+	VFMADD231PS  Z12, Z15, Z10
+	VFMADD231PS  Z14, Z15, Z11
+	ADDQ         CX, R9
+	ADDQ         DX, R10
+	SUBQ         $0x04, R11
+	JGE          many
+
+rest:
+	ADDQ $0x04, R11
+	JE   act
+
+one:
+	VMOVUPS      (R10), Z12
+	VMOVUPS      (R10)(R8*1), Z14
+	VBROADCASTSS (R9), Z15
+	VFMADD231PS  Z12, Z15, Z0
+	VFMADD231PS  Z14, Z15, Z1
+	VBROADCASTSS (R9)(BX*1), Z15
+	VFMADD231PS  Z12, Z15, Z2
+	VFMADD231PS  Z14, Z15, Z3
+	VBROADCASTSS (R9)(BX*2), Z15
+	VFMADD231PS  Z12, Z15, Z4
+	VFMADD231PS  Z14, Z15, Z5
+	VBROADCASTSS (R9)(SI*1), Z15
+	VFMADD231PS  Z12, Z15, Z6
+	VFMADD231PS  Z14, Z15, Z7
+	VBROADCASTSS (R9)(BX*4), Z15
+	VFMADD231PS  Z12, Z15, Z8
+	VFMADD231PS  Z14, Z15, Z9
+	VBROADCASTSS (R9)(DI*1), Z15
+	VFMADD231PS  Z12, Z15, Z10
+	VFMADD231PS  Z14, Z15, Z11
+	ADDQ         CX, R9
+	ADDQ         DX, R10
+	DECQ         R11
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z12
+	VBROADCASTSS 164(AX), Z14
+	VMAXPS       Z0, Z12, Z0
+	VMINPS       Z0, Z14, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z14, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z14, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMINPS       Z3, Z14, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMINPS       Z4, Z14, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMINPS       Z5, Z14, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMINPS       Z6, Z14, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMINPS       Z7, Z14, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMINPS       Z8, Z14, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMINPS       Z9, Z14, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMINPS       Z10, Z14, Z10
+	VMAXPS       Z11, Z12, Z11
+	VMINPS       Z11, Z14, Z11
+	JMP          store
+
+leaky:
+	VPXORD       Z13, Z13, Z13
+	VBROADCASTSS 160(AX), Z12
+	VCMPPS       $0x01, Z13, Z0, K1
+	VMULPS       Z12, Z0, K1, Z0
+	VCMPPS       $0x01, Z13, Z1, K1
+	VMULPS       Z12, Z1, K1, Z1
+	VCMPPS       $0x01, Z13, Z2, K1
+	VMULPS       Z12, Z2, K1, Z2
+	VCMPPS       $0x01, Z13, Z3, K1
+	VMULPS       Z12, Z3, K1, Z3
+	VCMPPS       $0x01, Z13, Z4, K1
+	VMULPS       Z12, Z4, K1, Z4
+	VCMPPS       $0x01, Z13, Z5, K1
+	VMULPS       Z12, Z5, K1, Z5
+	VCMPPS       $0x01, Z13, Z6, K1
+	VMULPS       Z12, Z6, K1, Z6
+	VCMPPS       $0x01, Z13, Z7, K1
+	VMULPS       Z12, Z7, K1, Z7
+	VCMPPS       $0x01, Z13, Z8, K1
+	VMULPS       Z12, Z8, K1, Z8
+	VCMPPS       $0x01, Z13, Z9, K1
+	VMULPS       Z12, Z9, K1, Z9
+	VCMPPS       $0x01, Z13, Z10, K1
+	VMULPS       Z12, Z10, K1, Z10
+	VCMPPS       $0x01, Z13, Z11, K1
+	VMULPS       Z12, Z11, K1, Z11
+
+store:
+	MOVQ    16(SP), R9
+	MOVQ    64(AX), R10
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, 64(R9)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R9
+	ADDQ    R9, (SP)
+	MOVQ    104(AX), R9
+	ADDQ    R9, 8(SP)
+	MOVQ    112(AX), R9
+	ADDQ    R9, 16(SP)
+	MOVQ    120(AX), R9
+	ADDQ    R9, 24(SP)
+	MOVQ    128(AX), R9
+	ADDQ    R9, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm7x16m(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm7x16m(SB), NOSPLIT, $48-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  CX, (SP)
+	MOVQ  24(AX), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  56(AX), CX
+	MOVQ  CX, 16(SP)
+	MOVQ  72(AX), CX
+	MOVQ  CX, 24(SP)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 32(SP)
+	MOVQ  88(AX), CX
+	MOVQ  CX, 40(SP)
+	MOVL  168(AX), CX
+	KMOVW CX, K1
+	MOVQ  16(AX), CX
+	MOVQ  32(AX), DX
+	MOVQ  8(AX), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), DI
+
+next:
+	MOVQ       16(SP), R8
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	MOVQ       64(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	JMP        bias
+
+add:
+	MOVQ      64(AX), R9
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z6
+
+bias:
+	MOVQ      24(SP), R8
+	TESTQ     R8, R8
+	JE        rowbias
+	VMOVUPS.Z (R8), K1, Z7
+	VADDPS    Z7, Z0, Z0
+	VADDPS    Z7, Z1, Z1
+	VADDPS    Z7, Z2, Z2
+	VADDPS    Z7, Z3, Z3
+	VADDPS    Z7, Z4, Z4
+	VADDPS    Z7, Z5, Z5
+	VADDPS    Z7, Z6, Z6
+
+rowbias:
+	MOVQ        32(SP), R8
+	TESTQ       R8, R8
+	JE          product
+	VADDPS.BCST (R8), Z0, Z0
+	VADDPS.BCST 4(R8), Z1, Z1
+	VADDPS.BCST 8(R8), Z2, Z2
+	VADDPS.BCST 12(R8), Z3, Z3
+	VADDPS.BCST 16(R8), Z4, Z4
+	VADDPS.BCST 20(R8), Z5, Z5
+	VADDPS.BCST 24(R8), Z6, Z6
+
+product:
+	MOVQ (SP), R8
+	MOVQ 8(SP), R9
+	LEAQ (R8)(SI*2), R10
+	MOVQ 48(AX), R11
+	SUBQ $0x04, R11
+	JLT  rest
+
+many:
+	VMOVUPS.Z    (R9), K1, Z7
+	VBROADCASTSS (R8), Z9
+	VFMADD231PS  Z7, Z9, Z0
+	VBROADCASTSS (R8)(BX*1), Z9
+	VFMADD231PS  Z7, Z9, Z1
+	VBROADCASTSS (R8)(BX*2), Z9
+	VFMADD231PS  Z7, Z9, Z2
+	VBROADCASTSS (R8)(SI*1), Z9
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS (R8)(BX*4), Z9
+	VFMADD231PS  Z7, Z9, Z4
+	VBROADCASTSS (R8)(DI*1), Z9
+	VFMADD231PS  Z7, Z9, Z5
+	VBROADCASTSS (R10), Z9
+	VFMADD231PS  Z7, Z9, Z6
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z7
+	VBROADCASTSS (R8), Z9
+	VFMADD231PS  Z7, Z9, Z0
+	VBROADCASTSS (R8)(BX*1), Z9
+	VFMADD231PS  Z7, Z9, Z1
+	VBROADCASTSS (R8)(BX*2), Z9
+	VFMADD231PS  Z7, Z9, Z2
+	VBROADCASTSS (R8)(SI*1), Z9
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS (R8)(BX*4), Z9
+	VFMADD231PS  Z7, Z9, Z4
+	VBROADCASTSS (R8)(DI*1), Z9
+	VFMADD231PS  Z7, Z9, Z5
+	VBROADCASTSS (R10), Z9
+	VFMADD231PS  Z7, Z9, Z6
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z7
+	VBROADCASTSS (R8), Z9
+	VFMADD231PS  Z7, Z9, Z0
+	VBROADCASTSS (R8)(BX*1), Z9
+	VFMADD231PS  Z7, Z9, Z1
+	VBROADCASTSS (R8)(BX*2), Z9
+	VFMADD231PS  Z7, Z9, Z2
+	VBROADCASTSS (R8)(SI*1), Z9
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS (R8)(BX*4), Z9
+	VFMADD231PS  Z7, Z9, Z4
+	VBROADCASTSS (R8)(DI*1), Z9
+	VFMADD231PS  Z7, Z9, Z5
+	VBROADCASTSS (R10), Z9
+	VFMADD231PS  Z7, Z9, Z6
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z7
+	VBROADCASTSS (R8), Z9
+	VFMADD231PS  Z7, Z9, Z0
+	VBROADCASTSS (R8)(BX*1), Z9
+	VFMADD231PS  Z7, Z9, Z1
+	VBROADCASTSS (R8)(BX*2), Z9
+	VFMADD231PS  Z7, Z9, Z2
+	VBROADCASTSS (R8)(SI*1), Z9
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS (R8)(BX*4), Z9
+	VFMADD231PS  Z7, Z9, Z4
+	VBROADCASTSS (R8)(DI*1), Z9
+	VFMADD231PS  Z7, Z9, Z5
+	VBROADCASTSS (R10), Z9
+	VFMADD231PS  Z7, Z9, Z6
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	SUBQ         $0x04, R11
+	JGE          many
+
+rest:
+	ADDQ $0x04, R11
+	JE   act
+
+one:
+	VMOVUPS.Z    (R9), K1, Z7
+	VBROADCASTSS (R8), Z9
+	VFMADD231PS  Z7, Z9, Z0
+	VBROADCASTSS (R8)(BX*1), Z9
+	VFMADD231PS  Z7, Z9, Z1
+	VBROADCASTSS (R8)(BX*2), Z9
+	VFMADD231PS  Z7, Z9, Z2
+	VBROADCASTSS (R8)(SI*1), Z9
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS (R8)(BX*4), Z9
+	VFMADD231PS  Z7, Z9, Z4
+	VBROADCASTSS (R8)(DI*1), Z9
+	VFMADD231PS  Z7, Z9, Z5
+	VBROADCASTSS (R10), Z9
+	VFMADD231PS  Z7, Z9, Z6
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	DECQ         R11
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z7
+	VBROADCASTSS 164(AX), Z9
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z7, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z7, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z7, Z6
+	VMINPS       Z6, Z9, Z6
+	JMP          store
+
+leaky:
+	VPXORD       Z8, Z8, Z8
+	VBROADCASTSS 160(AX), Z7
+	VCMPPS       $0x01, Z8, Z0, K2
+	VMULPS       Z7, Z0, K2, Z0
+	VCMPPS       $0x01, Z8, Z1, K2
+	VMULPS       Z7, Z1, K2, Z1
+	VCMPPS       $0x01, Z8, Z2, K2
+	VMULPS       Z7, Z2, K2, Z2
+	VCMPPS       $0x01, Z8, Z3, K2
+	VMULPS       Z7, Z3, K2, Z3
+	VCMPPS       $0x01, Z8, Z4, K2
+	VMULPS       Z7, Z4, K2, Z4
+	VCMPPS       $0x01, Z8, Z5, K2
+	VMULPS       Z7, Z5, K2, Z5
+	VCMPPS       $0x01, Z8, Z6, K2
+	VMULPS       Z7, Z6, K2, Z6
+
+store:
+	MOVQ    16(SP), R8
+	MOVQ    64(AX), R9
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, K1, (R8)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R8
+	ADDQ    R8, (SP)
+	MOVQ    104(AX), R8
+	ADDQ    R8, 8(SP)
+	MOVQ    112(AX), R8
+	ADDQ    R8, 16(SP)
+	MOVQ    120(AX), R8
+	ADDQ    R8, 24(SP)
+	MOVQ    128(AX), R8
+	ADDQ    R8, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm7x16(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm7x16(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+
+next:
+	MOVQ       16(SP), R8
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	MOVQ       64(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R9
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+
+bias:
+	MOVQ    24(SP), R8
+	TESTQ   R8, R8
+	JE      rowbias
+	VMOVUPS (R8), Z7
+	VADDPS  Z7, Z0, Z0
+	VADDPS  Z7, Z1, Z1
+	VADDPS  Z7, Z2, Z2
+	VADDPS  Z7, Z3, Z3
+	VADDPS  Z7, Z4, Z4
+	VADDPS  Z7, Z5, Z5
+	VADDPS  Z7, Z6, Z6
+
+rowbias:
+	MOVQ        32(SP), R8
+	TESTQ       R8, R8
+	JE          product
+	VADDPS.BCST (R8), Z0, Z0
+	VADDPS.BCST 4(R8), Z1, Z1
+	VADDPS.BCST 8(R8), Z2, Z2
+	VADDPS.BCST 12(R8), Z3, Z3
+	VADDPS.BCST 16(R8), Z4, Z4
+	VADDPS.BCST 20(R8), Z5, Z5
+	VADDPS.BCST 24(R8), Z6, Z6
+
+product:
+	MOVQ       (SP), R8
+	MOVQ       8(SP), R9
+	LEAQ       (R8)(SI*2), R10
+	MOVQ       16(SP), R11
+	ADDQ       112(AX), R11
+	MOVQ       64(AX), R12
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	MOVQ       48(AX), R11
+	SUBQ       $0x04, R11
+	JLT        rest
+
+many:
+	VMOVUPS      (R9), Z7
+	VBROADCASTSS (R8), Z9
+	VFMADD231PS  Z7, Z9, Z0
+	VBROADCASTSS (R8)(BX*1), Z9
+	VFMADD231PS  Z7, Z9, Z1
+	VBROADCASTSS (R8)(BX*2), Z9
+	VFMADD231PS  Z7, Z9, Z2
+	VBROADCASTSS (R8)(SI*1), Z9
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS (R8)(BX*4), Z9
+	VFMADD231PS  Z7, Z9, Z4
+	VBROADCASTSS (R8)(DI*1), Z9
+	VFMADD231PS  Z7, Z9, Z5
+	VBROADCASTSS (R10), Z9
+	VFMADD231PS  Z7, Z9, Z6
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z7
+	VBROADCASTSS (R8), Z9
+	VFMADD231PS  Z7, Z9, Z0
+	VBROADCASTSS (R8)(BX*1), Z9
+	VFMADD231PS  Z7, Z9, Z1
+	VBROADCASTSS (R8)(BX*2), Z9
+	VFMADD231PS  Z7, Z9, Z2
+	VBROADCASTSS (R8)(SI*1), Z9
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS (R8)(BX*4), Z9
+	VFMADD231PS  Z7, Z9, Z4
+	VBROADCASTSS (R8)(DI*1), Z9
+	VFMADD231PS  Z7, Z9, Z5
+	VBROADCASTSS (R10), Z9
+	VFMADD231PS  Z7, Z9, Z6
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z7
+	VBROADCASTSS (R8), Z9
+	VFMADD231PS  Z7, Z9, Z0
+	VBROADCASTSS (R8)(BX*1), Z9
+	VFMADD231PS  Z7, Z9, Z1
+	VBROADCASTSS (R8)(BX*2), Z9
+	VFMADD231PS  Z7, Z9, Z2
+	VBROADCASTSS (R8)(SI*1), Z9
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS (R8)(BX*4), Z9
+	VFMADD231PS  Z7, Z9, Z4
+	VBROADCASTSS (R8)(DI*1), Z9
+	VFMADD231PS  Z7, Z9, Z5
+	VBROADCASTSS (R10), Z9
+	VFMADD231PS  Z7, Z9, Z6
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z7
+	VBROADCASTSS (R8), Z9
+	VFMADD231PS  Z7, Z9, Z0
+	VBROADCASTSS (R8)(BX*1), Z9
+	VFMADD231PS  Z7, Z9, Z1
+	VBROADCASTSS (R8)(BX*2), Z9
+	VFMADD231PS  Z7, Z9, Z2
+	VBROADCASTSS (R8)(SI*1), Z9
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS (R8)(BX*4), Z9
+	VFMADD231PS  Z7, Z9, Z4
+	VBROADCASTSS (R8)(DI*1), Z9
+	VFMADD231PS  Z7, Z9, Z5
+	VBROADCASTSS (R10), Z9
+	VFMADD231PS  Z7, Z9, Z6
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	SUBQ         $0x04, R11
+	JGE          many
+
+rest:
+	ADDQ $0x04, R11
+	JE   act
+
+one:
+	VMOVUPS      (R9), Z7
+	VBROADCASTSS (R8), Z9
+	VFMADD231PS  Z7, Z9, Z0
+	VBROADCASTSS (R8)(BX*1), Z9
+	VFMADD231PS  Z7, Z9, Z1
+	VBROADCASTSS (R8)(BX*2), Z9
+	VFMADD231PS  Z7, Z9, Z2
+	VBROADCASTSS (R8)(SI*1), Z9
+	VFMADD231PS  Z7, Z9, Z3
+	VBROADCASTSS (R8)(BX*4), Z9
+	VFMADD231PS  Z7, Z9, Z4
+	VBROADCASTSS (R8)(DI*1), Z9
+	VFMADD231PS  Z7, Z9, Z5
+	VBROADCASTSS (R10), Z9
+	VFMADD231PS  Z7, Z9, Z6
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	DECQ         R11
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z7
+	VBROADCASTSS 164(AX), Z9
+	VMAXPS       Z0, Z7, Z0
+	VMINPS       Z0, Z9, Z0
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z9, Z1
+	VMAXPS       Z2, Z7, Z2
+	VMINPS       Z2, Z9, Z2
+	VMAXPS       Z3, Z7, Z3
+	VMINPS       Z3, Z9, Z3
+	VMAXPS       Z4, Z7, Z4
+	VMINPS       Z4, Z9, Z4
+	VMAXPS       Z5, Z7, Z5
+	VMINPS       Z5, Z9, Z5
+	VMAXPS       Z6, Z7, Z6
+	VMINPS       Z6, Z9, Z6
+	JMP          store
+
+leaky:
+	VPXORD       Z8, Z8, Z8
+	VBROADCASTSS 160(AX), Z7
+	VCMPPS       $0x01, Z8, Z0, K1
+	VMULPS       Z7, Z0, K1, Z0
+	VCMPPS       $0x01, Z8, Z1, K1
+	VMULPS       Z7, Z1, K1, Z1
+	VCMPPS       $0x01, Z8, Z2, K1
+	VMULPS       Z7, Z2, K1, Z2
+	VCMPPS       $0x01, Z8, Z3, K1
+	VMULPS       Z7, Z3, K1, Z3
+	VCMPPS       $0x01, Z8, Z4, K1
+	VMULPS       Z7, Z4, K1, Z4
+	VCMPPS       $0x01, Z8, Z5, K1
+	VMULPS       Z7, Z5, K1, Z5
+	VCMPPS       $0x01, Z8, Z6, K1
+	VMULPS       Z7, Z6, K1, Z6
+
+store:
+	MOVQ    16(SP), R8
+	MOVQ    64(AX), R9
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R8
+	ADDQ    R8, (SP)
+	MOVQ    104(AX), R8
+	ADDQ    R8, 8(SP)
+	MOVQ    112(AX), R8
+	ADDQ    R8, 16(SP)
+	MOVQ    120(AX), R8
+	ADDQ    R8, 24(SP)
+	MOVQ    128(AX), R8
+	ADDQ    R8, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm7x32(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm7x32(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+	MOVQ 40(AX), R8
+
+next:
+	MOVQ       16(SP), R9
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	MOVQ       64(AX), R10
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R10
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z2
+	VMOVUPS 64(R9), Z3
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z4
+	VMOVUPS 64(R9), Z5
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z8
+	VMOVUPS 64(R9), Z9
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z10
+	VMOVUPS 64(R9), Z11
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z12
+	VMOVUPS 64(R9), Z13
+
+bias:
+	MOVQ    24(SP), R9
+	TESTQ   R9, R9
+	JE      rowbias
+	VMOVUPS (R9), Z14
+	VADDPS  Z14, Z0, Z0
+	VADDPS  Z14, Z2, Z2
+	VADDPS  Z14, Z4, Z4
+	VADDPS  Z14, Z6, Z6
+	VADDPS  Z14, Z8, Z8
+	VADDPS  Z14, Z10, Z10
+	VADDPS  Z14, Z12, Z12
+	VMOVUPS 64(R9), Z14
+	VADDPS  Z14, Z1, Z1
+	VADDPS  Z14, Z3, Z3
+	VADDPS  Z14, Z5, Z5
+	VADDPS  Z14, Z7, Z7
+	VADDPS  Z14, Z9, Z9
+	VADDPS  Z14, Z11, Z11
+	VADDPS  Z14, Z13, Z13
+
+rowbias:
+	MOVQ        32(SP), R9
+	TESTQ       R9, R9
+	JE          product
+	VADDPS.BCST (R9), Z0, Z0
+	VADDPS.BCST (R9), Z1, Z1
+	VADDPS.BCST 4(R9), Z2, Z2
+	VADDPS.BCST 4(R9), Z3, Z3
+	VADDPS.BCST 8(R9), Z4, Z4
+	VADDPS.BCST 8(R9), Z5, Z5
+	VADDPS.BCST 12(R9), Z6, Z6
+	VADDPS.BCST 12(R9), Z7, Z7
+	VADDPS.BCST 16(R9), Z8, Z8
+	VADDPS.BCST 16(R9), Z9, Z9
+	VADDPS.BCST 20(R9), Z10, Z10
+	VADDPS.BCST 20(R9), Z11, Z11
+	VADDPS.BCST 24(R9), Z12, Z12
+	VADDPS.BCST 24(R9), Z13, Z13
+
+product:
+	MOVQ       (SP), R9
+	MOVQ       8(SP), R10
+	LEAQ       (R9)(SI*2), R11
+	MOVQ       16(SP), R12
+	ADDQ       112(AX), R12
+	MOVQ       64(AX), R13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	MOVQ       48(AX), R12
+	SUBQ       $0x02, R12
+	JLT        rest
+
+many:
+	VMOVUPS      (R10), Z14
+	VMOVUPS      (R10)(R8*1), Z16
+	VBROADCASTSS (R9), Z17
+	VFMADD231PS  Z14, Z17, Z0
+	VFMADD231PS  Z16, Z17, Z1
+	VBROADCASTSS (R9)(BX*1), Z17
+	VFMADD231PS  Z14, Z17, Z2
+	VFMADD231PS  Z16, Z17, Z3
+	VBROADCASTSS (R9)(BX*2), Z17
+	VFMADD231PS  Z14, Z17, Z4
+	VFMADD231PS  Z16, Z17, Z5
+	VBROADCASTSS (R9)(SI*1), Z17
+	VFMADD231PS  Z14, Z17, Z6
+	VFMADD231PS  Z16, Z17, Z7
+	VBROADCASTSS (R9)(BX*4), Z17
+	VFMADD231PS  Z14, Z17, Z8
+	VFMADD231PS  Z16, Z17, Z9
+	VBROADCASTSS (R9)(DI*1), Z17
+	VFMADD231PS  Z14, Z17, Z10
+	VFMADD231PS  Z16, Z17, Z11
+	VBROADCASTSS (R11), Z17
+	VFMADD231PS  Z14, Z17, Z12
+	VFMADD231PS  Z16, Z17, Z13
+	ADDQ         CX, R9
+	ADDQ         CX, R11
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z14
+	VMOVUPS      (R10)(R8*1), Z16
+	VBROADCASTSS (R9), Z17
+	VFMADD231PS  Z14, Z17, Z0
+	VFMADD231PS  Z16, Z17, Z1
+	VBROADCASTSS (R9)(BX*1), Z17
+	VFMADD231PS  Z14, Z17, Z2
+	VFMADD231PS  Z16, Z17, Z3
+	VBROADCASTSS (R9)(BX*2), Z17
+	VFMADD231PS  Z14, Z17, Z4
+	VFMADD231PS  Z16, Z17, Z5
+	VBROADCASTSS (R9)(SI*1), Z17
+	VFMADD231PS  Z14, Z17, Z6
+	VFMADD231PS  Z16, Z17, Z7
+	VBROADCASTSS (R9)(BX*4), Z17
+	VFMADD231PS  Z14, Z17, Z8
+	VFMADD231PS  Z16, Z17, Z9
+	VBROADCASTSS (R9)(DI*1), Z17
+	VFMADD231PS  Z14, Z17, Z10
+	VFMADD231PS  Z16, Z17, Z11
+	VBROADCASTSS (R11), Z17
+	VFMADD231PS  Z14, Z17, Z12
+	VFMADD231PS  Z16, Z17, Z13
+	ADDQ         CX, R9
+	ADDQ         CX, R11
+	ADDQ         DX, R10
+	SUBQ         $0x02, R12
+	JGE          many
+
+rest:
+	ADDQ $0x02, R12
+	JE   act
+
+one:
+	VMOVUPS      (R10), Z14
+	VMOVUPS      (R10)(R8*1), Z16
+	VBROADCASTSS (R9), Z17
+	VFMADD231PS  Z14, Z17, Z0
+	VFMADD231PS  Z16, Z17, Z1
+	VBROADCASTSS (R9)(BX*1), Z17
+	VFMADD231PS  Z14, Z17, Z2
+	VFMADD231PS  Z16, Z17, Z3
+	VBROADCASTSS (R9)(BX*2), Z17
+	VFMADD231PS  Z14, Z17, Z4
+	VFMADD231PS  Z16, Z17, Z5
+	VBROADCASTSS (R9)(SI*1), Z17
+	VFMADD231PS  Z14, Z17, Z6
+	VFMADD231PS  Z16, Z17, Z7
+	VBROADCASTSS (R9)(BX*4), Z17
+	VFMADD231PS  Z14, Z17, Z8
+	VFMADD231PS  Z16, Z17, Z9
+	VBROADCASTSS (R9)(DI*1), Z17
+	VFMADD231PS  Z14, Z17, Z10
+	VFMADD231PS  Z16, Z17, Z11
+	VBROADCASTSS (R11), Z17
+	VFMADD231PS  Z14, Z17, Z12
+	VFMADD231PS  Z16, Z17, Z13
+	ADDQ         CX, R9
+	ADDQ         CX, R11
+	ADDQ         DX, R10
+	DECQ         R12
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z14
+	VBROADCASTSS 164(AX), Z16
+	VMAXPS       Z0, Z14, Z0
+	VMINPS       Z0, Z16, Z0
+	VMAXPS       Z1, Z14, Z1
+	VMINPS       Z1, Z16, Z1
+	VMAXPS       Z2, Z14, Z2
+	VMINPS       Z2, Z16, Z2
+	VMAXPS       Z3, Z14, Z3
+	VMINPS       Z3, Z16, Z3
+	VMAXPS       Z4, Z14, Z4
+	VMINPS       Z4, Z16, Z4
+	VMAXPS       Z5, Z14, Z5
+	VMINPS       Z5, Z16, Z5
+	VMAXPS       Z6, Z14, Z6
+	VMINPS       Z6, Z16, Z6
+	VMAXPS       Z7, Z14, Z7
+	VMINPS       Z7, Z16, Z7
+	VMAXPS       Z8, Z14, Z8
+	VMINPS       Z8, Z16, Z8
+	VMAXPS       Z9, Z14, Z9
+	VMINPS       Z9, Z16, Z9
+	VMAXPS       Z10, Z14, Z10
+	VMINPS       Z10, Z16, Z10
+	VMAXPS       Z11, Z14, Z11
+	VMINPS       Z11, Z16, Z11
+	VMAXPS       Z12, Z14, Z12
+	VMINPS       Z12, Z16, Z12
+	VMAXPS       Z13, Z14, Z13
+	VMINPS       Z13, Z16, Z13
+	JMP          store
+
+leaky:
+	VPXORD       Z15, Z15, Z15
+	VBROADCASTSS 160(AX), Z14
+	VCMPPS       $0x01, Z15, Z0, K1
+	VMULPS       Z14, Z0, K1, Z0
+	VCMPPS       $0x01, Z15, Z1, K1
+	VMULPS       Z14, Z1, K1, Z1
+	VCMPPS       $0x01, Z15, Z2, K1
+	VMULPS       Z14, Z2, K1, Z2
+	VCMPPS       $0x01, Z15, Z3, K1
+	VMULPS       Z14, Z3, K1, Z3
+	VCMPPS       $0x01, Z15, Z4, K1
+	VMULPS       Z14, Z4, K1, Z4
+	VCMPPS       $0x01, Z15, Z5, K1
+	VMULPS       Z14, Z5, K1, Z5
+	VCMPPS       $0x01, Z15, Z6, K1
+	VMULPS       Z14, Z6, K1, Z6
+	VCMPPS       $0x01, Z15, Z7, K1
+	VMULPS       Z14, Z7, K1, Z7
+	VCMPPS       $0x01, Z15, Z8, K1
+	VMULPS       Z14, Z8, K1, Z8
+	VCMPPS       $0x01, Z15, Z9, K1
+	VMULPS       Z14, Z9, K1, Z9
+	VCMPPS       $0x01, Z15, Z10, K1
+	VMULPS       Z14, Z10, K1, Z10
+	VCMPPS       $0x01, Z15, Z11, K1
+	VMULPS       Z14, Z11, K1, Z11
+	VCMPPS       $0x01, Z15, Z12, K1
+	VMULPS       Z14, Z12, K1, Z12
+	VCMPPS       $0x01, Z15, Z13, K1
+	VMULPS       Z14, Z13, K1, Z13
+
+store:
+	MOVQ    16(SP), R9
+	MOVQ    64(AX), R10
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, 64(R9)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R9
+	ADDQ    R9, (SP)
+	MOVQ    104(AX), R9
+	ADDQ    R9, 8(SP)
+	MOVQ    112(AX), R9
+	ADDQ    R9, 16(SP)
+	MOVQ    120(AX), R9
+	ADDQ    R9, 24(SP)
+	MOVQ    128(AX), R9
+	ADDQ    R9, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm8x16m(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm8x16m(SB), NOSPLIT, $48-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  CX, (SP)
+	MOVQ  24(AX), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  56(AX), CX
+	MOVQ  CX, 16(SP)
+	MOVQ  72(AX), CX
+	MOVQ  CX, 24(SP)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 32(SP)
+	MOVQ  88(AX), CX
+	MOVQ  CX, 40(SP)
+	MOVL  168(AX), CX
+	KMOVW CX, K1
+	MOVQ  16(AX), CX
+	MOVQ  32(AX), DX
+	MOVQ  8(AX), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), DI
+
+next:
+	MOVQ       16(SP), R8
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	MOVQ       64(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	JMP        bias
+
+add:
+	MOVQ      64(AX), R9
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z7
+
+bias:
+	MOVQ      24(SP), R8
+	TESTQ     R8, R8
+	JE        rowbias
+	VMOVUPS.Z (R8), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VADDPS    Z8, Z1, Z1
+	VADDPS    Z8, Z2, Z2
+	VADDPS    Z8, Z3, Z3
+	VADDPS    Z8, Z4, Z4
+	VADDPS    Z8, Z5, Z5
+	VADDPS    Z8, Z6, Z6
+	VADDPS    Z8, Z7, Z7
+
+rowbias:
+	MOVQ        32(SP), R8
+	TESTQ       R8, R8
+	JE          product
+	VADDPS.BCST (R8), Z0, Z0
+	VADDPS.BCST 4(R8), Z1, Z1
+	VADDPS.BCST 8(R8), Z2, Z2
+	VADDPS.BCST 12(R8), Z3, Z3
+	VADDPS.BCST 16(R8), Z4, Z4
+	VADDPS.BCST 20(R8), Z5, Z5
+	VADDPS.BCST 24(R8), Z6, Z6
+	VADDPS.BCST 28(R8), Z7, Z7
+
+product:
+	MOVQ (SP), R8
+	MOVQ 8(SP), R9
+	LEAQ (R8)(SI*2), R10
+	MOVQ 48(AX), R11
+	SUBQ $0x04, R11
+	JLT  rest
+
+many:
+	VMOVUPS.Z    (R9), K1, Z8
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VBROADCASTSS (R8)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z1
+	VBROADCASTSS (R8)(BX*2), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VBROADCASTSS (R8)(SI*1), Z10
+	VFMADD231PS  Z8, Z10, Z3
+	VBROADCASTSS (R8)(BX*4), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VBROADCASTSS (R8)(DI*1), Z10
+	VFMADD231PS  Z8, Z10, Z5
+	VBROADCASTSS (R10), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VBROADCASTSS (R10)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z7
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z8
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VBROADCASTSS (R8)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z1
+	VBROADCASTSS (R8)(BX*2), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VBROADCASTSS (R8)(SI*1), Z10
+	VFMADD231PS  Z8, Z10, Z3
+	VBROADCASTSS (R8)(BX*4), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VBROADCASTSS (R8)(DI*1), Z10
+	VFMADD231PS  Z8, Z10, Z5
+	VBROADCASTSS (R10), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VBROADCASTSS (R10)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z7
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z8
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VBROADCASTSS (R8)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z1
+	VBROADCASTSS (R8)(BX*2), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VBROADCASTSS (R8)(SI*1), Z10
+	VFMADD231PS  Z8, Z10, Z3
+	VBROADCASTSS (R8)(BX*4), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VBROADCASTSS (R8)(DI*1), Z10
+	VFMADD231PS  Z8, Z10, Z5
+	VBROADCASTSS (R10), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VBROADCASTSS (R10)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z7
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z8
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VBROADCASTSS (R8)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z1
+	VBROADCASTSS (R8)(BX*2), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VBROADCASTSS (R8)(SI*1), Z10
+	VFMADD231PS  Z8, Z10, Z3
+	VBROADCASTSS (R8)(BX*4), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VBROADCASTSS (R8)(DI*1), Z10
+	VFMADD231PS  Z8, Z10, Z5
+	VBROADCASTSS (R10), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VBROADCASTSS (R10)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z7
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	SUBQ         $0x04, R11
+	JGE          many
+
+rest:
+	ADDQ $0x04, R11
+	JE   act
+
+one:
+	VMOVUPS.Z    (R9), K1, Z8
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VBROADCASTSS (R8)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z1
+	VBROADCASTSS (R8)(BX*2), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VBROADCASTSS (R8)(SI*1), Z10
+	VFMADD231PS  Z8, Z10, Z3
+	VBROADCASTSS (R8)(BX*4), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VBROADCASTSS (R8)(DI*1), Z10
+	VFMADD231PS  Z8, Z10, Z5
+	VBROADCASTSS (R10), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VBROADCASTSS (R10)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z7
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	DECQ         R11
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z8
+	VBROADCASTSS 164(AX), Z10
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z10, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z10, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z10, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z10, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z10, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z10, Z6
+	VMAXPS       Z7, Z8, Z7
+	VMINPS       Z7, Z10, Z7
+	JMP          store
+
+leaky:
+	VPXORD       Z9, Z9, Z9
+	VBROADCASTSS 160(AX), Z8
+	VCMPPS       $0x01, Z9, Z0, K2
+	VMULPS       Z8, Z0, K2, Z0
+	VCMPPS       $0x01, Z9, Z1, K2
+	VMULPS       Z8, Z1, K2, Z1
+	VCMPPS       $0x01, Z9, Z2, K2
+	VMULPS       Z8, Z2, K2, Z2
+	VCMPPS       $0x01, Z9, Z3, K2
+	VMULPS       Z8, Z3, K2, Z3
+	VCMPPS       $0x01, Z9, Z4, K2
+	VMULPS       Z8, Z4, K2, Z4
+	VCMPPS       $0x01, Z9, Z5, K2
+	VMULPS       Z8, Z5, K2, Z5
+	VCMPPS       $0x01, Z9, Z6, K2
+	VMULPS       Z8, Z6, K2, Z6
+	VCMPPS       $0x01, Z9, Z7, K2
+	VMULPS       Z8, Z7, K2, Z7
+
+store:
+	MOVQ    16(SP), R8
+	MOVQ    64(AX), R9
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z7, K1, (R8)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R8
+	ADDQ    R8, (SP)
+	MOVQ    104(AX), R8
+	ADDQ    R8, 8(SP)
+	MOVQ    112(AX), R8
+	ADDQ    R8, 16(SP)
+	MOVQ    120(AX), R8
+	ADDQ    R8, 24(SP)
+	MOVQ    128(AX), R8
+	ADDQ    R8, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm8x16(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm8x16(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+
+next:
+	MOVQ       16(SP), R8
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	MOVQ       64(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R9
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z7
+
+bias:
+	MOVQ    24(SP), R8
+	TESTQ   R8, R8
+	JE      rowbias
+	VMOVUPS (R8), Z8
+	VADDPS  Z8, Z0, Z0
+	VADDPS  Z8, Z1, Z1
+	VADDPS  Z8, Z2, Z2
+	VADDPS  Z8, Z3, Z3
+	VADDPS  Z8, Z4, Z4
+	VADDPS  Z8, Z5, Z5
+	VADDPS  Z8, Z6, Z6
+	VADDPS  Z8, Z7, Z7
+
+rowbias:
+	MOVQ        32(SP), R8
+	TESTQ       R8, R8
+	JE          product
+	VADDPS.BCST (R8), Z0, Z0
+	VADDPS.BCST 4(R8), Z1, Z1
+	VADDPS.BCST 8(R8), Z2, Z2
+	VADDPS.BCST 12(R8), Z3, Z3
+	VADDPS.BCST 16(R8), Z4, Z4
+	VADDPS.BCST 20(R8), Z5, Z5
+	VADDPS.BCST 24(R8), Z6, Z6
+	VADDPS.BCST 28(R8), Z7, Z7
+
+product:
+	MOVQ       (SP), R8
+	MOVQ       8(SP), R9
+	LEAQ       (R8)(SI*2), R10
+	MOVQ       16(SP), R11
+	ADDQ       112(AX), R11
+	MOVQ       64(AX), R12
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	MOVQ       48(AX), R11
+	SUBQ       $0x04, R11
+	JLT        rest
+
+many:
+	VMOVUPS      (R9), Z8
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VBROADCASTSS (R8)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z1
+	VBROADCASTSS (R8)(BX*2), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VBROADCASTSS (R8)(SI*1), Z10
+	VFMADD231PS  Z8, Z10, Z3
+	VBROADCASTSS (R8)(BX*4), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VBROADCASTSS (R8)(DI*1), Z10
+	VFMADD231PS  Z8, Z10, Z5
+	VBROADCASTSS (R10), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VBROADCASTSS (R10)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z7
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z8
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VBROADCASTSS (R8)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z1
+	VBROADCASTSS (R8)(BX*2), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VBROADCASTSS (R8)(SI*1), Z10
+	VFMADD231PS  Z8, Z10, Z3
+	VBROADCASTSS (R8)(BX*4), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VBROADCASTSS (R8)(DI*1), Z10
+	VFMADD231PS  Z8, Z10, Z5
+	VBROADCASTSS (R10), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VBROADCASTSS (R10)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z7
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z8
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VBROADCASTSS (R8)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z1
+	VBROADCASTSS (R8)(BX*2), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VBROADCASTSS (R8)(SI*1), Z10
+	VFMADD231PS  Z8, Z10, Z3
+	VBROADCASTSS (R8)(BX*4), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VBROADCASTSS (R8)(DI*1), Z10
+	VFMADD231PS  Z8, Z10, Z5
+	VBROADCASTSS (R10), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VBROADCASTSS (R10)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z7
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z8
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VBROADCASTSS (R8)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z1
+	VBROADCASTSS (R8)(BX*2), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VBROADCASTSS (R8)(SI*1), Z10
+	VFMADD231PS  Z8, Z10, Z3
+	VBROADCASTSS (R8)(BX*4), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VBROADCASTSS (R8)(DI*1), Z10
+	VFMADD231PS  Z8, Z10, Z5
+	VBROADCASTSS (R10), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VBROADCASTSS (R10)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z7
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	SUBQ         $0x04, R11
+	JGE          many
+
+rest:
+	ADDQ $0x04, R11
+	JE   act
+
+one:
+	VMOVUPS      (R9), Z8
+	VBROADCASTSS (R8), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VBROADCASTSS (R8)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z1
+	VBROADCASTSS (R8)(BX*2), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VBROADCASTSS (R8)(SI*1), Z10
+	VFMADD231PS  Z8, Z10, Z3
+	VBROADCASTSS (R8)(BX*4), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VBROADCASTSS (R8)(DI*1), Z10
+	VFMADD231PS  Z8, Z10, Z5
+	VBROADCASTSS (R10), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VBROADCASTSS (R10)(BX*1), Z10
+	VFMADD231PS  Z8, Z10, Z7
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	DECQ         R11
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z8
+	VBROADCASTSS 164(AX), Z10
+	VMAXPS       Z0, Z8, Z0
+	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z8, Z1
+	VMINPS       Z1, Z10, Z1
+	VMAXPS       Z2, Z8, Z2
+	VMINPS       Z2, Z10, Z2
+	VMAXPS       Z3, Z8, Z3
+	VMINPS       Z3, Z10, Z3
+	VMAXPS       Z4, Z8, Z4
+	VMINPS       Z4, Z10, Z4
+	VMAXPS       Z5, Z8, Z5
+	VMINPS       Z5, Z10, Z5
+	VMAXPS       Z6, Z8, Z6
+	VMINPS       Z6, Z10, Z6
+	VMAXPS       Z7, Z8, Z7
+	VMINPS       Z7, Z10, Z7
+	JMP          store
+
+leaky:
+	VPXORD       Z9, Z9, Z9
+	VBROADCASTSS 160(AX), Z8
+	VCMPPS       $0x01, Z9, Z0, K1
+	VMULPS       Z8, Z0, K1, Z0
+	VCMPPS       $0x01, Z9, Z1, K1
+	VMULPS       Z8, Z1, K1, Z1
+	VCMPPS       $0x01, Z9, Z2, K1
+	VMULPS       Z8, Z2, K1, Z2
+	VCMPPS       $0x01, Z9, Z3, K1
+	VMULPS       Z8, Z3, K1, Z3
+	VCMPPS       $0x01, Z9, Z4, K1
+	VMULPS       Z8, Z4, K1, Z4
+	VCMPPS       $0x01, Z9, Z5, K1
+	VMULPS       Z8, Z5, K1, Z5
+	VCMPPS       $0x01, Z9, Z6, K1
+	VMULPS       Z8, Z6, K1, Z6
+	VCMPPS       $0x01, Z9, Z7, K1
+	VMULPS       Z8, Z7, K1, Z7
+
+store:
+	MOVQ    16(SP), R8
+	MOVQ    64(AX), R9
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z7, (R8)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R8
+	ADDQ    R8, (SP)
+	MOVQ    104(AX), R8
+	ADDQ    R8, 8(SP)
+	MOVQ    112(AX), R8
+	ADDQ    R8, 16(SP)
+	MOVQ    120(AX), R8
+	ADDQ    R8, 24(SP)
+	MOVQ    128(AX), R8
+	ADDQ    R8, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm8x32(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm8x32(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+	MOVQ 40(AX), R8
+
+next:
+	MOVQ       16(SP), R9
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	MOVQ       64(AX), R10
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R10
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z2
+	VMOVUPS 64(R9), Z3
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z4
+	VMOVUPS 64(R9), Z5
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z8
+	VMOVUPS 64(R9), Z9
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z10
+	VMOVUPS 64(R9), Z11
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z12
+	VMOVUPS 64(R9), Z13
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z14
+	VMOVUPS 64(R9), Z15
+
+bias:
+	MOVQ    24(SP), R9
+	TESTQ   R9, R9
+	JE      rowbias
+	VMOVUPS (R9), Z16
+	VADDPS  Z16, Z0, Z0
+	VADDPS  Z16, Z2, Z2
+	VADDPS  Z16, Z4, Z4
+	VADDPS  Z16, Z6, Z6
+	VADDPS  Z16, Z8, Z8
+	VADDPS  Z16, Z10, Z10
+	VADDPS  Z16, Z12, Z12
+	VADDPS  Z16, Z14, Z14
+	VMOVUPS 64(R9), Z16
+	VADDPS  Z16, Z1, Z1
+	VADDPS  Z16, Z3, Z3
+	VADDPS  Z16, Z5, Z5
+	VADDPS  Z16, Z7, Z7
+	VADDPS  Z16, Z9, Z9
+	VADDPS  Z16, Z11, Z11
+	VADDPS  Z16, Z13, Z13
+	VADDPS  Z16, Z15, Z15
+
+rowbias:
+	MOVQ        32(SP), R9
+	TESTQ       R9, R9
+	JE          product
+	VADDPS.BCST (R9), Z0, Z0
+	VADDPS.BCST (R9), Z1, Z1
+	VADDPS.BCST 4(R9), Z2, Z2
+	VADDPS.BCST 4(R9), Z3, Z3
+	VADDPS.BCST 8(R9), Z4, Z4
+	VADDPS.BCST 8(R9), Z5, Z5
+	VADDPS.BCST 12(R9), Z6, Z6
+	VADDPS.BCST 12(R9), Z7, Z7
+	VADDPS.BCST 16(R9), Z8, Z8
+	VADDPS.BCST 16(R9), Z9, Z9
+	VADDPS.BCST 20(R9), Z10, Z10
+	VADDPS.BCST 20(R9), Z11, Z11
+	VADDPS.BCST 24(R9), Z12, Z12
+	VADDPS.BCST 24(R9), Z13, Z13
+	VADDPS.BCST 28(R9), Z14, Z14
+	VADDPS.BCST 28(R9), Z15, Z15
+
+product:
+	MOVQ       (SP), R9
+	MOVQ       8(SP), R10
+	LEAQ       (R9)(SI*2), R11
+	MOVQ       16(SP), R12
+	ADDQ       112(AX), R12
+	MOVQ       64(AX), R13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	MOVQ       48(AX), R12
+	SUBQ       $0x02, R12
+	JLT        rest
+
+many:
+	VMOVUPS      (R10), Z16
+	VMOVUPS      (R10)(R8*1), Z18
+	VBROADCASTSS (R9), Z19
+	VFMADD231PS  Z16, Z19, Z0
+	VFMADD231PS  Z18, Z19, Z1
+	VBROADCASTSS (R9)(BX*1), Z19
+	VFMADD231PS  Z16, Z19, Z2
+	VFMADD231PS  Z18, Z19, Z3
+	VBROADCASTSS (R9)(BX*2), Z19
+	VFMADD231PS  Z16, Z19, Z4
+	VFMADD231PS  Z18, Z19, Z5
+	VBROADCASTSS (R9)(SI*1), Z19
+	VFMADD231PS  Z16, Z19, Z6
+	VFMADD231PS  Z18, Z19, Z7
+	VBROADCASTSS (R9)(BX*4), Z19
+	VFMADD231PS  Z16, Z19, Z8
+	VFMADD231PS  Z18, Z19, Z9
+	VBROADCASTSS (R9)(DI*1), Z19
+	VFMADD231PS  Z16, Z19, Z10
+	VFMADD231PS  Z18, Z19, Z11
+	VBROADCASTSS (R11), Z19
+	VFMADD231PS  Z16, Z19, Z12
+	VFMADD231PS  Z18, Z19, Z13
+	VBROADCASTSS (R11)(BX*1), Z19
+	VFMADD231PS  Z16, Z19, Z14
+	VFMADD231PS  Z18, Z19, Z15
+	ADDQ         CX, R9
+	ADDQ         CX, R11
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z16
+	VMOVUPS      (R10)(R8*1), Z18
+	VBROADCASTSS (R9), Z19
+	VFMADD231PS  Z16, Z19, Z0
+	VFMADD231PS  Z18, Z19, Z1
+	VBROADCASTSS (R9)(BX*1), Z19
+	VFMADD231PS  Z16, Z19, Z2
+	VFMADD231PS  Z18, Z19, Z3
+	VBROADCASTSS (R9)(BX*2), Z19
+	VFMADD231PS  Z16, Z19, Z4
+	VFMADD231PS  Z18, Z19, Z5
+	VBROADCASTSS (R9)(SI*1), Z19
+	VFMADD231PS  Z16, Z19, Z6
+	VFMADD231PS  Z18, Z19, Z7
+	VBROADCASTSS (R9)(BX*4), Z19
+	VFMADD231PS  Z16, Z19, Z8
+	VFMADD231PS  Z18, Z19, Z9
+	VBROADCASTSS (R9)(DI*1), Z19
+	VFMADD231PS  Z16, Z19, Z10
+	VFMADD231PS  Z18, Z19, Z11
+	VBROADCASTSS (R11), Z19
+	VFMADD231PS  Z16, Z19, Z12
+	VFMADD231PS  Z18, Z19, Z13
+	VBROADCASTSS (R11)(BX*1), Z19
+	VFMADD231PS  Z16, Z19, Z14
+	VFMADD231PS  Z18, Z19, Z15
+	ADDQ         CX, R9
+	ADDQ         CX, R11
+	ADDQ         DX, R10
+	SUBQ         $0x02, R12
+	JGE          many
+
+rest:
+	ADDQ $0x02, R12
+	JE   act
+
+one:
+	VMOVUPS      (R10), Z16
+	VMOVUPS      (R10)(R8*1), Z18
+	VBROADCASTSS (R9), Z19
+	VFMADD231PS  Z16, Z19, Z0
+	VFMADD231PS  Z18, Z19, Z1
+	VBROADCASTSS (R9)(BX*1), Z19
+	VFMADD231PS  Z16, Z19, Z2
+	VFMADD231PS  Z18, Z19, Z3
+	VBROADCASTSS (R9)(BX*2), Z19
+	VFMADD231PS  Z16, Z19, Z4
+	VFMADD231PS  Z18, Z19, Z5
+	VBROADCASTSS (R9)(SI*1), Z19
+	VFMADD231PS  Z16, Z19, Z6
+	VFMADD231PS  Z18, Z19, Z7
+	VBROADCASTSS (R9)(BX*4), Z19
+	VFMADD231PS  Z16, Z19, Z8
+	VFMADD231PS  Z18, Z19, Z9
+	VBROADCASTSS (R9)(DI*1), Z19
+	VFMADD231PS  Z16, Z19, Z10
+	VFMADD231PS  Z18, Z19, Z11
+	VBROADCASTSS (R11), Z19
+	VFMADD231PS  Z16, Z19, Z12
+	VFMADD231PS  Z18, Z19, Z13
+	VBROADCASTSS (R11)(BX*1), Z19
+	VFMADD231PS  Z16, Z19, Z14
+	VFMADD231PS  Z18, Z19, Z15
+	ADDQ         CX, R9
+	ADDQ         CX, R11
+	ADDQ         DX, R10
+	DECQ         R12
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z16
+	VBROADCASTSS 164(AX), Z18
+	VMAXPS       Z0, Z16, Z0
+	VMINPS       Z0, Z18, Z0
+	VMAXPS       Z1, Z16, Z1
+	VMINPS       Z1, Z18, Z1
+	VMAXPS       Z2, Z16, Z2
+	VMINPS       Z2, Z18, Z2
+	VMAXPS       Z3, Z16, Z3
+	VMINPS       Z3, Z18, Z3
+	VMAXPS       Z4, Z16, Z4
+	VMINPS       Z4, Z18, Z4
+	VMAXPS       Z5, Z16, Z5
+	VMINPS       Z5, Z18, Z5
+	VMAXPS       Z6, Z16, Z6
+	VMINPS       Z6, Z18, Z6
+	VMAXPS       Z7, Z16, Z7
+	VMINPS       Z7, Z18, Z7
+	VMAXPS       Z8, Z16, Z8
+	VMINPS       Z8, Z18, Z8
+	VMAXPS       Z9, Z16, Z9
+	VMINPS       Z9, Z18, Z9
+	VMAXPS       Z10, Z16, Z10
+	VMINPS       Z10, Z18, Z10
+	VMAXPS       Z11, Z16, Z11
+	VMINPS       Z11, Z18, Z11
+	VMAXPS       Z12, Z16, Z12
+	VMINPS       Z12, Z18, Z12
+	VMAXPS       Z13, Z16, Z13
+	VMINPS       Z13, Z18, Z13
+	VMAXPS       Z14, Z16, Z14
+	VMINPS       Z14, Z18, Z14
+	VMAXPS       Z15, Z16, Z15
+	VMINPS       Z15, Z18, Z15
+	JMP          store
+
+leaky:
+	VPXORD       Z17, Z17, Z17
+	VBROADCASTSS 160(AX), Z16
+	VCMPPS       $0x01, Z17, Z0, K1
+	VMULPS       Z16, Z0, K1, Z0
+	VCMPPS       $0x01, Z17, Z1, K1
+	VMULPS       Z16, Z1, K1, Z1
+	VCMPPS       $0x01, Z17, Z2, K1
+	VMULPS       Z16, Z2, K1, Z2
+	VCMPPS       $0x01, Z17, Z3, K1
+	VMULPS       Z16, Z3, K1, Z3
+	VCMPPS       $0x01, Z17, Z4, K1
+	VMULPS       Z16, Z4, K1, Z4
+	VCMPPS       $0x01, Z17, Z5, K1
+	VMULPS       Z16, Z5, K1, Z5
+	VCMPPS       $0x01, Z17, Z6, K1
+	VMULPS       Z16, Z6, K1, Z6
+	VCMPPS       $0x01, Z17, Z7, K1
+	VMULPS       Z16, Z7, K1, Z7
+	VCMPPS       $0x01, Z17, Z8, K1
+	VMULPS       Z16, Z8, K1, Z8
+	VCMPPS       $0x01, Z17, Z9, K1
+	VMULPS       Z16, Z9, K1, Z9
+	VCMPPS       $0x01, Z17, Z10, K1
+	VMULPS       Z16, Z10, K1, Z10
+	VCMPPS       $0x01, Z17, Z11, K1
+	VMULPS       Z16, Z11, K1, Z11
+	VCMPPS       $0x01, Z17, Z12, K1
+	VMULPS       Z16, Z12, K1, Z12
+	VCMPPS       $0x01, Z17, Z13, K1
+	VMULPS       Z16, Z13, K1, Z13
+	VCMPPS       $0x01, Z17, Z14, K1
+	VMULPS       Z16, Z14, K1, Z14
+	VCMPPS       $0x01, Z17, Z15, K1
+	VMULPS       Z16, Z15, K1, Z15
+
+store:
+	MOVQ    16(SP), R9
+	MOVQ    64(AX), R10
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z14, (R9)
+	VMOVUPS Z15, 64(R9)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R9
+	ADDQ    R9, (SP)
+	MOVQ    104(AX), R9
+	ADDQ    R9, 8(SP)
+	MOVQ    112(AX), R9
+	ADDQ    R9, 16(SP)
+	MOVQ    120(AX), R9
+	ADDQ    R9, 24(SP)
+	MOVQ    128(AX), R9
+	ADDQ    R9, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm9x16m(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm9x16m(SB), NOSPLIT, $48-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  CX, (SP)
+	MOVQ  24(AX), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  56(AX), CX
+	MOVQ  CX, 16(SP)
+	MOVQ  72(AX), CX
+	MOVQ  CX, 24(SP)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 32(SP)
+	MOVQ  88(AX), CX
+	MOVQ  CX, 40(SP)
+	MOVL  168(AX), CX
+	KMOVW CX, K1
+	MOVQ  16(AX), CX
+	MOVQ  32(AX), DX
+	MOVQ  8(AX), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), DI
+
+next:
+	MOVQ       16(SP), R8
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	MOVQ       64(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	JMP        bias
+
+add:
+	MOVQ      64(AX), R9
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z8
+
+bias:
+	MOVQ      24(SP), R8
+	TESTQ     R8, R8
+	JE        rowbias
+	VMOVUPS.Z (R8), K1, Z9
+	VADDPS    Z9, Z0, Z0
+	VADDPS    Z9, Z1, Z1
+	VADDPS    Z9, Z2, Z2
+	VADDPS    Z9, Z3, Z3
+	VADDPS    Z9, Z4, Z4
+	VADDPS    Z9, Z5, Z5
+	VADDPS    Z9, Z6, Z6
+	VADDPS    Z9, Z7, Z7
+	VADDPS    Z9, Z8, Z8
+
+rowbias:
+	MOVQ        32(SP), R8
+	TESTQ       R8, R8
+	JE          product
+	VADDPS.BCST (R8), Z0, Z0
+	VADDPS.BCST 4(R8), Z1, Z1
+	VADDPS.BCST 8(R8), Z2, Z2
+	VADDPS.BCST 12(R8), Z3, Z3
+	VADDPS.BCST 16(R8), Z4, Z4
+	VADDPS.BCST 20(R8), Z5, Z5
+	VADDPS.BCST 24(R8), Z6, Z6
+	VADDPS.BCST 28(R8), Z7, Z7
+	VADDPS.BCST 32(R8), Z8, Z8
+
+product:
+	MOVQ (SP), R8
+	MOVQ 8(SP), R9
+	LEAQ (R8)(SI*2), R10
+	MOVQ 48(AX), R11
+	SUBQ $0x04, R11
+	JLT  rest
+
+many:
+	VMOVUPS.Z    (R9), K1, Z9
+	VBROADCASTSS (R8), Z11
+	VFMADD231PS  Z9, Z11, Z0
+	VBROADCASTSS (R8)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z1
+	VBROADCASTSS (R8)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z2
+	VBROADCASTSS (R8)(SI*1), Z11
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS (R8)(BX*4), Z11
+	VFMADD231PS  Z9, Z11, Z4
+	VBROADCASTSS (R8)(DI*1), Z11
+	VFMADD231PS  Z9, Z11, Z5
+	VBROADCASTSS (R10), Z11
+	VFMADD231PS  Z9, Z11, Z6
+	VBROADCASTSS (R10)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z7
+	VBROADCASTSS (R10)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z8
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z9
+	VBROADCASTSS (R8), Z11
+	VFMADD231PS  Z9, Z11, Z0
+	VBROADCASTSS (R8)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z1
+	VBROADCASTSS (R8)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z2
+	VBROADCASTSS (R8)(SI*1), Z11
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS (R8)(BX*4), Z11
+	VFMADD231PS  Z9, Z11, Z4
+	VBROADCASTSS (R8)(DI*1), Z11
+	VFMADD231PS  Z9, Z11, Z5
+	VBROADCASTSS (R10), Z11
+	VFMADD231PS  Z9, Z11, Z6
+	VBROADCASTSS (R10)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z7
+	VBROADCASTSS (R10)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z8
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z9
+	VBROADCASTSS (R8), Z11
+	VFMADD231PS  Z9, Z11, Z0
+	VBROADCASTSS (R8)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z1
+	VBROADCASTSS (R8)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z2
+	VBROADCASTSS (R8)(SI*1), Z11
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS (R8)(BX*4), Z11
+	VFMADD231PS  Z9, Z11, Z4
+	VBROADCASTSS (R8)(DI*1), Z11
+	VFMADD231PS  Z9, Z11, Z5
+	VBROADCASTSS (R10), Z11
+	VFMADD231PS  Z9, Z11, Z6
+	VBROADCASTSS (R10)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z7
+	VBROADCASTSS (R10)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z8
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z9
+	VBROADCASTSS (R8), Z11
+	VFMADD231PS  Z9, Z11, Z0
+	VBROADCASTSS (R8)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z1
+	VBROADCASTSS (R8)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z2
+	VBROADCASTSS (R8)(SI*1), Z11
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS (R8)(BX*4), Z11
+	VFMADD231PS  Z9, Z11, Z4
+	VBROADCASTSS (R8)(DI*1), Z11
+	VFMADD231PS  Z9, Z11, Z5
+	VBROADCASTSS (R10), Z11
+	VFMADD231PS  Z9, Z11, Z6
+	VBROADCASTSS (R10)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z7
+	VBROADCASTSS (R10)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z8
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	SUBQ         $0x04, R11
+	JGE          many
+
+rest:
+	ADDQ $0x04, R11
+	JE   act
+
+one:
+	VMOVUPS.Z    (R9), K1, Z9
+	VBROADCASTSS (R8), Z11
+	VFMADD231PS  Z9, Z11, Z0
+	VBROADCASTSS (R8)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z1
+	VBROADCASTSS (R8)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z2
+	VBROADCASTSS (R8)(SI*1), Z11
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS (R8)(BX*4), Z11
+	VFMADD231PS  Z9, Z11, Z4
+	VBROADCASTSS (R8)(DI*1), Z11
+	VFMADD231PS  Z9, Z11, Z5
+	VBROADCASTSS (R10), Z11
+	VFMADD231PS  Z9, Z11, Z6
+	VBROADCASTSS (R10)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z7
+	VBROADCASTSS (R10)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z8
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	DECQ         R11
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z9
+	VBROADCASTSS 164(AX), Z11
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z11, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z11, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z11, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z11, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z11, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z11, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z11, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z11, Z7
+	VMAXPS       Z8, Z9, Z8
+	VMINPS       Z8, Z11, Z8
+	JMP          store
+
+leaky:
+	VPXORD       Z10, Z10, Z10
+	VBROADCASTSS 160(AX), Z9
+	VCMPPS       $0x01, Z10, Z0, K2
+	VMULPS       Z9, Z0, K2, Z0
+	VCMPPS       $0x01, Z10, Z1, K2
+	VMULPS       Z9, Z1, K2, Z1
+	VCMPPS       $0x01, Z10, Z2, K2
+	VMULPS       Z9, Z2, K2, Z2
+	VCMPPS       $0x01, Z10, Z3, K2
+	VMULPS       Z9, Z3, K2, Z3
+	VCMPPS       $0x01, Z10, Z4, K2
+	VMULPS       Z9, Z4, K2, Z4
+	VCMPPS       $0x01, Z10, Z5, K2
+	VMULPS       Z9, Z5, K2, Z5
+	VCMPPS       $0x01, Z10, Z6, K2
+	VMULPS       Z9, Z6, K2, Z6
+	VCMPPS       $0x01, Z10, Z7, K2
+	VMULPS       Z9, Z7, K2, Z7
+	VCMPPS       $0x01, Z10, Z8, K2
+	VMULPS       Z9, Z8, K2, Z8
+
+store:
+	MOVQ    16(SP), R8
+	MOVQ    64(AX), R9
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z7, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z8, K1, (R8)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R8
+	ADDQ    R8, (SP)
+	MOVQ    104(AX), R8
+	ADDQ    R8, 8(SP)
+	MOVQ    112(AX), R8
+	ADDQ    R8, 16(SP)
+	MOVQ    120(AX), R8
+	ADDQ    R8, 24(SP)
+	MOVQ    128(AX), R8
+	ADDQ    R8, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm9x16(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm9x16(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+
+next:
+	MOVQ       16(SP), R8
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	MOVQ       64(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R9
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+
+bias:
+	MOVQ    24(SP), R8
+	TESTQ   R8, R8
+	JE      rowbias
+	VMOVUPS (R8), Z9
+	VADDPS  Z9, Z0, Z0
+	VADDPS  Z9, Z1, Z1
+	VADDPS  Z9, Z2, Z2
+	VADDPS  Z9, Z3, Z3
+	VADDPS  Z9, Z4, Z4
+	VADDPS  Z9, Z5, Z5
+	VADDPS  Z9, Z6, Z6
+	VADDPS  Z9, Z7, Z7
+	VADDPS  Z9, Z8, Z8
+
+rowbias:
+	MOVQ        32(SP), R8
+	TESTQ       R8, R8
+	JE          product
+	VADDPS.BCST (R8), Z0, Z0
+	VADDPS.BCST 4(R8), Z1, Z1
+	VADDPS.BCST 8(R8), Z2, Z2
+	VADDPS.BCST 12(R8), Z3, Z3
+	VADDPS.BCST 16(R8), Z4, Z4
+	VADDPS.BCST 20(R8), Z5, Z5
+	VADDPS.BCST 24(R8), Z6, Z6
+	VADDPS.BCST 28(R8), Z7, Z7
+	VADDPS.BCST 32(R8), Z8, Z8
+
+product:
+	MOVQ       (SP), R8
+	MOVQ       8(SP), R9
+	LEAQ       (R8)(SI*2), R10
+	MOVQ       16(SP), R11
+	ADDQ       112(AX), R11
+	MOVQ       64(AX), R12
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	MOVQ       48(AX), R11
+	SUBQ       $0x04, R11
+	JLT        rest
+
+many:
+	VMOVUPS      (R9), Z9
+	VBROADCASTSS (R8), Z11
+	VFMADD231PS  Z9, Z11, Z0
+	VBROADCASTSS (R8)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z1
+	VBROADCASTSS (R8)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z2
+	VBROADCASTSS (R8)(SI*1), Z11
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS (R8)(BX*4), Z11
+	VFMADD231PS  Z9, Z11, Z4
+	VBROADCASTSS (R8)(DI*1), Z11
+	VFMADD231PS  Z9, Z11, Z5
+	VBROADCASTSS (R10), Z11
+	VFMADD231PS  Z9, Z11, Z6
+	VBROADCASTSS (R10)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z7
+	VBROADCASTSS (R10)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z8
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z9
+	VBROADCASTSS (R8), Z11
+	VFMADD231PS  Z9, Z11, Z0
+	VBROADCASTSS (R8)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z1
+	VBROADCASTSS (R8)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z2
+	VBROADCASTSS (R8)(SI*1), Z11
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS (R8)(BX*4), Z11
+	VFMADD231PS  Z9, Z11, Z4
+	VBROADCASTSS (R8)(DI*1), Z11
+	VFMADD231PS  Z9, Z11, Z5
+	VBROADCASTSS (R10), Z11
+	VFMADD231PS  Z9, Z11, Z6
+	VBROADCASTSS (R10)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z7
+	VBROADCASTSS (R10)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z8
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z9
+	VBROADCASTSS (R8), Z11
+	VFMADD231PS  Z9, Z11, Z0
+	VBROADCASTSS (R8)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z1
+	VBROADCASTSS (R8)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z2
+	VBROADCASTSS (R8)(SI*1), Z11
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS (R8)(BX*4), Z11
+	VFMADD231PS  Z9, Z11, Z4
+	VBROADCASTSS (R8)(DI*1), Z11
+	VFMADD231PS  Z9, Z11, Z5
+	VBROADCASTSS (R10), Z11
+	VFMADD231PS  Z9, Z11, Z6
+	VBROADCASTSS (R10)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z7
+	VBROADCASTSS (R10)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z8
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z9
+	VBROADCASTSS (R8), Z11
+	VFMADD231PS  Z9, Z11, Z0
+	VBROADCASTSS (R8)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z1
+	VBROADCASTSS (R8)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z2
+	VBROADCASTSS (R8)(SI*1), Z11
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS (R8)(BX*4), Z11
+	VFMADD231PS  Z9, Z11, Z4
+	VBROADCASTSS (R8)(DI*1), Z11
+	VFMADD231PS  Z9, Z11, Z5
+	VBROADCASTSS (R10), Z11
+	VFMADD231PS  Z9, Z11, Z6
+	VBROADCASTSS (R10)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z7
+	VBROADCASTSS (R10)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z8
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	SUBQ         $0x04, R11
+	JGE          many
+
+rest:
+	ADDQ $0x04, R11
+	JE   act
+
+one:
+	VMOVUPS      (R9), Z9
+	VBROADCASTSS (R8), Z11
+	VFMADD231PS  Z9, Z11, Z0
+	VBROADCASTSS (R8)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z1
+	VBROADCASTSS (R8)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z2
+	VBROADCASTSS (R8)(SI*1), Z11
+	VFMADD231PS  Z9, Z11, Z3
+	VBROADCASTSS (R8)(BX*4), Z11
+	VFMADD231PS  Z9, Z11, Z4
+	VBROADCASTSS (R8)(DI*1), Z11
+	VFMADD231PS  Z9, Z11, Z5
+	VBROADCASTSS (R10), Z11
+	VFMADD231PS  Z9, Z11, Z6
+	VBROADCASTSS (R10)(BX*1), Z11
+	VFMADD231PS  Z9, Z11, Z7
+	VBROADCASTSS (R10)(BX*2), Z11
+	VFMADD231PS  Z9, Z11, Z8
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	DECQ         R11
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z9
+	VBROADCASTSS 164(AX), Z11
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z11, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z11, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z11, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z11, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z11, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z11, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z11, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z11, Z7
+	VMAXPS       Z8, Z9, Z8
+	VMINPS       Z8, Z11, Z8
+	JMP          store
+
+leaky:
+	VPXORD       Z10, Z10, Z10
+	VBROADCASTSS 160(AX), Z9
+	VCMPPS       $0x01, Z10, Z0, K1
+	VMULPS       Z9, Z0, K1, Z0
+	VCMPPS       $0x01, Z10, Z1, K1
+	VMULPS       Z9, Z1, K1, Z1
+	VCMPPS       $0x01, Z10, Z2, K1
+	VMULPS       Z9, Z2, K1, Z2
+	VCMPPS       $0x01, Z10, Z3, K1
+	VMULPS       Z9, Z3, K1, Z3
+	VCMPPS       $0x01, Z10, Z4, K1
+	VMULPS       Z9, Z4, K1, Z4
+	VCMPPS       $0x01, Z10, Z5, K1
+	VMULPS       Z9, Z5, K1, Z5
+	VCMPPS       $0x01, Z10, Z6, K1
+	VMULPS       Z9, Z6, K1, Z6
+	VCMPPS       $0x01, Z10, Z7, K1
+	VMULPS       Z9, Z7, K1, Z7
+	VCMPPS       $0x01, Z10, Z8, K1
+	VMULPS       Z9, Z8, K1, Z8
+
+store:
+	MOVQ    16(SP), R8
+	MOVQ    64(AX), R9
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z7, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z8, (R8)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R8
+	ADDQ    R8, (SP)
+	MOVQ    104(AX), R8
+	ADDQ    R8, 8(SP)
+	MOVQ    112(AX), R8
+	ADDQ    R8, 16(SP)
+	MOVQ    120(AX), R8
+	ADDQ    R8, 24(SP)
+	MOVQ    128(AX), R8
+	ADDQ    R8, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm9x32(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm9x32(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+	MOVQ 40(AX), R8
+
+next:
+	MOVQ       16(SP), R9
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	MOVQ       64(AX), R10
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R10
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z2
+	VMOVUPS 64(R9), Z3
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z4
+	VMOVUPS 64(R9), Z5
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z8
+	VMOVUPS 64(R9), Z9
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z10
+	VMOVUPS 64(R9), Z11
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z12
+	VMOVUPS 64(R9), Z13
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z14
+	VMOVUPS 64(R9), Z15
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z16
+	VMOVUPS 64(R9), Z17
+
+bias:
+	MOVQ    24(SP), R9
+	TESTQ   R9, R9
+	JE      rowbias
+	VMOVUPS (R9), Z18
+	VADDPS  Z18, Z0, Z0
+	VADDPS  Z18, Z2, Z2
+	VADDPS  Z18, Z4, Z4
+	VADDPS  Z18, Z6, Z6
+	VADDPS  Z18, Z8, Z8
+	VADDPS  Z18, Z10, Z10
+	VADDPS  Z18, Z12, Z12
+	VADDPS  Z18, Z14, Z14
+	VADDPS  Z18, Z16, Z16
+	VMOVUPS 64(R9), Z18
+	VADDPS  Z18, Z1, Z1
+	VADDPS  Z18, Z3, Z3
+	VADDPS  Z18, Z5, Z5
+	VADDPS  Z18, Z7, Z7
+	VADDPS  Z18, Z9, Z9
+	VADDPS  Z18, Z11, Z11
+	VADDPS  Z18, Z13, Z13
+	VADDPS  Z18, Z15, Z15
+	VADDPS  Z18, Z17, Z17
+
+rowbias:
+	MOVQ        32(SP), R9
+	TESTQ       R9, R9
+	JE          product
+	VADDPS.BCST (R9), Z0, Z0
+	VADDPS.BCST (R9), Z1, Z1
+	VADDPS.BCST 4(R9), Z2, Z2
+	VADDPS.BCST 4(R9), Z3, Z3
+	VADDPS.BCST 8(R9), Z4, Z4
+	VADDPS.BCST 8(R9), Z5, Z5
+	VADDPS.BCST 12(R9), Z6, Z6
+	VADDPS.BCST 12(R9), Z7, Z7
+	VADDPS.BCST 16(R9), Z8, Z8
+	VADDPS.BCST 16(R9), Z9, Z9
+	VADDPS.BCST 20(R9), Z10, Z10
+	VADDPS.BCST 20(R9), Z11, Z11
+	VADDPS.BCST 24(R9), Z12, Z12
+	VADDPS.BCST 24(R9), Z13, Z13
+	VADDPS.BCST 28(R9), Z14, Z14
+	VADDPS.BCST 28(R9), Z15, Z15
+	VADDPS.BCST 32(R9), Z16, Z16
+	VADDPS.BCST 32(R9), Z17, Z17
+
+product:
+	MOVQ       (SP), R9
+	MOVQ       8(SP), R10
+	LEAQ       (R9)(SI*2), R11
+	MOVQ       16(SP), R12
+	ADDQ       112(AX), R12
+	MOVQ       64(AX), R13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	MOVQ       48(AX), R12
+	SUBQ       $0x02, R12
+	JLT        rest
+
+many:
+	VMOVUPS      (R10), Z18
+	VMOVUPS      (R10)(R8*1), Z20
+	VBROADCASTSS (R9), Z21
+	VFMADD231PS  Z18, Z21, Z0
+	VFMADD231PS  Z20, Z21, Z1
+	VBROADCASTSS (R9)(BX*1), Z21
+	VFMADD231PS  Z18, Z21, Z2
+	VFMADD231PS  Z20, Z21, Z3
+	VBROADCASTSS (R9)(BX*2), Z21
+	VFMADD231PS  Z18, Z21, Z4
+	VFMADD231PS  Z20, Z21, Z5
+	VBROADCASTSS (R9)(SI*1), Z21
+	VFMADD231PS  Z18, Z21, Z6
+	VFMADD231PS  Z20, Z21, Z7
+	VBROADCASTSS (R9)(BX*4), Z21
+	VFMADD231PS  Z18, Z21, Z8
+	VFMADD231PS  Z20, Z21, Z9
+	VBROADCASTSS (R9)(DI*1), Z21
+	VFMADD231PS  Z18, Z21, Z10
+	VFMADD231PS  Z20, Z21, Z11
+	VBROADCASTSS (R11), Z21
+	VFMADD231PS  Z18, Z21, Z12
+	VFMADD231PS  Z20, Z21, Z13
+	VBROADCASTSS (R11)(BX*1), Z21
+	VFMADD231PS  Z18, Z21, Z14
+	VFMADD231PS  Z20, Z21, Z15
+	VBROADCASTSS (R11)(BX*2), Z21
+	VFMADD231PS  Z18, Z21, Z16
+	VFMADD231PS  Z20, Z21, Z17
+	ADDQ         CX, R9
+	ADDQ         CX, R11
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z18
+	VMOVUPS      (R10)(R8*1), Z20
+	VBROADCASTSS (R9), Z21
+	VFMADD231PS  Z18, Z21, Z0
+	VFMADD231PS  Z20, Z21, Z1
+	VBROADCASTSS (R9)(BX*1), Z21
+	VFMADD231PS  Z18, Z21, Z2
+	VFMADD231PS  Z20, Z21, Z3
+	VBROADCASTSS (R9)(BX*2), Z21
+	VFMADD231PS  Z18, Z21, Z4
+	VFMADD231PS  Z20, Z21, Z5
+	VBROADCASTSS (R9)(SI*1), Z21
+	VFMADD231PS  Z18, Z21, Z6
+	VFMADD231PS  Z20, Z21, Z7
+	VBROADCASTSS (R9)(BX*4), Z21
+	VFMADD231PS  Z18, Z21, Z8
+	VFMADD231PS  Z20, Z21, Z9
+	VBROADCASTSS (R9)(DI*1), Z21
+	VFMADD231PS  Z18, Z21, Z10
+	VFMADD231PS  Z20, Z21, Z11
+	VBROADCASTSS (R11), Z21
+	VFMADD231PS  Z18, Z21, Z12
+	VFMADD231PS  Z20, Z21, Z13
+	VBROADCASTSS (R11)(BX*1), Z21
+	VFMADD231PS  Z18, Z21, Z14
+	VFMADD231PS  Z20, Z21, Z15
+	VBROADCASTSS (R11)(BX*2), Z21
+	VFMADD231PS  Z18, Z21, Z16
+	VFMADD231PS  Z20, Z21, Z17
+	ADDQ         CX, R9
+	ADDQ         CX, R11
+	ADDQ         DX, R10
+	SUBQ         $0x02, R12
+	JGE          many
+
+rest:
+	ADDQ $0x02, R12
+	JE   act
+
+one:
+	VMOVUPS      (R10), Z18
+	VMOVUPS      (R10)(R8*1), Z20
+	VBROADCASTSS (R9), Z21
+	VFMADD231PS  Z18, Z21, Z0
+	VFMADD231PS  Z20, Z21, Z1
+	VBROADCASTSS (R9)(BX*1), Z21
+	VFMADD231PS  Z18, Z21, Z2
+	VFMADD231PS  Z20, Z21, Z3
+	VBROADCASTSS (R9)(BX*2), Z21
+	VFMADD231PS  Z18, Z21, Z4
+	VFMADD231PS  Z20, Z21, Z5
+	VBROADCASTSS (R9)(SI*1), Z21
+	VFMADD231PS  Z18, Z21, Z6
+	VFMADD231PS  Z20, Z21, Z7
+	VBROADCASTSS (R9)(BX*4), Z21
+	VFMADD231PS  Z18, Z21, Z8
+	VFMADD231PS  Z20, Z21, Z9
+	VBROADCASTSS (R9)(DI*1), Z21
+	VFMADD231PS  Z18, Z21, Z10
+	VFMADD231PS  Z20, Z21, Z11
+	VBROADCASTSS (R11), Z21
+	VFMADD231PS  Z18, Z21, Z12
+	VFMADD231PS  Z20, Z21, Z13
+	VBROADCASTSS (R11)(BX*1), Z21
+	VFMADD231PS  Z18, Z21, Z14
+	VFMADD231PS  Z20, Z21, Z15
+	VBROADCASTSS (R11)(BX*2), Z21
+	VFMADD231PS  Z18, Z21, Z16
+	VFMADD231PS  Z20, Z21, Z17
+	ADDQ         CX, R9
+	ADDQ         CX, R11
+	ADDQ         DX, R10
+	DECQ         R12
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z18
+	VBROADCASTSS 164(AX), Z20
+	VMAXPS       Z0, Z18, Z0
+	VMINPS       Z0, Z20, Z0
+	VMAXPS       Z1, Z18, Z1
+	VMINPS       Z1, Z20, Z1
+	VMAXPS       Z2, Z18, Z2
+	VMINPS       Z2, Z20, Z2
+	VMAXPS       Z3, Z18, Z3
+	VMINPS       Z3, Z20, Z3
+	VMAXPS       Z4, Z18, Z4
+	VMINPS       Z4, Z20, Z4
+	VMAXPS       Z5, Z18, Z5
+	VMINPS       Z5, Z20, Z5
+	VMAXPS       Z6, Z18, Z6
+	VMINPS       Z6, Z20, Z6
+	VMAXPS       Z7, Z18, Z7
+	VMINPS       Z7, Z20, Z7
+	VMAXPS       Z8, Z18, Z8
+	VMINPS       Z8, Z20, Z8
+	VMAXPS       Z9, Z18, Z9
+	VMINPS       Z9, Z20, Z9
+	VMAXPS       Z10, Z18, Z10
+	VMINPS       Z10, Z20, Z10
+	VMAXPS       Z11, Z18, Z11
+	VMINPS       Z11, Z20, Z11
+	VMAXPS       Z12, Z18, Z12
+	VMINPS       Z12, Z20, Z12
+	VMAXPS       Z13, Z18, Z13
+	VMINPS       Z13, Z20, Z13
+	VMAXPS       Z14, Z18, Z14
+	VMINPS       Z14, Z20, Z14
+	VMAXPS       Z15, Z18, Z15
+	VMINPS       Z15, Z20, Z15
+	VMAXPS       Z16, Z18, Z16
+	VMINPS       Z16, Z20, Z16
+	VMAXPS       Z17, Z18, Z17
+	VMINPS       Z17, Z20, Z17
+	JMP          store
+
+leaky:
+	VPXORD       Z19, Z19, Z19
+	VBROADCASTSS 160(AX), Z18
+	VCMPPS       $0x01, Z19, Z0, K1
+	VMULPS       Z18, Z0, K1, Z0
+	VCMPPS       $0x01, Z19, Z1, K1
+	VMULPS       Z18, Z1, K1, Z1
+	VCMPPS       $0x01, Z19, Z2, K1
+	VMULPS       Z18, Z2, K1, Z2
+	VCMPPS       $0x01, Z19, Z3, K1
+	VMULPS       Z18, Z3, K1, Z3
+	VCMPPS       $0x01, Z19, Z4, K1
+	VMULPS       Z18, Z4, K1, Z4
+	VCMPPS       $0x01, Z19, Z5, K1
+	VMULPS       Z18, Z5, K1, Z5
+	VCMPPS       $0x01, Z19, Z6, K1
+	VMULPS       Z18, Z6, K1, Z6
+	VCMPPS       $0x01, Z19, Z7, K1
+	VMULPS       Z18, Z7, K1, Z7
+	VCMPPS       $0x01, Z19, Z8, K1
+	VMULPS       Z18, Z8, K1, Z8
+	VCMPPS       $0x01, Z19, Z9, K1
+	VMULPS       Z18, Z9, K1, Z9
+	VCMPPS       $0x01, Z19, Z10, K1
+	VMULPS       Z18, Z10, K1, Z10
+	VCMPPS       $0x01, Z19, Z11, K1
+	VMULPS       Z18, Z11, K1, Z11
+	VCMPPS       $0x01, Z19, Z12, K1
+	VMULPS       Z18, Z12, K1, Z12
+	VCMPPS       $0x01, Z19, Z13, K1
+	VMULPS       Z18, Z13, K1, Z13
+	VCMPPS       $0x01, Z19, Z14, K1
+	VMULPS       Z18, Z14, K1, Z14
+	VCMPPS       $0x01, Z19, Z15, K1
+	VMULPS       Z18, Z15, K1, Z15
+	VCMPPS       $0x01, Z19, Z16, K1
+	VMULPS       Z18, Z16, K1, Z16
+	VCMPPS       $0x01, Z19, Z17, K1
+	VMULPS       Z18, Z17, K1, Z17
+
+store:
+	MOVQ    16(SP), R9
+	MOVQ    64(AX), R10
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z14, (R9)
+	VMOVUPS Z15, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z16, (R9)
+	VMOVUPS Z17, 64(R9)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R9
+	ADDQ    R9, (SP)
+	MOVQ    104(AX), R9
+	ADDQ    R9, 8(SP)
+	MOVQ    112(AX), R9
+	ADDQ    R9, 16(SP)
+	MOVQ    120(AX), R9
+	ADDQ    R9, 24(SP)
+	MOVQ    128(AX), R9
+	ADDQ    R9, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm10x16m(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm10x16m(SB), NOSPLIT, $48-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  CX, (SP)
+	MOVQ  24(AX), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  56(AX), CX
+	MOVQ  CX, 16(SP)
+	MOVQ  72(AX), CX
+	MOVQ  CX, 24(SP)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 32(SP)
+	MOVQ  88(AX), CX
+	MOVQ  CX, 40(SP)
+	MOVL  168(AX), CX
+	KMOVW CX, K1
+	MOVQ  16(AX), CX
+	MOVQ  32(AX), DX
+	MOVQ  8(AX), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), DI
+
+next:
+	MOVQ       16(SP), R8
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	MOVQ       64(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	JMP        bias
+
+add:
+	MOVQ      64(AX), R9
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z8
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z9
+
+bias:
+	MOVQ      24(SP), R8
+	TESTQ     R8, R8
+	JE        rowbias
+	VMOVUPS.Z (R8), K1, Z10
+	VADDPS    Z10, Z0, Z0
+	VADDPS    Z10, Z1, Z1
+	VADDPS    Z10, Z2, Z2
+	VADDPS    Z10, Z3, Z3
+	VADDPS    Z10, Z4, Z4
+	VADDPS    Z10, Z5, Z5
+	VADDPS    Z10, Z6, Z6
+	VADDPS    Z10, Z7, Z7
+	VADDPS    Z10, Z8, Z8
+	VADDPS    Z10, Z9, Z9
+
+rowbias:
+	MOVQ        32(SP), R8
+	TESTQ       R8, R8
+	JE          product
+	VADDPS.BCST (R8), Z0, Z0
+	VADDPS.BCST 4(R8), Z1, Z1
+	VADDPS.BCST 8(R8), Z2, Z2
+	VADDPS.BCST 12(R8), Z3, Z3
+	VADDPS.BCST 16(R8), Z4, Z4
+	VADDPS.BCST 20(R8), Z5, Z5
+	VADDPS.BCST 24(R8), Z6, Z6
+	VADDPS.BCST 28(R8), Z7, Z7
+	VADDPS.BCST 32(R8), Z8, Z8
+	VADDPS.BCST 36(R8), Z9, Z9
+
+product:
+	MOVQ (SP), R8
+	MOVQ 8(SP), R9
+	LEAQ (R8)(SI*2), R10
+	MOVQ 48(AX), R11
+	SUBQ $0x04, R11
+	JLT  rest
+
+many:
+	VMOVUPS.Z    (R9), K1, Z10
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VBROADCASTSS (R8)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z1
+	VBROADCASTSS (R8)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VBROADCASTSS (R8)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z3
+	VBROADCASTSS (R8)(BX*4), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VBROADCASTSS (R8)(DI*1), Z12
+	VFMADD231PS  Z10, Z12, Z5
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VBROADCASTSS (R10)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z7
+	VBROADCASTSS (R10)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VBROADCASTSS (R10)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z9
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z10
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VBROADCASTSS (R8)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z1
+	VBROADCASTSS (R8)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VBROADCASTSS (R8)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z3
+	VBROADCASTSS (R8)(BX*4), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VBROADCASTSS (R8)(DI*1), Z12
+	VFMADD231PS  Z10, Z12, Z5
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VBROADCASTSS (R10)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z7
+	VBROADCASTSS (R10)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VBROADCASTSS (R10)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z9
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z10
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VBROADCASTSS (R8)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z1
+	VBROADCASTSS (R8)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VBROADCASTSS (R8)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z3
+	VBROADCASTSS (R8)(BX*4), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VBROADCASTSS (R8)(DI*1), Z12
+	VFMADD231PS  Z10, Z12, Z5
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VBROADCASTSS (R10)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z7
+	VBROADCASTSS (R10)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VBROADCASTSS (R10)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z9
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z10
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VBROADCASTSS (R8)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z1
+	VBROADCASTSS (R8)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VBROADCASTSS (R8)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z3
+	VBROADCASTSS (R8)(BX*4), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VBROADCASTSS (R8)(DI*1), Z12
+	VFMADD231PS  Z10, Z12, Z5
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VBROADCASTSS (R10)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z7
+	VBROADCASTSS (R10)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VBROADCASTSS (R10)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z9
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	SUBQ         $0x04, R11
+	JGE          many
+
+rest:
+	ADDQ $0x04, R11
+	JE   act
+
+one:
+	VMOVUPS.Z    (R9), K1, Z10
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VBROADCASTSS (R8)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z1
+	VBROADCASTSS (R8)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VBROADCASTSS (R8)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z3
+	VBROADCASTSS (R8)(BX*4), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VBROADCASTSS (R8)(DI*1), Z12
+	VFMADD231PS  Z10, Z12, Z5
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VBROADCASTSS (R10)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z7
+	VBROADCASTSS (R10)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VBROADCASTSS (R10)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z9
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	DECQ         R11
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z10
+	VBROADCASTSS 164(AX), Z12
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z12, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMINPS       Z1, Z12, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMINPS       Z2, Z12, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMINPS       Z3, Z12, Z3
+	VMAXPS       Z4, Z10, Z4
+	VMINPS       Z4, Z12, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMINPS       Z5, Z12, Z5
+	VMAXPS       Z6, Z10, Z6
+	VMINPS       Z6, Z12, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMINPS       Z7, Z12, Z7
+	VMAXPS       Z8, Z10, Z8
+	VMINPS       Z8, Z12, Z8
+	VMAXPS       Z9, Z10, Z9
+	VMINPS       Z9, Z12, Z9
+	JMP          store
+
+leaky:
+	VPXORD       Z11, Z11, Z11
+	VBROADCASTSS 160(AX), Z10
+	VCMPPS       $0x01, Z11, Z0, K2
+	VMULPS       Z10, Z0, K2, Z0
+	VCMPPS       $0x01, Z11, Z1, K2
+	VMULPS       Z10, Z1, K2, Z1
+	VCMPPS       $0x01, Z11, Z2, K2
+	VMULPS       Z10, Z2, K2, Z2
+	VCMPPS       $0x01, Z11, Z3, K2
+	VMULPS       Z10, Z3, K2, Z3
+	VCMPPS       $0x01, Z11, Z4, K2
+	VMULPS       Z10, Z4, K2, Z4
+	VCMPPS       $0x01, Z11, Z5, K2
+	VMULPS       Z10, Z5, K2, Z5
+	VCMPPS       $0x01, Z11, Z6, K2
+	VMULPS       Z10, Z6, K2, Z6
+	VCMPPS       $0x01, Z11, Z7, K2
+	VMULPS       Z10, Z7, K2, Z7
+	VCMPPS       $0x01, Z11, Z8, K2
+	VMULPS       Z10, Z8, K2, Z8
+	VCMPPS       $0x01, Z11, Z9, K2
+	VMULPS       Z10, Z9, K2, Z9
+
+store:
+	MOVQ    16(SP), R8
+	MOVQ    64(AX), R9
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z7, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z8, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z9, K1, (R8)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R8
+	ADDQ    R8, (SP)
+	MOVQ    104(AX), R8
+	ADDQ    R8, 8(SP)
+	MOVQ    112(AX), R8
+	ADDQ    R8, 16(SP)
+	MOVQ    120(AX), R8
+	ADDQ    R8, 24(SP)
+	MOVQ    128(AX), R8
+	ADDQ    R8, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm10x16(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm10x16(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+
+next:
+	MOVQ       16(SP), R8
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	MOVQ       64(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R9
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z9
+
+bias:
+	MOVQ    24(SP), R8
+	TESTQ   R8, R8
+	JE      rowbias
+	VMOVUPS (R8), Z10
+	VADDPS  Z10, Z0, Z0
+	VADDPS  Z10, Z1, Z1
+	VADDPS  Z10, Z2, Z2
+	VADDPS  Z10, Z3, Z3
+	VADDPS  Z10, Z4, Z4
+	VADDPS  Z10, Z5, Z5
+	VADDPS  Z10, Z6, Z6
+	VADDPS  Z10, Z7, Z7
+	VADDPS  Z10, Z8, Z8
+	VADDPS  Z10, Z9, Z9
+
+rowbias:
+	MOVQ        32(SP), R8
+	TESTQ       R8, R8
+	JE          product
+	VADDPS.BCST (R8), Z0, Z0
+	VADDPS.BCST 4(R8), Z1, Z1
+	VADDPS.BCST 8(R8), Z2, Z2
+	VADDPS.BCST 12(R8), Z3, Z3
+	VADDPS.BCST 16(R8), Z4, Z4
+	VADDPS.BCST 20(R8), Z5, Z5
+	VADDPS.BCST 24(R8), Z6, Z6
+	VADDPS.BCST 28(R8), Z7, Z7
+	VADDPS.BCST 32(R8), Z8, Z8
+	VADDPS.BCST 36(R8), Z9, Z9
+
+product:
+	MOVQ       (SP), R8
+	MOVQ       8(SP), R9
+	LEAQ       (R8)(SI*2), R10
+	MOVQ       16(SP), R11
+	ADDQ       112(AX), R11
+	MOVQ       64(AX), R12
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	MOVQ       48(AX), R11
+	SUBQ       $0x04, R11
+	JLT        rest
+
+many:
+	VMOVUPS      (R9), Z10
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VBROADCASTSS (R8)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z1
+	VBROADCASTSS (R8)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VBROADCASTSS (R8)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z3
+	VBROADCASTSS (R8)(BX*4), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VBROADCASTSS (R8)(DI*1), Z12
+	VFMADD231PS  Z10, Z12, Z5
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VBROADCASTSS (R10)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z7
+	VBROADCASTSS (R10)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VBROADCASTSS (R10)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z9
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z10
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VBROADCASTSS (R8)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z1
+	VBROADCASTSS (R8)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VBROADCASTSS (R8)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z3
+	VBROADCASTSS (R8)(BX*4), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VBROADCASTSS (R8)(DI*1), Z12
+	VFMADD231PS  Z10, Z12, Z5
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VBROADCASTSS (R10)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z7
+	VBROADCASTSS (R10)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VBROADCASTSS (R10)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z9
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z10
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VBROADCASTSS (R8)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z1
+	VBROADCASTSS (R8)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VBROADCASTSS (R8)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z3
+	VBROADCASTSS (R8)(BX*4), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VBROADCASTSS (R8)(DI*1), Z12
+	VFMADD231PS  Z10, Z12, Z5
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VBROADCASTSS (R10)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z7
+	VBROADCASTSS (R10)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VBROADCASTSS (R10)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z9
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z10
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VBROADCASTSS (R8)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z1
+	VBROADCASTSS (R8)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VBROADCASTSS (R8)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z3
+	VBROADCASTSS (R8)(BX*4), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VBROADCASTSS (R8)(DI*1), Z12
+	VFMADD231PS  Z10, Z12, Z5
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VBROADCASTSS (R10)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z7
+	VBROADCASTSS (R10)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VBROADCASTSS (R10)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z9
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	SUBQ         $0x04, R11
+	JGE          many
+
+rest:
+	ADDQ $0x04, R11
+	JE   act
+
+one:
+	VMOVUPS      (R9), Z10
+	VBROADCASTSS (R8), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VBROADCASTSS (R8)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z1
+	VBROADCASTSS (R8)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VBROADCASTSS (R8)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z3
+	VBROADCASTSS (R8)(BX*4), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VBROADCASTSS (R8)(DI*1), Z12
+	VFMADD231PS  Z10, Z12, Z5
+	VBROADCASTSS (R10), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VBROADCASTSS (R10)(BX*1), Z12
+	VFMADD231PS  Z10, Z12, Z7
+	VBROADCASTSS (R10)(BX*2), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VBROADCASTSS (R10)(SI*1), Z12
+	VFMADD231PS  Z10, Z12, Z9
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	DECQ         R11
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z10
+	VBROADCASTSS 164(AX), Z12
+	VMAXPS       Z0, Z10, Z0
+	VMINPS       Z0, Z12, Z0
+	VMAXPS       Z1, Z10, Z1
+	VMINPS       Z1, Z12, Z1
+	VMAXPS       Z2, Z10, Z2
+	VMINPS       Z2, Z12, Z2
+	VMAXPS       Z3, Z10, Z3
+	VMINPS       Z3, Z12, Z3
+	VMAXPS       Z4, Z10, Z4
+	VMINPS       Z4, Z12, Z4
+	VMAXPS       Z5, Z10, Z5
+	VMINPS       Z5, Z12, Z5
+	VMAXPS       Z6, Z10, Z6
+	VMINPS       Z6, Z12, Z6
+	VMAXPS       Z7, Z10, Z7
+	VMINPS       Z7, Z12, Z7
+	VMAXPS       Z8, Z10, Z8
+	VMINPS       Z8, Z12, Z8
+	VMAXPS       Z9, Z10, Z9
+	VMINPS       Z9, Z12, Z9
+	JMP          store
+
+leaky:
+	VPXORD       Z11, Z11, Z11
+	VBROADCASTSS 160(AX), Z10
+	VCMPPS       $0x01, Z11, Z0, K1
+	VMULPS       Z10, Z0, K1, Z0
+	VCMPPS       $0x01, Z11, Z1, K1
+	VMULPS       Z10, Z1, K1, Z1
+	VCMPPS       $0x01, Z11, Z2, K1
+	VMULPS       Z10, Z2, K1, Z2
+	VCMPPS       $0x01, Z11, Z3, K1
+	VMULPS       Z10, Z3, K1, Z3
+	VCMPPS       $0x01, Z11, Z4, K1
+	VMULPS       Z10, Z4, K1, Z4
+	VCMPPS       $0x01, Z11, Z5, K1
+	VMULPS       Z10, Z5, K1, Z5
+	VCMPPS       $0x01, Z11, Z6, K1
+	VMULPS       Z10, Z6, K1, Z6
+	VCMPPS       $0x01, Z11, Z7, K1
+	VMULPS       Z10, Z7, K1, Z7
+	VCMPPS       $0x01, Z11, Z8, K1
+	VMULPS       Z10, Z8, K1, Z8
+	VCMPPS       $0x01, Z11, Z9, K1
+	VMULPS       Z10, Z9, K1, Z9
+
+store:
+	MOVQ    16(SP), R8
+	MOVQ    64(AX), R9
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z7, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z8, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z9, (R8)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R8
+	ADDQ    R8, (SP)
+	MOVQ    104(AX), R8
+	ADDQ    R8, 8(SP)
+	MOVQ    112(AX), R8
+	ADDQ    R8, 16(SP)
+	MOVQ    120(AX), R8
+	ADDQ    R8, 24(SP)
+	MOVQ    128(AX), R8
+	ADDQ    R8, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm10x32(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm10x32(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+	MOVQ 40(AX), R8
+
+next:
+	MOVQ       16(SP), R9
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	MOVQ       64(AX), R10
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R10
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z2
+	VMOVUPS 64(R9), Z3
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z4
+	VMOVUPS 64(R9), Z5
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z8
+	VMOVUPS 64(R9), Z9
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z10
+	VMOVUPS 64(R9), Z11
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z12
+	VMOVUPS 64(R9), Z13
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z14
+	VMOVUPS 64(R9), Z15
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z16
+	VMOVUPS 64(R9), Z17
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z18
+	VMOVUPS 64(R9), Z19
+
+bias:
+	MOVQ    24(SP), R9
+	TESTQ   R9, R9
+	JE      rowbias
+	VMOVUPS (R9), Z20
+	VADDPS  Z20, Z0, Z0
+	VADDPS  Z20, Z2, Z2
+	VADDPS  Z20, Z4, Z4
+	VADDPS  Z20, Z6, Z6
+	VADDPS  Z20, Z8, Z8
+	VADDPS  Z20, Z10, Z10
+	VADDPS  Z20, Z12, Z12
+	VADDPS  Z20, Z14, Z14
+	VADDPS  Z20, Z16, Z16
+	VADDPS  Z20, Z18, Z18
+	VMOVUPS 64(R9), Z20
+	VADDPS  Z20, Z1, Z1
+	VADDPS  Z20, Z3, Z3
+	VADDPS  Z20, Z5, Z5
+	VADDPS  Z20, Z7, Z7
+	VADDPS  Z20, Z9, Z9
+	VADDPS  Z20, Z11, Z11
+	VADDPS  Z20, Z13, Z13
+	VADDPS  Z20, Z15, Z15
+	VADDPS  Z20, Z17, Z17
+	VADDPS  Z20, Z19, Z19
+
+rowbias:
+	MOVQ        32(SP), R9
+	TESTQ       R9, R9
+	JE          product
+	VADDPS.BCST (R9), Z0, Z0
+	VADDPS.BCST (R9), Z1, Z1
+	VADDPS.BCST 4(R9), Z2, Z2
+	VADDPS.BCST 4(R9), Z3, Z3
+	VADDPS.BCST 8(R9), Z4, Z4
+	VADDPS.BCST 8(R9), Z5, Z5
+	VADDPS.BCST 12(R9), Z6, Z6
+	VADDPS.BCST 12(R9), Z7, Z7
+	VADDPS.BCST 16(R9), Z8, Z8
+	VADDPS.BCST 16(R9), Z9, Z9
+	VADDPS.BCST 20(R9), Z10, Z10
+	VADDPS.BCST 20(R9), Z11, Z11
+	VADDPS.BCST 24(R9), Z12, Z12
+	VADDPS.BCST 24(R9), Z13, Z13
+	VADDPS.BCST 28(R9), Z14, Z14
+	VADDPS.BCST 28(R9), Z15, Z15
+	VADDPS.BCST 32(R9), Z16, Z16
+	VADDPS.BCST 32(R9), Z17, Z17
+	VADDPS.BCST 36(R9), Z18, Z18
+	VADDPS.BCST 36(R9), Z19, Z19
+
+product:
+	MOVQ       (SP), R9
+	MOVQ       8(SP), R10
+	LEAQ       (R9)(SI*2), R11
+	MOVQ       16(SP), R12
+	ADDQ       112(AX), R12
+	MOVQ       64(AX), R13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	MOVQ       48(AX), R12
+	SUBQ       $0x02, R12
+	JLT        rest
+
+many:
+	VMOVUPS      (R10), Z20
+	VMOVUPS      (R10)(R8*1), Z22
+	VBROADCASTSS (R9), Z23
+	VFMADD231PS  Z20, Z23, Z0
+	VFMADD231PS  Z22, Z23, Z1
+	VBROADCASTSS (R9)(BX*1), Z23
+	VFMADD231PS  Z20, Z23, Z2
+	VFMADD231PS  Z22, Z23, Z3
+	VBROADCASTSS (R9)(BX*2), Z23
+	VFMADD231PS  Z20, Z23, Z4
+	VFMADD231PS  Z22, Z23, Z5
+	VBROADCASTSS (R9)(SI*1), Z23
+	VFMADD231PS  Z20, Z23, Z6
+	VFMADD231PS  Z22, Z23, Z7
+	VBROADCASTSS (R9)(BX*4), Z23
+	VFMADD231PS  Z20, Z23, Z8
+	VFMADD231PS  Z22, Z23, Z9
+	VBROADCASTSS (R9)(DI*1), Z23
+	VFMADD231PS  Z20, Z23, Z10
+	VFMADD231PS  Z22, Z23, Z11
+	VBROADCASTSS (R11), Z23
+	VFMADD231PS  Z20, Z23, Z12
+	VFMADD231PS  Z22, Z23, Z13
+	VBROADCASTSS (R11)(BX*1), Z23
+	VFMADD231PS  Z20, Z23, Z14
+	VFMADD231PS  Z22, Z23, Z15
+	VBROADCASTSS (R11)(BX*2), Z23
+	VFMADD231PS  Z20, Z23, Z16
+	VFMADD231PS  Z22, Z23, Z17
+	VBROADCASTSS (R11)(SI*1), Z23
+	VFMADD231PS  Z20, Z23, Z18
+	VFMADD231PS  Z22, Z23, Z19
+	ADDQ         CX, R9
+	ADDQ         CX, R11
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z20
+	VMOVUPS      (R10)(R8*1), Z22
+	VBROADCASTSS (R9), Z23
+	VFMADD231PS  Z20, Z23, Z0
+	VFMADD231PS  Z22, Z23, Z1
+	VBROADCASTSS (R9)(BX*1), Z23
+	VFMADD231PS  Z20, Z23, Z2
+	VFMADD231PS  Z22, Z23, Z3
+	VBROADCASTSS (R9)(BX*2), Z23
+	VFMADD231PS  Z20, Z23, Z4
+	VFMADD231PS  Z22, Z23, Z5
+	VBROADCASTSS (R9)(SI*1), Z23
+	VFMADD231PS  Z20, Z23, Z6
+	VFMADD231PS  Z22, Z23, Z7
+	VBROADCASTSS (R9)(BX*4), Z23
+	VFMADD231PS  Z20, Z23, Z8
+	VFMADD231PS  Z22, Z23, Z9
+	VBROADCASTSS (R9)(DI*1), Z23
+	VFMADD231PS  Z20, Z23, Z10
+	VFMADD231PS  Z22, Z23, Z11
+	VBROADCASTSS (R11), Z23
+	VFMADD231PS  Z20, Z23, Z12
+	VFMADD231PS  Z22, Z23, Z13
+	VBROADCASTSS (R11)(BX*1), Z23
+	VFMADD231PS  Z20, Z23, Z14
+	VFMADD231PS  Z22, Z23, Z15
+	VBROADCASTSS (R11)(BX*2), Z23
+	VFMADD231PS  Z20, Z23, Z16
+	VFMADD231PS  Z22, Z23, Z17
+	VBROADCASTSS (R11)(SI*1), Z23
+	VFMADD231PS  Z20, Z23, Z18
+	VFMADD231PS  Z22, Z23, Z19
+	ADDQ         CX, R9
+	ADDQ         CX, R11
+	ADDQ         DX, R10
+	SUBQ         $0x02, R12
+	JGE          many
+
+rest:
+	ADDQ $0x02, R12
+	JE   act
+
+one:
+	VMOVUPS      (R10), Z20
+	VMOVUPS      (R10)(R8*1), Z22
+	VBROADCASTSS (R9), Z23
+	VFMADD231PS  Z20, Z23, Z0
+	VFMADD231PS  Z22, Z23, Z1
+	VBROADCASTSS (R9)(BX*1), Z23
+	VFMADD231PS  Z20, Z23, Z2
+	VFMADD231PS  Z22, Z23, Z3
+	VBROADCASTSS (R9)(BX*2), Z23
+	VFMADD231PS  Z20, Z23, Z4
+	VFMADD231PS  Z22, Z23, Z5
+	VBROADCASTSS (R9)(SI*1), Z23
+	VFMADD231PS  Z20, Z23, Z6
+	VFMADD231PS  Z22, Z23, Z7
+	VBROADCASTSS (R9)(BX*4), Z23
+	VFMADD231PS  Z20, Z23, Z8
+	VFMADD231PS  Z22, Z23, Z9
+	VBROADCASTSS (R9)(DI*1), Z23
+	VFMADD231PS  Z20, Z23, Z10
+	VFMADD231PS  Z22, Z23, Z11
+	VBROADCASTSS (R11), Z23
+	VFMADD231PS  Z20, Z23, Z12
+	VFMADD231PS  Z22, Z23, Z13
+	VBROADCASTSS (R11)(BX*1), Z23
+	VFMADD231PS  Z20, Z23, Z14
+	VFMADD231PS  Z22, Z23, Z15
+	VBROADCASTSS (R11)(BX*2), Z23
+	VFMADD231PS  Z20, Z23, Z16
+	VFMADD231PS  Z22, Z23, Z17
+	VBROADCASTSS (R11)(SI*1), Z23
+	VFMADD231PS  Z20, Z23, Z18
+	VFMADD231PS  Z22, Z23, Z19
+	ADDQ         CX, R9
+	ADDQ         CX, R11
+	ADDQ         DX, R10
+	DECQ         R12
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z20
+	VBROADCASTSS 164(AX), Z22
+	VMAXPS       Z0, Z20, Z0
+	VMINPS       Z0, Z22, Z0
+	VMAXPS       Z1, Z20, Z1
+	VMINPS       Z1, Z22, Z1
+	VMAXPS       Z2, Z20, Z2
+	VMINPS       Z2, Z22, Z2
+	VMAXPS       Z3, Z20, Z3
+	VMINPS       Z3, Z22, Z3
+	VMAXPS       Z4, Z20, Z4
+	VMINPS       Z4, Z22, Z4
+	VMAXPS       Z5, Z20, Z5
+	VMINPS       Z5, Z22, Z5
+	VMAXPS       Z6, Z20, Z6
+	VMINPS       Z6, Z22, Z6
+	VMAXPS       Z7, Z20, Z7
+	VMINPS       Z7, Z22, Z7
+	VMAXPS       Z8, Z20, Z8
+	VMINPS       Z8, Z22, Z8
+	VMAXPS       Z9, Z20, Z9
+	VMINPS       Z9, Z22, Z9
+	VMAXPS       Z10, Z20, Z10
+	VMINPS       Z10, Z22, Z10
+	VMAXPS       Z11, Z20, Z11
+	VMINPS       Z11, Z22, Z11
+	VMAXPS       Z12, Z20, Z12
+	VMINPS       Z12, Z22, Z12
+	VMAXPS       Z13, Z20, Z13
+	VMINPS       Z13, Z22, Z13
+	VMAXPS       Z14, Z20, Z14
+	VMINPS       Z14, Z22, Z14
+	VMAXPS       Z15, Z20, Z15
+	VMINPS       Z15, Z22, Z15
+	VMAXPS       Z16, Z20, Z16
+	VMINPS       Z16, Z22, Z16
+	VMAXPS       Z17, Z20, Z17
+	VMINPS       Z17, Z22, Z17
+	VMAXPS       Z18, Z20, Z18
+	VMINPS       Z18, Z22, Z18
+	VMAXPS       Z19, Z20, Z19
+	VMINPS       Z19, Z22, Z19
+	JMP          store
+
+leaky:
+	VPXORD       Z21, Z21, Z21
+	VBROADCASTSS 160(AX), Z20
+	VCMPPS       $0x01, Z21, Z0, K1
+	VMULPS       Z20, Z0, K1, Z0
+	VCMPPS       $0x01, Z21, Z1, K1
+	VMULPS       Z20, Z1, K1, Z1
+	VCMPPS       $0x01, Z21, Z2, K1
+	VMULPS       Z20, Z2, K1, Z2
+	VCMPPS       $0x01, Z21, Z3, K1
+	VMULPS       Z20, Z3, K1, Z3
+	VCMPPS       $0x01, Z21, Z4, K1
+	VMULPS       Z20, Z4, K1, Z4
+	VCMPPS       $0x01, Z21, Z5, K1
+	VMULPS       Z20, Z5, K1, Z5
+	VCMPPS       $0x01, Z21, Z6, K1
+	VMULPS       Z20, Z6, K1, Z6
+	VCMPPS       $0x01, Z21, Z7, K1
+	VMULPS       Z20, Z7, K1, Z7
+	VCMPPS       $0x01, Z21, Z8, K1
+	VMULPS       Z20, Z8, K1, Z8
+	VCMPPS       $0x01, Z21, Z9, K1
+	VMULPS       Z20, Z9, K1, Z9
+	VCMPPS       $0x01, Z21, Z10, K1
+	VMULPS       Z20, Z10, K1, Z10
+	VCMPPS       $0x01, Z21, Z11, K1
+	VMULPS       Z20, Z11, K1, Z11
+	VCMPPS       $0x01, Z21, Z12, K1
+	VMULPS       Z20, Z12, K1, Z12
+	VCMPPS       $0x01, Z21, Z13, K1
+	VMULPS       Z20, Z13, K1, Z13
+	VCMPPS       $0x01, Z21, Z14, K1
+	VMULPS       Z20, Z14, K1, Z14
+	VCMPPS       $0x01, Z21, Z15, K1
+	VMULPS       Z20, Z15, K1, Z15
+	VCMPPS       $0x01, Z21, Z16, K1
+	VMULPS       Z20, Z16, K1, Z16
+	VCMPPS       $0x01, Z21, Z17, K1
+	VMULPS       Z20, Z17, K1, Z17
+	VCMPPS       $0x01, Z21, Z18, K1
+	VMULPS       Z20, Z18, K1, Z18
+	VCMPPS       $0x01, Z21, Z19, K1
+	VMULPS       Z20, Z19, K1, Z19
+
+store:
+	MOVQ    16(SP), R9
+	MOVQ    64(AX), R10
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z14, (R9)
+	VMOVUPS Z15, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z16, (R9)
+	VMOVUPS Z17, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z18, (R9)
+	VMOVUPS Z19, 64(R9)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R9
+	ADDQ    R9, (SP)
+	MOVQ    104(AX), R9
+	ADDQ    R9, 8(SP)
+	MOVQ    112(AX), R9
+	ADDQ    R9, 16(SP)
+	MOVQ    120(AX), R9
+	ADDQ    R9, 24(SP)
+	MOVQ    128(AX), R9
+	ADDQ    R9, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm11x16m(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm11x16m(SB), NOSPLIT, $48-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  CX, (SP)
+	MOVQ  24(AX), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  56(AX), CX
+	MOVQ  CX, 16(SP)
+	MOVQ  72(AX), CX
+	MOVQ  CX, 24(SP)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 32(SP)
+	MOVQ  88(AX), CX
+	MOVQ  CX, 40(SP)
+	MOVL  168(AX), CX
+	KMOVW CX, K1
+	MOVQ  16(AX), CX
+	MOVQ  32(AX), DX
+	MOVQ  8(AX), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), DI
+
+next:
+	MOVQ       16(SP), R8
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	MOVQ       64(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	JMP        bias
+
+add:
+	MOVQ      64(AX), R9
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z8
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z9
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z10
+
+bias:
+	MOVQ      24(SP), R8
+	TESTQ     R8, R8
+	JE        rowbias
+	VMOVUPS.Z (R8), K1, Z11
+	VADDPS    Z11, Z0, Z0
+	VADDPS    Z11, Z1, Z1
+	VADDPS    Z11, Z2, Z2
+	VADDPS    Z11, Z3, Z3
+	VADDPS    Z11, Z4, Z4
+	VADDPS    Z11, Z5, Z5
+	VADDPS    Z11, Z6, Z6
+	VADDPS    Z11, Z7, Z7
+	VADDPS    Z11, Z8, Z8
+	VADDPS    Z11, Z9, Z9
+	VADDPS    Z11, Z10, Z10
+
+rowbias:
+	MOVQ        32(SP), R8
+	TESTQ       R8, R8
+	JE          product
+	VADDPS.BCST (R8), Z0, Z0
+	VADDPS.BCST 4(R8), Z1, Z1
+	VADDPS.BCST 8(R8), Z2, Z2
+	VADDPS.BCST 12(R8), Z3, Z3
+	VADDPS.BCST 16(R8), Z4, Z4
+	VADDPS.BCST 20(R8), Z5, Z5
+	VADDPS.BCST 24(R8), Z6, Z6
+	VADDPS.BCST 28(R8), Z7, Z7
+	VADDPS.BCST 32(R8), Z8, Z8
+	VADDPS.BCST 36(R8), Z9, Z9
+	VADDPS.BCST 40(R8), Z10, Z10
+
+product:
+	MOVQ (SP), R8
+	MOVQ 8(SP), R9
+	LEAQ (R8)(SI*2), R10
+	MOVQ 48(AX), R11
+	SUBQ $0x04, R11
+	JLT  rest
+
+many:
+	VMOVUPS.Z    (R9), K1, Z11
+	VBROADCASTSS (R8), Z13
+	VFMADD231PS  Z11, Z13, Z0
+	VBROADCASTSS (R8)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z1
+	VBROADCASTSS (R8)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z2
+	VBROADCASTSS (R8)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS (R8)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z4
+	VBROADCASTSS (R8)(DI*1), Z13
+	VFMADD231PS  Z11, Z13, Z5
+	VBROADCASTSS (R10), Z13
+	VFMADD231PS  Z11, Z13, Z6
+	VBROADCASTSS (R10)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z7
+	VBROADCASTSS (R10)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z8
+	VBROADCASTSS (R10)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z9
+	VBROADCASTSS (R10)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z10
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z11
+	VBROADCASTSS (R8), Z13
+	VFMADD231PS  Z11, Z13, Z0
+	VBROADCASTSS (R8)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z1
+	VBROADCASTSS (R8)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z2
+	VBROADCASTSS (R8)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS (R8)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z4
+	VBROADCASTSS (R8)(DI*1), Z13
+	VFMADD231PS  Z11, Z13, Z5
+	VBROADCASTSS (R10), Z13
+	VFMADD231PS  Z11, Z13, Z6
+	VBROADCASTSS (R10)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z7
+	VBROADCASTSS (R10)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z8
+	VBROADCASTSS (R10)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z9
+	VBROADCASTSS (R10)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z10
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z11
+	VBROADCASTSS (R8), Z13
+	VFMADD231PS  Z11, Z13, Z0
+	VBROADCASTSS (R8)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z1
+	VBROADCASTSS (R8)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z2
+	VBROADCASTSS (R8)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS (R8)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z4
+	VBROADCASTSS (R8)(DI*1), Z13
+	VFMADD231PS  Z11, Z13, Z5
+	VBROADCASTSS (R10), Z13
+	VFMADD231PS  Z11, Z13, Z6
+	VBROADCASTSS (R10)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z7
+	VBROADCASTSS (R10)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z8
+	VBROADCASTSS (R10)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z9
+	VBROADCASTSS (R10)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z10
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z11
+	VBROADCASTSS (R8), Z13
+	VFMADD231PS  Z11, Z13, Z0
+	VBROADCASTSS (R8)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z1
+	VBROADCASTSS (R8)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z2
+	VBROADCASTSS (R8)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS (R8)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z4
+	VBROADCASTSS (R8)(DI*1), Z13
+	VFMADD231PS  Z11, Z13, Z5
+	VBROADCASTSS (R10), Z13
+	VFMADD231PS  Z11, Z13, Z6
+	VBROADCASTSS (R10)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z7
+	VBROADCASTSS (R10)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z8
+	VBROADCASTSS (R10)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z9
+	VBROADCASTSS (R10)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z10
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	SUBQ         $0x04, R11
+	JGE          many
+
+rest:
+	ADDQ $0x04, R11
+	JE   act
+
+one:
+	VMOVUPS.Z    (R9), K1, Z11
+	VBROADCASTSS (R8), Z13
+	VFMADD231PS  Z11, Z13, Z0
+	VBROADCASTSS (R8)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z1
+	VBROADCASTSS (R8)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z2
+	VBROADCASTSS (R8)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS (R8)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z4
+	VBROADCASTSS (R8)(DI*1), Z13
+	VFMADD231PS  Z11, Z13, Z5
+	VBROADCASTSS (R10), Z13
+	VFMADD231PS  Z11, Z13, Z6
+	VBROADCASTSS (R10)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z7
+	VBROADCASTSS (R10)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z8
+	VBROADCASTSS (R10)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z9
+	VBROADCASTSS (R10)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z10
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	DECQ         R11
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z11
+	VBROADCASTSS 164(AX), Z13
+	VMAXPS       Z0, Z11, Z0
+	VMINPS       Z0, Z13, Z0
+	VMAXPS       Z1, Z11, Z1
+	VMINPS       Z1, Z13, Z1
+	VMAXPS       Z2, Z11, Z2
+	VMINPS       Z2, Z13, Z2
+	VMAXPS       Z3, Z11, Z3
+	VMINPS       Z3, Z13, Z3
+	VMAXPS       Z4, Z11, Z4
+	VMINPS       Z4, Z13, Z4
+	VMAXPS       Z5, Z11, Z5
+	VMINPS       Z5, Z13, Z5
+	VMAXPS       Z6, Z11, Z6
+	VMINPS       Z6, Z13, Z6
+	VMAXPS       Z7, Z11, Z7
+	VMINPS       Z7, Z13, Z7
+	VMAXPS       Z8, Z11, Z8
+	VMINPS       Z8, Z13, Z8
+	VMAXPS       Z9, Z11, Z9
+	VMINPS       Z9, Z13, Z9
+	VMAXPS       Z10, Z11, Z10
+	VMINPS       Z10, Z13, Z10
+	JMP          store
+
+leaky:
+	VPXORD       Z12, Z12, Z12
+	VBROADCASTSS 160(AX), Z11
+	VCMPPS       $0x01, Z12, Z0, K2
+	VMULPS       Z11, Z0, K2, Z0
+	VCMPPS       $0x01, Z12, Z1, K2
+	VMULPS       Z11, Z1, K2, Z1
+	VCMPPS       $0x01, Z12, Z2, K2
+	VMULPS       Z11, Z2, K2, Z2
+	VCMPPS       $0x01, Z12, Z3, K2
+	VMULPS       Z11, Z3, K2, Z3
+	VCMPPS       $0x01, Z12, Z4, K2
+	VMULPS       Z11, Z4, K2, Z4
+	VCMPPS       $0x01, Z12, Z5, K2
+	VMULPS       Z11, Z5, K2, Z5
+	VCMPPS       $0x01, Z12, Z6, K2
+	VMULPS       Z11, Z6, K2, Z6
+	VCMPPS       $0x01, Z12, Z7, K2
+	VMULPS       Z11, Z7, K2, Z7
+	VCMPPS       $0x01, Z12, Z8, K2
+	VMULPS       Z11, Z8, K2, Z8
+	VCMPPS       $0x01, Z12, Z9, K2
+	VMULPS       Z11, Z9, K2, Z9
+	VCMPPS       $0x01, Z12, Z10, K2
+	VMULPS       Z11, Z10, K2, Z10
+
+store:
+	MOVQ    16(SP), R8
+	MOVQ    64(AX), R9
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z7, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z8, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z9, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z10, K1, (R8)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R8
+	ADDQ    R8, (SP)
+	MOVQ    104(AX), R8
+	ADDQ    R8, 8(SP)
+	MOVQ    112(AX), R8
+	ADDQ    R8, 16(SP)
+	MOVQ    120(AX), R8
+	ADDQ    R8, 24(SP)
+	MOVQ    128(AX), R8
+	ADDQ    R8, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm11x16(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm11x16(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+
+next:
+	MOVQ       16(SP), R8
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	MOVQ       64(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R9
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+
+bias:
+	MOVQ    24(SP), R8
+	TESTQ   R8, R8
+	JE      rowbias
+	VMOVUPS (R8), Z11
+	VADDPS  Z11, Z0, Z0
+	VADDPS  Z11, Z1, Z1
+	VADDPS  Z11, Z2, Z2
+	VADDPS  Z11, Z3, Z3
+	VADDPS  Z11, Z4, Z4
+	VADDPS  Z11, Z5, Z5
+	VADDPS  Z11, Z6, Z6
+	VADDPS  Z11, Z7, Z7
+	VADDPS  Z11, Z8, Z8
+	VADDPS  Z11, Z9, Z9
+	VADDPS  Z11, Z10, Z10
+
+rowbias:
+	MOVQ        32(SP), R8
+	TESTQ       R8, R8
+	JE          product
+	VADDPS.BCST (R8), Z0, Z0
+	VADDPS.BCST 4(R8), Z1, Z1
+	VADDPS.BCST 8(R8), Z2, Z2
+	VADDPS.BCST 12(R8), Z3, Z3
+	VADDPS.BCST 16(R8), Z4, Z4
+	VADDPS.BCST 20(R8), Z5, Z5
+	VADDPS.BCST 24(R8), Z6, Z6
+	VADDPS.BCST 28(R8), Z7, Z7
+	VADDPS.BCST 32(R8), Z8, Z8
+	VADDPS.BCST 36(R8), Z9, Z9
+	VADDPS.BCST 40(R8), Z10, Z10
+
+product:
+	MOVQ       (SP), R8
+	MOVQ       8(SP), R9
+	LEAQ       (R8)(SI*2), R10
+	MOVQ       16(SP), R11
+	ADDQ       112(AX), R11
+	MOVQ       64(AX), R12
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	MOVQ       48(AX), R11
+	SUBQ       $0x04, R11
+	JLT        rest
+
+many:
+	VMOVUPS      (R9), Z11
+	VBROADCASTSS (R8), Z13
+	VFMADD231PS  Z11, Z13, Z0
+	VBROADCASTSS (R8)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z1
+	VBROADCASTSS (R8)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z2
+	VBROADCASTSS (R8)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS (R8)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z4
+	VBROADCASTSS (R8)(DI*1), Z13
+	VFMADD231PS  Z11, Z13, Z5
+	VBROADCASTSS (R10), Z13
+	VFMADD231PS  Z11, Z13, Z6
+	VBROADCASTSS (R10)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z7
+	VBROADCASTSS (R10)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z8
+	VBROADCASTSS (R10)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z9
+	VBROADCASTSS (R10)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z10
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z11
+	VBROADCASTSS (R8), Z13
+	VFMADD231PS  Z11, Z13, Z0
+	VBROADCASTSS (R8)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z1
+	VBROADCASTSS (R8)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z2
+	VBROADCASTSS (R8)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS (R8)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z4
+	VBROADCASTSS (R8)(DI*1), Z13
+	VFMADD231PS  Z11, Z13, Z5
+	VBROADCASTSS (R10), Z13
+	VFMADD231PS  Z11, Z13, Z6
+	VBROADCASTSS (R10)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z7
+	VBROADCASTSS (R10)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z8
+	VBROADCASTSS (R10)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z9
+	VBROADCASTSS (R10)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z10
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z11
+	VBROADCASTSS (R8), Z13
+	VFMADD231PS  Z11, Z13, Z0
+	VBROADCASTSS (R8)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z1
+	VBROADCASTSS (R8)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z2
+	VBROADCASTSS (R8)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS (R8)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z4
+	VBROADCASTSS (R8)(DI*1), Z13
+	VFMADD231PS  Z11, Z13, Z5
+	VBROADCASTSS (R10), Z13
+	VFMADD231PS  Z11, Z13, Z6
+	VBROADCASTSS (R10)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z7
+	VBROADCASTSS (R10)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z8
+	VBROADCASTSS (R10)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z9
+	VBROADCASTSS (R10)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z10
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z11
+	VBROADCASTSS (R8), Z13
+	VFMADD231PS  Z11, Z13, Z0
+	VBROADCASTSS (R8)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z1
+	VBROADCASTSS (R8)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z2
+	VBROADCASTSS (R8)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS (R8)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z4
+	VBROADCASTSS (R8)(DI*1), Z13
+	VFMADD231PS  Z11, Z13, Z5
+	VBROADCASTSS (R10), Z13
+	VFMADD231PS  Z11, Z13, Z6
+	VBROADCASTSS (R10)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z7
+	VBROADCASTSS (R10)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z8
+	VBROADCASTSS (R10)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z9
+	VBROADCASTSS (R10)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z10
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	SUBQ         $0x04, R11
+	JGE          many
+
+rest:
+	ADDQ $0x04, R11
+	JE   act
+
+one:
+	VMOVUPS      (R9), Z11
+	VBROADCASTSS (R8), Z13
+	VFMADD231PS  Z11, Z13, Z0
+	VBROADCASTSS (R8)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z1
+	VBROADCASTSS (R8)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z2
+	VBROADCASTSS (R8)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z3
+	VBROADCASTSS (R8)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z4
+	VBROADCASTSS (R8)(DI*1), Z13
+	VFMADD231PS  Z11, Z13, Z5
+	VBROADCASTSS (R10), Z13
+	VFMADD231PS  Z11, Z13, Z6
+	VBROADCASTSS (R10)(BX*1), Z13
+	VFMADD231PS  Z11, Z13, Z7
+	VBROADCASTSS (R10)(BX*2), Z13
+	VFMADD231PS  Z11, Z13, Z8
+	VBROADCASTSS (R10)(SI*1), Z13
+	VFMADD231PS  Z11, Z13, Z9
+	VBROADCASTSS (R10)(BX*4), Z13
+	VFMADD231PS  Z11, Z13, Z10
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	DECQ         R11
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z11
+	VBROADCASTSS 164(AX), Z13
+	VMAXPS       Z0, Z11, Z0
+	VMINPS       Z0, Z13, Z0
+	VMAXPS       Z1, Z11, Z1
+	VMINPS       Z1, Z13, Z1
+	VMAXPS       Z2, Z11, Z2
+	VMINPS       Z2, Z13, Z2
+	VMAXPS       Z3, Z11, Z3
+	VMINPS       Z3, Z13, Z3
+	VMAXPS       Z4, Z11, Z4
+	VMINPS       Z4, Z13, Z4
+	VMAXPS       Z5, Z11, Z5
+	VMINPS       Z5, Z13, Z5
+	VMAXPS       Z6, Z11, Z6
+	VMINPS       Z6, Z13, Z6
+	VMAXPS       Z7, Z11, Z7
+	VMINPS       Z7, Z13, Z7
+	VMAXPS       Z8, Z11, Z8
+	VMINPS       Z8, Z13, Z8
+	VMAXPS       Z9, Z11, Z9
+	VMINPS       Z9, Z13, Z9
+	VMAXPS       Z10, Z11, Z10
+	VMINPS       Z10, Z13, Z10
+	JMP          store
+
+leaky:
+	VPXORD       Z12, Z12, Z12
+	VBROADCASTSS 160(AX), Z11
+	VCMPPS       $0x01, Z12, Z0, K1
+	VMULPS       Z11, Z0, K1, Z0
+	VCMPPS       $0x01, Z12, Z1, K1
+	VMULPS       Z11, Z1, K1, Z1
+	VCMPPS       $0x01, Z12, Z2, K1
+	VMULPS       Z11, Z2, K1, Z2
+	VCMPPS       $0x01, Z12, Z3, K1
+	VMULPS       Z11, Z3, K1, Z3
+	VCMPPS       $0x01, Z12, Z4, K1
+	VMULPS       Z11, Z4, K1, Z4
+	VCMPPS       $0x01, Z12, Z5, K1
+	VMULPS       Z11, Z5, K1, Z5
+	VCMPPS       $0x01, Z12, Z6, K1
+	VMULPS       Z11, Z6, K1, Z6
+	VCMPPS       $0x01, Z12, Z7, K1
+	VMULPS       Z11, Z7, K1, Z7
+	VCMPPS       $0x01, Z12, Z8, K1
+	VMULPS       Z11, Z8, K1, Z8
+	VCMPPS       $0x01, Z12, Z9, K1
+	VMULPS       Z11, Z9, K1, Z9
+	VCMPPS       $0x01, Z12, Z10, K1
+	VMULPS       Z11, Z10, K1, Z10
+
+store:
+	MOVQ    16(SP), R8
+	MOVQ    64(AX), R9
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z7, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z8, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z9, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z10, (R8)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R8
+	ADDQ    R8, (SP)
+	MOVQ    104(AX), R8
+	ADDQ    R8, 8(SP)
+	MOVQ    112(AX), R8
+	ADDQ    R8, 16(SP)
+	MOVQ    120(AX), R8
+	ADDQ    R8, 24(SP)
+	MOVQ    128(AX), R8
+	ADDQ    R8, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm11x32(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm11x32(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+	MOVQ 40(AX), R8
+
+next:
+	MOVQ       16(SP), R9
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	VPXORD     Z20, Z20, Z20
+	VPXORD     Z21, Z21, Z21
+	MOVQ       64(AX), R10
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R10
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z2
+	VMOVUPS 64(R9), Z3
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z4
+	VMOVUPS 64(R9), Z5
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z8
+	VMOVUPS 64(R9), Z9
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z10
+	VMOVUPS 64(R9), Z11
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z12
+	VMOVUPS 64(R9), Z13
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z14
+	VMOVUPS 64(R9), Z15
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z16
+	VMOVUPS 64(R9), Z17
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z18
+	VMOVUPS 64(R9), Z19
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z20
+	VMOVUPS 64(R9), Z21
+
+bias:
+	MOVQ    24(SP), R9
+	TESTQ   R9, R9
+	JE      rowbias
+	VMOVUPS (R9), Z22
+	VADDPS  Z22, Z0, Z0
+	VADDPS  Z22, Z2, Z2
+	VADDPS  Z22, Z4, Z4
+	VADDPS  Z22, Z6, Z6
+	VADDPS  Z22, Z8, Z8
+	VADDPS  Z22, Z10, Z10
+	VADDPS  Z22, Z12, Z12
+	VADDPS  Z22, Z14, Z14
+	VADDPS  Z22, Z16, Z16
+	VADDPS  Z22, Z18, Z18
+	VADDPS  Z22, Z20, Z20
+	VMOVUPS 64(R9), Z22
+	VADDPS  Z22, Z1, Z1
+	VADDPS  Z22, Z3, Z3
+	VADDPS  Z22, Z5, Z5
+	VADDPS  Z22, Z7, Z7
+	VADDPS  Z22, Z9, Z9
+	VADDPS  Z22, Z11, Z11
+	VADDPS  Z22, Z13, Z13
+	VADDPS  Z22, Z15, Z15
+	VADDPS  Z22, Z17, Z17
+	VADDPS  Z22, Z19, Z19
+	VADDPS  Z22, Z21, Z21
+
+rowbias:
+	MOVQ        32(SP), R9
+	TESTQ       R9, R9
+	JE          product
+	VADDPS.BCST (R9), Z0, Z0
+	VADDPS.BCST (R9), Z1, Z1
+	VADDPS.BCST 4(R9), Z2, Z2
+	VADDPS.BCST 4(R9), Z3, Z3
+	VADDPS.BCST 8(R9), Z4, Z4
+	VADDPS.BCST 8(R9), Z5, Z5
+	VADDPS.BCST 12(R9), Z6, Z6
+	VADDPS.BCST 12(R9), Z7, Z7
+	VADDPS.BCST 16(R9), Z8, Z8
+	VADDPS.BCST 16(R9), Z9, Z9
+	VADDPS.BCST 20(R9), Z10, Z10
+	VADDPS.BCST 20(R9), Z11, Z11
+	VADDPS.BCST 24(R9), Z12, Z12
+	VADDPS.BCST 24(R9), Z13, Z13
+	VADDPS.BCST 28(R9), Z14, Z14
+	VADDPS.BCST 28(R9), Z15, Z15
+	VADDPS.BCST 32(R9), Z16, Z16
+	VADDPS.BCST 32(R9), Z17, Z17
+	VADDPS.BCST 36(R9), Z18, Z18
+	VADDPS.BCST 36(R9), Z19, Z19
+	VADDPS.BCST 40(R9), Z20, Z20
+	VADDPS.BCST 40(R9), Z21, Z21
+
+product:
+	MOVQ       (SP), R9
+	MOVQ       8(SP), R10
+	LEAQ       (R9)(SI*2), R11
+	MOVQ       16(SP), R12
+	ADDQ       112(AX), R12
+	MOVQ       64(AX), R13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	MOVQ       48(AX), R12
+	SUBQ       $0x02, R12
+	JLT        rest
+
+many:
+	VMOVUPS      (R10), Z22
+	VMOVUPS      (R10)(R8*1), Z24
+	VBROADCASTSS (R9), Z25
+	VFMADD231PS  Z22, Z25, Z0
+	VFMADD231PS  Z24, Z25, Z1
+	VBROADCASTSS (R9)(BX*1), Z25
+	VFMADD231PS  Z22, Z25, Z2
+	VFMADD231PS  Z24, Z25, Z3
+	VBROADCASTSS (R9)(BX*2), Z25
+	VFMADD231PS  Z22, Z25, Z4
+	VFMADD231PS  Z24, Z25, Z5
+	VBROADCASTSS (R9)(SI*1), Z25
+	VFMADD231PS  Z22, Z25, Z6
+	VFMADD231PS  Z24, Z25, Z7
+	VBROADCASTSS (R9)(BX*4), Z25
+	VFMADD231PS  Z22, Z25, Z8
+	VFMADD231PS  Z24, Z25, Z9
+	VBROADCASTSS (R9)(DI*1), Z25
+	VFMADD231PS  Z22, Z25, Z10
+	VFMADD231PS  Z24, Z25, Z11
+	VBROADCASTSS (R11), Z25
+	VFMADD231PS  Z22, Z25, Z12
+	VFMADD231PS  Z24, Z25, Z13
+	VBROADCASTSS (R11)(BX*1), Z25
+	VFMADD231PS  Z22, Z25, Z14
+	VFMADD231PS  Z24, Z25, Z15
+	VBROADCASTSS (R11)(BX*2), Z25
+	VFMADD231PS  Z22, Z25, Z16
+	VFMADD231PS  Z24, Z25, Z17
+	VBROADCASTSS (R11)(SI*1), Z25
+	VFMADD231PS  Z22, Z25, Z18
+	VFMADD231PS  Z24, Z25, Z19
+	VBROADCASTSS (R11)(BX*4), Z25
+	VFMADD231PS  Z22, Z25, Z20
+	VFMADD231PS  Z24, Z25, Z21
+	ADDQ         CX, R9
+	ADDQ         CX, R11
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z22
+	VMOVUPS      (R10)(R8*1), Z24
+	VBROADCASTSS (R9), Z25
+	VFMADD231PS  Z22, Z25, Z0
+	VFMADD231PS  Z24, Z25, Z1
+	VBROADCASTSS (R9)(BX*1), Z25
+	VFMADD231PS  Z22, Z25, Z2
+	VFMADD231PS  Z24, Z25, Z3
+	VBROADCASTSS (R9)(BX*2), Z25
+	VFMADD231PS  Z22, Z25, Z4
+	VFMADD231PS  Z24, Z25, Z5
+	VBROADCASTSS (R9)(SI*1), Z25
+	VFMADD231PS  Z22, Z25, Z6
+	VFMADD231PS  Z24, Z25, Z7
+	VBROADCASTSS (R9)(BX*4), Z25
+	VFMADD231PS  Z22, Z25, Z8
+	VFMADD231PS  Z24, Z25, Z9
+	VBROADCASTSS (R9)(DI*1), Z25
+	VFMADD231PS  Z22, Z25, Z10
+	VFMADD231PS  Z24, Z25, Z11
+	VBROADCASTSS (R11), Z25
+	VFMADD231PS  Z22, Z25, Z12
+	VFMADD231PS  Z24, Z25, Z13
+	VBROADCASTSS (R11)(BX*1), Z25
+	VFMADD231PS  Z22, Z25, Z14
+	VFMADD231PS  Z24, Z25, Z15
+	VBROADCASTSS (R11)(BX*2), Z25
+	VFMADD231PS  Z22, Z25, Z16
+	VFMADD231PS  Z24, Z25, Z17
+	VBROADCASTSS (R11)(SI*1), Z25
+	VFMADD231PS  Z22, Z25, Z18
+	VFMADD231PS  Z24, Z25, Z19
+	VBROADCASTSS (R11)(BX*4), Z25
+	VFMADD231PS  Z22, Z25, Z20
+	VFMADD231PS  Z24, Z25, Z21
+	ADDQ         CX, R9
+	ADDQ         CX, R11
+	ADDQ         DX, R10
+	SUBQ         $0x02, R12
+	JGE          many
+
+rest:
+	ADDQ $0x02, R12
+	JE   act
+
+one:
+	VMOVUPS      (R10), Z22
+	VMOVUPS      (R10)(R8*1), Z24
+	VBROADCASTSS (R9), Z25
+	VFMADD231PS  Z22, Z25, Z0
+	VFMADD231PS  Z24, Z25, Z1
+	VBROADCASTSS (R9)(BX*1), Z25
+	VFMADD231PS  Z22, Z25, Z2
+	VFMADD231PS  Z24, Z25, Z3
+	VBROADCASTSS (R9)(BX*2), Z25
+	VFMADD231PS  Z22, Z25, Z4
+	VFMADD231PS  Z24, Z25, Z5
+	VBROADCASTSS (R9)(SI*1), Z25
+	VFMADD231PS  Z22, Z25, Z6
+	VFMADD231PS  Z24, Z25, Z7
+	VBROADCASTSS (R9)(BX*4), Z25
+	VFMADD231PS  Z22, Z25, Z8
+	VFMADD231PS  Z24, Z25, Z9
+	VBROADCASTSS (R9)(DI*1), Z25
+	VFMADD231PS  Z22, Z25, Z10
+	VFMADD231PS  Z24, Z25, Z11
+	VBROADCASTSS (R11), Z25
+	VFMADD231PS  Z22, Z25, Z12
+	VFMADD231PS  Z24, Z25, Z13
+	VBROADCASTSS (R11)(BX*1), Z25
+	VFMADD231PS  Z22, Z25, Z14
+	VFMADD231PS  Z24, Z25, Z15
+	VBROADCASTSS (R11)(BX*2), Z25
+	VFMADD231PS  Z22, Z25, Z16
+	VFMADD231PS  Z24, Z25, Z17
+	VBROADCASTSS (R11)(SI*1), Z25
+	VFMADD231PS  Z22, Z25, Z18
+	VFMADD231PS  Z24, Z25, Z19
+	VBROADCASTSS (R11)(BX*4), Z25
+	VFMADD231PS  Z22, Z25, Z20
+	VFMADD231PS  Z24, Z25, Z21
+	ADDQ         CX, R9
+	ADDQ         CX, R11
+	ADDQ         DX, R10
+	DECQ         R12
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z22
+	VBROADCASTSS 164(AX), Z24
+	VMAXPS       Z0, Z22, Z0
+	VMINPS       Z0, Z24, Z0
+	VMAXPS       Z1, Z22, Z1
+	VMINPS       Z1, Z24, Z1
+	VMAXPS       Z2, Z22, Z2
+	VMINPS       Z2, Z24, Z2
+	VMAXPS       Z3, Z22, Z3
+	VMINPS       Z3, Z24, Z3
+	VMAXPS       Z4, Z22, Z4
+	VMINPS       Z4, Z24, Z4
+	VMAXPS       Z5, Z22, Z5
+	VMINPS       Z5, Z24, Z5
+	VMAXPS       Z6, Z22, Z6
+	VMINPS       Z6, Z24, Z6
+	VMAXPS       Z7, Z22, Z7
+	VMINPS       Z7, Z24, Z7
+	VMAXPS       Z8, Z22, Z8
+	VMINPS       Z8, Z24, Z8
+	VMAXPS       Z9, Z22, Z9
+	VMINPS       Z9, Z24, Z9
+	VMAXPS       Z10, Z22, Z10
+	VMINPS       Z10, Z24, Z10
+	VMAXPS       Z11, Z22, Z11
+	VMINPS       Z11, Z24, Z11
+	VMAXPS       Z12, Z22, Z12
+	VMINPS       Z12, Z24, Z12
+	VMAXPS       Z13, Z22, Z13
+	VMINPS       Z13, Z24, Z13
+	VMAXPS       Z14, Z22, Z14
+	VMINPS       Z14, Z24, Z14
+	VMAXPS       Z15, Z22, Z15
+	VMINPS       Z15, Z24, Z15
+	VMAXPS       Z16, Z22, Z16
+	VMINPS       Z16, Z24, Z16
+	VMAXPS       Z17, Z22, Z17
+	VMINPS       Z17, Z24, Z17
+	VMAXPS       Z18, Z22, Z18
+	VMINPS       Z18, Z24, Z18
+	VMAXPS       Z19, Z22, Z19
+	VMINPS       Z19, Z24, Z19
+	VMAXPS       Z20, Z22, Z20
+	VMINPS       Z20, Z24, Z20
+	VMAXPS       Z21, Z22, Z21
+	VMINPS       Z21, Z24, Z21
+	JMP          store
+
+leaky:
+	VPXORD       Z23, Z23, Z23
+	VBROADCASTSS 160(AX), Z22
+	VCMPPS       $0x01, Z23, Z0, K1
+	VMULPS       Z22, Z0, K1, Z0
+	VCMPPS       $0x01, Z23, Z1, K1
+	VMULPS       Z22, Z1, K1, Z1
+	VCMPPS       $0x01, Z23, Z2, K1
+	VMULPS       Z22, Z2, K1, Z2
+	VCMPPS       $0x01, Z23, Z3, K1
+	VMULPS       Z22, Z3, K1, Z3
+	VCMPPS       $0x01, Z23, Z4, K1
+	VMULPS       Z22, Z4, K1, Z4
+	VCMPPS       $0x01, Z23, Z5, K1
+	VMULPS       Z22, Z5, K1, Z5
+	VCMPPS       $0x01, Z23, Z6, K1
+	VMULPS       Z22, Z6, K1, Z6
+	VCMPPS       $0x01, Z23, Z7, K1
+	VMULPS       Z22, Z7, K1, Z7
+	VCMPPS       $0x01, Z23, Z8, K1
+	VMULPS       Z22, Z8, K1, Z8
+	VCMPPS       $0x01, Z23, Z9, K1
+	VMULPS       Z22, Z9, K1, Z9
+	VCMPPS       $0x01, Z23, Z10, K1
+	VMULPS       Z22, Z10, K1, Z10
+	VCMPPS       $0x01, Z23, Z11, K1
+	VMULPS       Z22, Z11, K1, Z11
+	VCMPPS       $0x01, Z23, Z12, K1
+	VMULPS       Z22, Z12, K1, Z12
+	VCMPPS       $0x01, Z23, Z13, K1
+	VMULPS       Z22, Z13, K1, Z13
+	VCMPPS       $0x01, Z23, Z14, K1
+	VMULPS       Z22, Z14, K1, Z14
+	VCMPPS       $0x01, Z23, Z15, K1
+	VMULPS       Z22, Z15, K1, Z15
+	VCMPPS       $0x01, Z23, Z16, K1
+	VMULPS       Z22, Z16, K1, Z16
+	VCMPPS       $0x01, Z23, Z17, K1
+	VMULPS       Z22, Z17, K1, Z17
+	VCMPPS       $0x01, Z23, Z18, K1
+	VMULPS       Z22, Z18, K1, Z18
+	VCMPPS       $0x01, Z23, Z19, K1
+	VMULPS       Z22, Z19, K1, Z19
+	VCMPPS       $0x01, Z23, Z20, K1
+	VMULPS       Z22, Z20, K1, Z20
+	VCMPPS       $0x01, Z23, Z21, K1
+	VMULPS       Z22, Z21, K1, Z21
+
+store:
+	MOVQ    16(SP), R9
+	MOVQ    64(AX), R10
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z14, (R9)
+	VMOVUPS Z15, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z16, (R9)
+	VMOVUPS Z17, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z18, (R9)
+	VMOVUPS Z19, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z20, (R9)
+	VMOVUPS Z21, 64(R9)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R9
+	ADDQ    R9, (SP)
+	MOVQ    104(AX), R9
+	ADDQ    R9, 8(SP)
+	MOVQ    112(AX), R9
+	ADDQ    R9, 16(SP)
+	MOVQ    120(AX), R9
+	ADDQ    R9, 24(SP)
+	MOVQ    128(AX), R9
+	ADDQ    R9, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm12x16m(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm12x16m(SB), NOSPLIT, $48-8
+	MOVQ  t+0(FP), AX
+	MOVQ  (AX), CX
+	MOVQ  CX, (SP)
+	MOVQ  24(AX), CX
+	MOVQ  CX, 8(SP)
+	MOVQ  56(AX), CX
+	MOVQ  CX, 16(SP)
+	MOVQ  72(AX), CX
+	MOVQ  CX, 24(SP)
+	MOVQ  80(AX), CX
+	MOVQ  CX, 32(SP)
+	MOVQ  88(AX), CX
+	MOVQ  CX, 40(SP)
+	MOVL  168(AX), CX
+	KMOVW CX, K1
+	MOVQ  16(AX), CX
+	MOVQ  32(AX), DX
+	MOVQ  8(AX), BX
+	LEAQ  (BX)(BX*2), SI
+	LEAQ  (BX)(BX*4), DI
+
+next:
+	MOVQ       16(SP), R8
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	MOVQ       64(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	JMP        bias
+
+add:
+	MOVQ      64(AX), R9
+	VMOVUPS.Z (R8), K1, Z0
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z1
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z2
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z3
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z4
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z5
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z6
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z7
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z8
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z9
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z10
+	ADDQ      R9, R8
+	VMOVUPS.Z (R8), K1, Z11
+
+bias:
+	MOVQ      24(SP), R8
+	TESTQ     R8, R8
+	JE        rowbias
+	VMOVUPS.Z (R8), K1, Z12
+	VADDPS    Z12, Z0, Z0
+	VADDPS    Z12, Z1, Z1
+	VADDPS    Z12, Z2, Z2
+	VADDPS    Z12, Z3, Z3
+	VADDPS    Z12, Z4, Z4
+	VADDPS    Z12, Z5, Z5
+	VADDPS    Z12, Z6, Z6
+	VADDPS    Z12, Z7, Z7
+	VADDPS    Z12, Z8, Z8
+	VADDPS    Z12, Z9, Z9
+	VADDPS    Z12, Z10, Z10
+	VADDPS    Z12, Z11, Z11
+
+rowbias:
+	MOVQ        32(SP), R8
+	TESTQ       R8, R8
+	JE          product
+	VADDPS.BCST (R8), Z0, Z0
+	VADDPS.BCST 4(R8), Z1, Z1
+	VADDPS.BCST 8(R8), Z2, Z2
+	VADDPS.BCST 12(R8), Z3, Z3
+	VADDPS.BCST 16(R8), Z4, Z4
+	VADDPS.BCST 20(R8), Z5, Z5
+	VADDPS.BCST 24(R8), Z6, Z6
+	VADDPS.BCST 28(R8), Z7, Z7
+	VADDPS.BCST 32(R8), Z8, Z8
+	VADDPS.BCST 36(R8), Z9, Z9
+	VADDPS.BCST 40(R8), Z10, Z10
+	VADDPS.BCST 44(R8), Z11, Z11
+
+product:
+	MOVQ (SP), R8
+	MOVQ 8(SP), R9
+	LEAQ (R8)(SI*2), R10
+	MOVQ 48(AX), R11
+	SUBQ $0x04, R11
+	JLT  rest
+
+many:
+	VMOVUPS.Z    (R9), K1, Z12
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VBROADCASTSS (R8)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z1
+	VBROADCASTSS (R8)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VBROADCASTSS (R8)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z3
+	VBROADCASTSS (R8)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VBROADCASTSS (R8)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z5
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VBROADCASTSS (R10)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z7
+	VBROADCASTSS (R10)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VBROADCASTSS (R10)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z9
+	VBROADCASTSS (R10)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VBROADCASTSS (R10)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z11
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z12
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VBROADCASTSS (R8)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z1
+	VBROADCASTSS (R8)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VBROADCASTSS (R8)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z3
+	VBROADCASTSS (R8)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VBROADCASTSS (R8)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z5
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VBROADCASTSS (R10)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z7
+	VBROADCASTSS (R10)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VBROADCASTSS (R10)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z9
+	VBROADCASTSS (R10)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VBROADCASTSS (R10)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z11
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z12
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VBROADCASTSS (R8)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z1
+	VBROADCASTSS (R8)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VBROADCASTSS (R8)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z3
+	VBROADCASTSS (R8)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VBROADCASTSS (R8)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z5
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VBROADCASTSS (R10)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z7
+	VBROADCASTSS (R10)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VBROADCASTSS (R10)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z9
+	VBROADCASTSS (R10)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VBROADCASTSS (R10)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z11
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS.Z    (R9), K1, Z12
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VBROADCASTSS (R8)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z1
+	VBROADCASTSS (R8)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VBROADCASTSS (R8)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z3
+	VBROADCASTSS (R8)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VBROADCASTSS (R8)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z5
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VBROADCASTSS (R10)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z7
+	VBROADCASTSS (R10)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VBROADCASTSS (R10)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z9
+	VBROADCASTSS (R10)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VBROADCASTSS (R10)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z11
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	SUBQ         $0x04, R11
+	JGE          many
+
+rest:
+	ADDQ $0x04, R11
+	JE   act
+
+one:
+	VMOVUPS.Z    (R9), K1, Z12
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VBROADCASTSS (R8)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z1
+	VBROADCASTSS (R8)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VBROADCASTSS (R8)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z3
+	VBROADCASTSS (R8)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VBROADCASTSS (R8)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z5
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VBROADCASTSS (R10)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z7
+	VBROADCASTSS (R10)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VBROADCASTSS (R10)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z9
+	VBROADCASTSS (R10)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VBROADCASTSS (R10)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z11
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	DECQ         R11
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z12
+	VBROADCASTSS 164(AX), Z14
+	VMAXPS       Z0, Z12, Z0
+	VMINPS       Z0, Z14, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z14, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z14, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMINPS       Z3, Z14, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMINPS       Z4, Z14, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMINPS       Z5, Z14, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMINPS       Z6, Z14, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMINPS       Z7, Z14, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMINPS       Z8, Z14, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMINPS       Z9, Z14, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMINPS       Z10, Z14, Z10
+	VMAXPS       Z11, Z12, Z11
+	VMINPS       Z11, Z14, Z11
+	JMP          store
+
+leaky:
+	VPXORD       Z13, Z13, Z13
+	VBROADCASTSS 160(AX), Z12
+	VCMPPS       $0x01, Z13, Z0, K2
+	VMULPS       Z12, Z0, K2, Z0
+	VCMPPS       $0x01, Z13, Z1, K2
+	VMULPS       Z12, Z1, K2, Z1
+	VCMPPS       $0x01, Z13, Z2, K2
+	VMULPS       Z12, Z2, K2, Z2
+	VCMPPS       $0x01, Z13, Z3, K2
+	VMULPS       Z12, Z3, K2, Z3
+	VCMPPS       $0x01, Z13, Z4, K2
+	VMULPS       Z12, Z4, K2, Z4
+	VCMPPS       $0x01, Z13, Z5, K2
+	VMULPS       Z12, Z5, K2, Z5
+	VCMPPS       $0x01, Z13, Z6, K2
+	VMULPS       Z12, Z6, K2, Z6
+	VCMPPS       $0x01, Z13, Z7, K2
+	VMULPS       Z12, Z7, K2, Z7
+	VCMPPS       $0x01, Z13, Z8, K2
+	VMULPS       Z12, Z8, K2, Z8
+	VCMPPS       $0x01, Z13, Z9, K2
+	VMULPS       Z12, Z9, K2, Z9
+	VCMPPS       $0x01, Z13, Z10, K2
+	VMULPS       Z12, Z10, K2, Z10
+	VCMPPS       $0x01, Z13, Z11, K2
+	VMULPS       Z12, Z11, K2, Z11
+
+store:
+	MOVQ    16(SP), R8
+	MOVQ    64(AX), R9
+	VMOVUPS Z0, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z7, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z8, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z9, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z10, K1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z11, K1, (R8)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R8
+	ADDQ    R8, (SP)
+	MOVQ    104(AX), R8
+	ADDQ    R8, 8(SP)
+	MOVQ    112(AX), R8
+	ADDQ    R8, 16(SP)
+	MOVQ    120(AX), R8
+	ADDQ    R8, 24(SP)
+	MOVQ    128(AX), R8
+	ADDQ    R8, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm12x16(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm12x16(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+
+next:
+	MOVQ       16(SP), R8
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	MOVQ       64(AX), R9
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	ADDQ       R9, R8
+	PREFETCHT0 (R8)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R9
+	VMOVUPS (R8), Z0
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z1
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z2
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z3
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z4
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z5
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z6
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z7
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z8
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z9
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z10
+	ADDQ    R9, R8
+	VMOVUPS (R8), Z11
+
+bias:
+	MOVQ    24(SP), R8
+	TESTQ   R8, R8
+	JE      rowbias
+	VMOVUPS (R8), Z12
+	VADDPS  Z12, Z0, Z0
+	VADDPS  Z12, Z1, Z1
+	VADDPS  Z12, Z2, Z2
+	VADDPS  Z12, Z3, Z3
+	VADDPS  Z12, Z4, Z4
+	VADDPS  Z12, Z5, Z5
+	VADDPS  Z12, Z6, Z6
+	VADDPS  Z12, Z7, Z7
+	VADDPS  Z12, Z8, Z8
+	VADDPS  Z12, Z9, Z9
+	VADDPS  Z12, Z10, Z10
+	VADDPS  Z12, Z11, Z11
+
+rowbias:
+	MOVQ        32(SP), R8
+	TESTQ       R8, R8
+	JE          product
+	VADDPS.BCST (R8), Z0, Z0
+	VADDPS.BCST 4(R8), Z1, Z1
+	VADDPS.BCST 8(R8), Z2, Z2
+	VADDPS.BCST 12(R8), Z3, Z3
+	VADDPS.BCST 16(R8), Z4, Z4
+	VADDPS.BCST 20(R8), Z5, Z5
+	VADDPS.BCST 24(R8), Z6, Z6
+	VADDPS.BCST 28(R8), Z7, Z7
+	VADDPS.BCST 32(R8), Z8, Z8
+	VADDPS.BCST 36(R8), Z9, Z9
+	VADDPS.BCST 40(R8), Z10, Z10
+	VADDPS.BCST 44(R8), Z11, Z11
+
+product:
+	MOVQ       (SP), R8
+	MOVQ       8(SP), R9
+	LEAQ       (R8)(SI*2), R10
+	MOVQ       16(SP), R11
+	ADDQ       112(AX), R11
+	MOVQ       64(AX), R12
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	ADDQ       R12, R11
+	PREFETCHT0 (R11)
+	MOVQ       48(AX), R11
+	SUBQ       $0x04, R11
+	JLT        rest
+
+many:
+	VMOVUPS      (R9), Z12
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VBROADCASTSS (R8)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z1
+	VBROADCASTSS (R8)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VBROADCASTSS (R8)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z3
+	VBROADCASTSS (R8)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VBROADCASTSS (R8)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z5
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VBROADCASTSS (R10)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z7
+	VBROADCASTSS (R10)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VBROADCASTSS (R10)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z9
+	VBROADCASTSS (R10)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VBROADCASTSS (R10)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z11
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z12
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VBROADCASTSS (R8)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z1
+	VBROADCASTSS (R8)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VBROADCASTSS (R8)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z3
+	VBROADCASTSS (R8)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VBROADCASTSS (R8)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z5
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VBROADCASTSS (R10)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z7
+	VBROADCASTSS (R10)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VBROADCASTSS (R10)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z9
+	VBROADCASTSS (R10)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VBROADCASTSS (R10)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z11
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z12
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VBROADCASTSS (R8)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z1
+	VBROADCASTSS (R8)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VBROADCASTSS (R8)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z3
+	VBROADCASTSS (R8)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VBROADCASTSS (R8)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z5
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VBROADCASTSS (R10)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z7
+	VBROADCASTSS (R10)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VBROADCASTSS (R10)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z9
+	VBROADCASTSS (R10)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VBROADCASTSS (R10)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z11
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	VMOVUPS      (R9), Z12
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VBROADCASTSS (R8)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z1
+	VBROADCASTSS (R8)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VBROADCASTSS (R8)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z3
+	VBROADCASTSS (R8)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VBROADCASTSS (R8)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z5
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VBROADCASTSS (R10)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z7
+	VBROADCASTSS (R10)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VBROADCASTSS (R10)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z9
+	VBROADCASTSS (R10)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VBROADCASTSS (R10)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z11
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	SUBQ         $0x04, R11
+	JGE          many
+
+rest:
+	ADDQ $0x04, R11
+	JE   act
+
+one:
+	VMOVUPS      (R9), Z12
+	VBROADCASTSS (R8), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VBROADCASTSS (R8)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z1
+	VBROADCASTSS (R8)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VBROADCASTSS (R8)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z3
+	VBROADCASTSS (R8)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VBROADCASTSS (R8)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z5
+	VBROADCASTSS (R10), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VBROADCASTSS (R10)(BX*1), Z14
+	VFMADD231PS  Z12, Z14, Z7
+	VBROADCASTSS (R10)(BX*2), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VBROADCASTSS (R10)(SI*1), Z14
+	VFMADD231PS  Z12, Z14, Z9
+	VBROADCASTSS (R10)(BX*4), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VBROADCASTSS (R10)(DI*1), Z14
+	VFMADD231PS  Z12, Z14, Z11
+	ADDQ         CX, R8
+	ADDQ         CX, R10
+	ADDQ         DX, R9
+	DECQ         R11
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z12
+	VBROADCASTSS 164(AX), Z14
+	VMAXPS       Z0, Z12, Z0
+	VMINPS       Z0, Z14, Z0
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z14, Z1
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z14, Z2
+	VMAXPS       Z3, Z12, Z3
+	VMINPS       Z3, Z14, Z3
+	VMAXPS       Z4, Z12, Z4
+	VMINPS       Z4, Z14, Z4
+	VMAXPS       Z5, Z12, Z5
+	VMINPS       Z5, Z14, Z5
+	VMAXPS       Z6, Z12, Z6
+	VMINPS       Z6, Z14, Z6
+	VMAXPS       Z7, Z12, Z7
+	VMINPS       Z7, Z14, Z7
+	VMAXPS       Z8, Z12, Z8
+	VMINPS       Z8, Z14, Z8
+	VMAXPS       Z9, Z12, Z9
+	VMINPS       Z9, Z14, Z9
+	VMAXPS       Z10, Z12, Z10
+	VMINPS       Z10, Z14, Z10
+	VMAXPS       Z11, Z12, Z11
+	VMINPS       Z11, Z14, Z11
+	JMP          store
+
+leaky:
+	VPXORD       Z13, Z13, Z13
+	VBROADCASTSS 160(AX), Z12
+	VCMPPS       $0x01, Z13, Z0, K1
+	VMULPS       Z12, Z0, K1, Z0
+	VCMPPS       $0x01, Z13, Z1, K1
+	VMULPS       Z12, Z1, K1, Z1
+	VCMPPS       $0x01, Z13, Z2, K1
+	VMULPS       Z12, Z2, K1, Z2
+	VCMPPS       $0x01, Z13, Z3, K1
+	VMULPS       Z12, Z3, K1, Z3
+	VCMPPS       $0x01, Z13, Z4, K1
+	VMULPS       Z12, Z4, K1, Z4
+	VCMPPS       $0x01, Z13, Z5, K1
+	VMULPS       Z12, Z5, K1, Z5
+	VCMPPS       $0x01, Z13, Z6, K1
+	VMULPS       Z12, Z6, K1, Z6
+	VCMPPS       $0x01, Z13, Z7, K1
+	VMULPS       Z12, Z7, K1, Z7
+	VCMPPS       $0x01, Z13, Z8, K1
+	VMULPS       Z12, Z8, K1, Z8
+	VCMPPS       $0x01, Z13, Z9, K1
+	VMULPS       Z12, Z9, K1, Z9
+	VCMPPS       $0x01, Z13, Z10, K1
+	VMULPS       Z12, Z10, K1, Z10
+	VCMPPS       $0x01, Z13, Z11, K1
+	VMULPS       Z12, Z11, K1, Z11
+
+store:
+	MOVQ    16(SP), R8
+	MOVQ    64(AX), R9
+	VMOVUPS Z0, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z1, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z2, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z3, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z5, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z7, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z8, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z9, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z10, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z11, (R8)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R8
+	ADDQ    R8, (SP)
+	MOVQ    104(AX), R8
+	ADDQ    R8, 8(SP)
+	MOVQ    112(AX), R8
+	ADDQ    R8, 16(SP)
+	MOVQ    120(AX), R8
+	ADDQ    R8, 24(SP)
+	MOVQ    128(AX), R8
+	ADDQ    R8, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm12x32(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm12x32(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 8(AX), BX
+	LEAQ (BX)(BX*2), SI
+	LEAQ (BX)(BX*4), DI
+	MOVQ 40(AX), R8
+
+next:
+	MOVQ       16(SP), R9
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	VPXORD     Z4, Z4, Z4
+	VPXORD     Z5, Z5, Z5
+	VPXORD     Z6, Z6, Z6
+	VPXORD     Z7, Z7, Z7
+	VPXORD     Z8, Z8, Z8
+	VPXORD     Z9, Z9, Z9
+	VPXORD     Z10, Z10, Z10
+	VPXORD     Z11, Z11, Z11
+	VPXORD     Z12, Z12, Z12
+	VPXORD     Z13, Z13, Z13
+	VPXORD     Z14, Z14, Z14
+	VPXORD     Z15, Z15, Z15
+	VPXORD     Z16, Z16, Z16
+	VPXORD     Z17, Z17, Z17
+	VPXORD     Z18, Z18, Z18
+	VPXORD     Z19, Z19, Z19
+	VPXORD     Z20, Z20, Z20
+	VPXORD     Z21, Z21, Z21
+	VPXORD     Z22, Z22, Z22
+	VPXORD     Z23, Z23, Z23
+	MOVQ       64(AX), R10
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	ADDQ       R10, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R10
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z2
+	VMOVUPS 64(R9), Z3
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z4
+	VMOVUPS 64(R9), Z5
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z6
+	VMOVUPS 64(R9), Z7
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z8
+	VMOVUPS 64(R9), Z9
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z10
+	VMOVUPS 64(R9), Z11
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z12
+	VMOVUPS 64(R9), Z13
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z14
+	VMOVUPS 64(R9), Z15
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z16
+	VMOVUPS 64(R9), Z17
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z18
+	VMOVUPS 64(R9), Z19
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z20
+	VMOVUPS 64(R9), Z21
+	ADDQ    R10, R9
+	VMOVUPS (R9), Z22
+	VMOVUPS 64(R9), Z23
+
+bias:
+	MOVQ    24(SP), R9
+	TESTQ   R9, R9
+	JE      rowbias
+	VMOVUPS (R9), Z24
+	VADDPS  Z24, Z0, Z0
+	VADDPS  Z24, Z2, Z2
+	VADDPS  Z24, Z4, Z4
+	VADDPS  Z24, Z6, Z6
+	VADDPS  Z24, Z8, Z8
+	VADDPS  Z24, Z10, Z10
+	VADDPS  Z24, Z12, Z12
+	VADDPS  Z24, Z14, Z14
+	VADDPS  Z24, Z16, Z16
+	VADDPS  Z24, Z18, Z18
+	VADDPS  Z24, Z20, Z20
+	VADDPS  Z24, Z22, Z22
+	VMOVUPS 64(R9), Z24
+	VADDPS  Z24, Z1, Z1
+	VADDPS  Z24, Z3, Z3
+	VADDPS  Z24, Z5, Z5
+	VADDPS  Z24, Z7, Z7
+	VADDPS  Z24, Z9, Z9
+	VADDPS  Z24, Z11, Z11
+	VADDPS  Z24, Z13, Z13
+	VADDPS  Z24, Z15, Z15
+	VADDPS  Z24, Z17, Z17
+	VADDPS  Z24, Z19, Z19
+	VADDPS  Z24, Z21, Z21
+	VADDPS  Z24, Z23, Z23
+
+rowbias:
+	MOVQ        32(SP), R9
+	TESTQ       R9, R9
+	JE          product
+	VADDPS.BCST (R9), Z0, Z0
+	VADDPS.BCST (R9), Z1, Z1
+	VADDPS.BCST 4(R9), Z2, Z2
+	VADDPS.BCST 4(R9), Z3, Z3
+	VADDPS.BCST 8(R9), Z4, Z4
+	VADDPS.BCST 8(R9), Z5, Z5
+	VADDPS.BCST 12(R9), Z6, Z6
+	VADDPS.BCST 12(R9), Z7, Z7
+	VADDPS.BCST 16(R9), Z8, Z8
+	VADDPS.BCST 16(R9), Z9, Z9
+	VADDPS.BCST 20(R9), Z10, Z10
+	VADDPS.BCST 20(R9), Z11, Z11
+	VADDPS.BCST 24(R9), Z12, Z12
+	VADDPS.BCST 24(R9), Z13, Z13
+	VADDPS.BCST 28(R9), Z14, Z14
+	VADDPS.BCST 28(R9), Z15, Z15
+	VADDPS.BCST 32(R9), Z16, Z16
+	VADDPS.BCST 32(R9), Z17, Z17
+	VADDPS.BCST 36(R9), Z18, Z18
+	VADDPS.BCST 36(R9), Z19, Z19
+	VADDPS.BCST 40(R9), Z20, Z20
+	VADDPS.BCST 40(R9), Z21, Z21
+	VADDPS.BCST 44(R9), Z22, Z22
+	VADDPS.BCST 44(R9), Z23, Z23
+
+product:
+	MOVQ       (SP), R9
+	MOVQ       8(SP), R10
+	LEAQ       (R9)(SI*2), R11
+	MOVQ       16(SP), R12
+	ADDQ       112(AX), R12
+	MOVQ       64(AX), R13
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	ADDQ       R13, R12
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	MOVQ       48(AX), R12
+	SUBQ       $0x02, R12
+	JLT        rest
+
+many:
+	VMOVUPS      (R10), Z24
+	VMOVUPS      (R10)(R8*1), Z26
+	VBROADCASTSS (R9), Z27
+	VFMADD231PS  Z24, Z27, Z0
+	VFMADD231PS  Z26, Z27, Z1
+	VBROADCASTSS (R9)(BX*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z26, Z27, Z3
+	VBROADCASTSS (R9)(BX*2), Z27
+	VFMADD231PS  Z24, Z27, Z4
+	VFMADD231PS  Z26, Z27, Z5
+	VBROADCASTSS (R9)(SI*1), Z27
+	VFMADD231PS  Z24, Z27, Z6
+	VFMADD231PS  Z26, Z27, Z7
+	VBROADCASTSS (R9)(BX*4), Z27
+	VFMADD231PS  Z24, Z27, Z8
+	VFMADD231PS  Z26, Z27, Z9
+	VBROADCASTSS (R9)(DI*1), Z27
+	VFMADD231PS  Z24, Z27, Z10
+	VFMADD231PS  Z26, Z27, Z11
+	VBROADCASTSS (R11), Z27
+	VFMADD231PS  Z24, Z27, Z12
+	VFMADD231PS  Z26, Z27, Z13
+	VBROADCASTSS (R11)(BX*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z26, Z27, Z15
+	VBROADCASTSS (R11)(BX*2), Z27
+	VFMADD231PS  Z24, Z27, Z16
+	VFMADD231PS  Z26, Z27, Z17
+	VBROADCASTSS (R11)(SI*1), Z27
+	VFMADD231PS  Z24, Z27, Z18
+	VFMADD231PS  Z26, Z27, Z19
+	VBROADCASTSS (R11)(BX*4), Z27
+	VFMADD231PS  Z24, Z27, Z20
+	VFMADD231PS  Z26, Z27, Z21
+	VBROADCASTSS (R11)(DI*1), Z27
+	VFMADD231PS  Z24, Z27, Z22
+	VFMADD231PS  Z26, Z27, Z23
+	ADDQ         CX, R9
+	ADDQ         CX, R11
+	ADDQ         DX, R10
+	VMOVUPS      (R10), Z24
+	VMOVUPS      (R10)(R8*1), Z26
+	VBROADCASTSS (R9), Z27
+	VFMADD231PS  Z24, Z27, Z0
+	VFMADD231PS  Z26, Z27, Z1
+	VBROADCASTSS (R9)(BX*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z26, Z27, Z3
+	VBROADCASTSS (R9)(BX*2), Z27
+	VFMADD231PS  Z24, Z27, Z4
+	VFMADD231PS  Z26, Z27, Z5
+	VBROADCASTSS (R9)(SI*1), Z27
+	VFMADD231PS  Z24, Z27, Z6
+	VFMADD231PS  Z26, Z27, Z7
+	VBROADCASTSS (R9)(BX*4), Z27
+	VFMADD231PS  Z24, Z27, Z8
+	VFMADD231PS  Z26, Z27, Z9
+	VBROADCASTSS (R9)(DI*1), Z27
+	VFMADD231PS  Z24, Z27, Z10
+	VFMADD231PS  Z26, Z27, Z11
+	VBROADCASTSS (R11), Z27
+	VFMADD231PS  Z24, Z27, Z12
+	VFMADD231PS  Z26, Z27, Z13
+	VBROADCASTSS (R11)(BX*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z26, Z27, Z15
+	VBROADCASTSS (R11)(BX*2), Z27
+	VFMADD231PS  Z24, Z27, Z16
+	VFMADD231PS  Z26, Z27, Z17
+	VBROADCASTSS (R11)(SI*1), Z27
+	VFMADD231PS  Z24, Z27, Z18
+	VFMADD231PS  Z26, Z27, Z19
+	VBROADCASTSS (R11)(BX*4), Z27
+	VFMADD231PS  Z24, Z27, Z20
+	VFMADD231PS  Z26, Z27, Z21
+	VBROADCASTSS (R11)(DI*1), Z27
+	VFMADD231PS  Z24, Z27, Z22
+	VFMADD231PS  Z26, Z27, Z23
+	ADDQ         CX, R9
+	ADDQ         CX, R11
+	ADDQ         DX, R10
+	SUBQ         $0x02, R12
+	JGE          many
+
+rest:
+	ADDQ $0x02, R12
+	JE   act
+
+one:
+	VMOVUPS      (R10), Z24
+	VMOVUPS      (R10)(R8*1), Z26
+	VBROADCASTSS (R9), Z27
+	VFMADD231PS  Z24, Z27, Z0
+	VFMADD231PS  Z26, Z27, Z1
+	VBROADCASTSS (R9)(BX*1), Z27
+	VFMADD231PS  Z24, Z27, Z2
+	VFMADD231PS  Z26, Z27, Z3
+	VBROADCASTSS (R9)(BX*2), Z27
+	VFMADD231PS  Z24, Z27, Z4
+	VFMADD231PS  Z26, Z27, Z5
+	VBROADCASTSS (R9)(SI*1), Z27
+	VFMADD231PS  Z24, Z27, Z6
+	VFMADD231PS  Z26, Z27, Z7
+	VBROADCASTSS (R9)(BX*4), Z27
+	VFMADD231PS  Z24, Z27, Z8
+	VFMADD231PS  Z26, Z27, Z9
+	VBROADCASTSS (R9)(DI*1), Z27
+	VFMADD231PS  Z24, Z27, Z10
+	VFMADD231PS  Z26, Z27, Z11
+	VBROADCASTSS (R11), Z27
+	VFMADD231PS  Z24, Z27, Z12
+	VFMADD231PS  Z26, Z27, Z13
+	VBROADCASTSS (R11)(BX*1), Z27
+	VFMADD231PS  Z24, Z27, Z14
+	VFMADD231PS  Z26, Z27, Z15
+	VBROADCASTSS (R11)(BX*2), Z27
+	VFMADD231PS  Z24, Z27, Z16
+	VFMADD231PS  Z26, Z27, Z17
+	VBROADCASTSS (R11)(SI*1), Z27
+	VFMADD231PS  Z24, Z27, Z18
+	VFMADD231PS  Z26, Z27, Z19
+	VBROADCASTSS (R11)(BX*4), Z27
+	VFMADD231PS  Z24, Z27, Z20
+	VFMADD231PS  Z26, Z27, Z21
+	VBROADCASTSS (R11)(DI*1), Z27
+	VFMADD231PS  Z24, Z27, Z22
+	VFMADD231PS  Z26, Z27, Z23
+	ADDQ         CX, R9
+	ADDQ         CX, R11
+	ADDQ         DX, R10
+	DECQ         R12
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z24
+	VBROADCASTSS 164(AX), Z26
+	VMAXPS       Z0, Z24, Z0
+	VMINPS       Z0, Z26, Z0
+	VMAXPS       Z1, Z24, Z1
+	VMINPS       Z1, Z26, Z1
+	VMAXPS       Z2, Z24, Z2
+	VMINPS       Z2, Z26, Z2
+	VMAXPS       Z3, Z24, Z3
+	VMINPS       Z3, Z26, Z3
+	VMAXPS       Z4, Z24, Z4
+	VMINPS       Z4, Z26, Z4
+	VMAXPS       Z5, Z24, Z5
+	VMINPS       Z5, Z26, Z5
+	VMAXPS       Z6, Z24, Z6
+	VMINPS       Z6, Z26, Z6
+	VMAXPS       Z7, Z24, Z7
+	VMINPS       Z7, Z26, Z7
+	VMAXPS       Z8, Z24, Z8
+	VMINPS       Z8, Z26, Z8
+	VMAXPS       Z9, Z24, Z9
+	VMINPS       Z9, Z26, Z9
+	VMAXPS       Z10, Z24, Z10
+	VMINPS       Z10, Z26, Z10
+	VMAXPS       Z11, Z24, Z11
+	VMINPS       Z11, Z26, Z11
+	VMAXPS       Z12, Z24, Z12
+	VMINPS       Z12, Z26, Z12
+	VMAXPS       Z13, Z24, Z13
+	VMINPS       Z13, Z26, Z13
+	VMAXPS       Z14, Z24, Z14
+	VMINPS       Z14, Z26, Z14
+	VMAXPS       Z15, Z24, Z15
+	VMINPS       Z15, Z26, Z15
+	VMAXPS       Z16, Z24, Z16
+	VMINPS       Z16, Z26, Z16
+	VMAXPS       Z17, Z24, Z17
+	VMINPS       Z17, Z26, Z17
+	VMAXPS       Z18, Z24, Z18
+	VMINPS       Z18, Z26, Z18
+	VMAXPS       Z19, Z24, Z19
+	VMINPS       Z19, Z26, Z19
+	VMAXPS       Z20, Z24, Z20
+	VMINPS       Z20, Z26, Z20
+	VMAXPS       Z21, Z24, Z21
+	VMINPS       Z21, Z26, Z21
+	VMAXPS       Z22, Z24, Z22
+	VMINPS       Z22, Z26, Z22
+	VMAXPS       Z23, Z24, Z23
+	VMINPS       Z23, Z26, Z23
+	JMP          store
+
+leaky:
+	VPXORD       Z25, Z25, Z25
+	VBROADCASTSS 160(AX), Z24
+	VCMPPS       $0x01, Z25, Z0, K1
+	VMULPS       Z24, Z0, K1, Z0
+	VCMPPS       $0x01, Z25, Z1, K1
+	VMULPS       Z24, Z1, K1, Z1
+	VCMPPS       $0x01, Z25, Z2, K1
+	VMULPS       Z24, Z2, K1, Z2
+	VCMPPS       $0x01, Z25, Z3, K1
+	VMULPS       Z24, Z3, K1, Z3
+	VCMPPS       $0x01, Z25, Z4, K1
+	VMULPS       Z24, Z4, K1, Z4
+	VCMPPS       $0x01, Z25, Z5, K1
+	VMULPS       Z24, Z5, K1, Z5
+	VCMPPS       $0x01, Z25, Z6, K1
+	VMULPS       Z24, Z6, K1, Z6
+	VCMPPS       $0x01, Z25, Z7, K1
+	VMULPS       Z24, Z7, K1, Z7
+	VCMPPS       $0x01, Z25, Z8, K1
+	VMULPS       Z24, Z8, K1, Z8
+	VCMPPS       $0x01, Z25, Z9, K1
+	VMULPS       Z24, Z9, K1, Z9
+	VCMPPS       $0x01, Z25, Z10, K1
+	VMULPS       Z24, Z10, K1, Z10
+	VCMPPS       $0x01, Z25, Z11, K1
+	VMULPS       Z24, Z11, K1, Z11
+	VCMPPS       $0x01, Z25, Z12, K1
+	VMULPS       Z24, Z12, K1, Z12
+	VCMPPS       $0x01, Z25, Z13, K1
+	VMULPS       Z24, Z13, K1, Z13
+	VCMPPS       $0x01, Z25, Z14, K1
+	VMULPS       Z24, Z14, K1, Z14
+	VCMPPS       $0x01, Z25, Z15, K1
+	VMULPS       Z24, Z15, K1, Z15
+	VCMPPS       $0x01, Z25, Z16, K1
+	VMULPS       Z24, Z16, K1, Z16
+	VCMPPS       $0x01, Z25, Z17, K1
+	VMULPS       Z24, Z17, K1, Z17
+	VCMPPS       $0x01, Z25, Z18, K1
+	VMULPS       Z24, Z18, K1, Z18
+	VCMPPS       $0x01, Z25, Z19, K1
+	VMULPS       Z24, Z19, K1, Z19
+	VCMPPS       $0x01, Z25, Z20, K1
+	VMULPS       Z24, Z20, K1, Z20
+	VCMPPS       $0x01, Z25, Z21, K1
+	VMULPS       Z24, Z21, K1, Z21
+	VCMPPS       $0x01, Z25, Z22, K1
+	VMULPS       Z24, Z22, K1, Z22
+	VCMPPS       $0x01, Z25, Z23, K1
+	VMULPS       Z24, Z23, K1, Z23
+
+store:
+	MOVQ    16(SP), R9
+	MOVQ    64(AX), R10
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z2, (R9)
+	VMOVUPS Z3, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z6, (R9)
+	VMOVUPS Z7, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z10, (R9)
+	VMOVUPS Z11, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z14, (R9)
+	VMOVUPS Z15, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z16, (R9)
+	VMOVUPS Z17, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z18, (R9)
+	VMOVUPS Z19, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z20, (R9)
+	VMOVUPS Z21, 64(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z22, (R9)
+	VMOVUPS Z23, 64(R9)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R9
+	ADDQ    R9, (SP)
+	MOVQ    104(AX), R9
+	ADDQ    R9, 8(SP)
+	MOVQ    112(AX), R9
+	ADDQ    R9, 16(SP)
+	MOVQ    120(AX), R9
+	ADDQ    R9, 24(SP)
+	MOVQ    128(AX), R9
+	ADDQ    R9, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
+// func zmm1x64(t *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·zmm1x64(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 40(AX), BX
+	LEAQ (BX)(BX*2), SI
+
+next:
+	MOVQ       16(SP), DI
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VPXORD     Z0, Z0, Z0
+	VPXORD     Z1, Z1, Z1
+	VPXORD     Z2, Z2, Z2
+	VPXORD     Z3, Z3, Z3
+	MOVQ       64(AX), R8
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	JMP        bias
+
+add:
+	MOVQ    64(AX), R8
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+
+bias:
+	MOVQ    24(SP), DI
+	TESTQ   DI, DI
+	JE      rowbias
+	VMOVUPS (DI), Z4
+	VADDPS  Z4, Z0, Z0
+	VMOVUPS 64(DI), Z4
+	VADDPS  Z4, Z1, Z1
+	VMOVUPS 128(DI), Z4
+	VADDPS  Z4, Z2, Z2
+	VMOVUPS 192(DI), Z4
+	VADDPS  Z4, Z3, Z3
+
+rowbias:
+	MOVQ        32(SP), DI
+	TESTQ       DI, DI
+	JE          product
+	VADDPS.BCST (DI), Z0, Z0
+	VADDPS.BCST (DI), Z1, Z1
+	VADDPS.BCST (DI), Z2, Z2
+	VADDPS.BCST (DI), Z3, Z3
+
+product:
+	MOVQ (SP), DI
+	MOVQ 8(SP), R8
+	MOVQ 48(AX), R9
+	SUBQ $0x04, R9
+	JLT  rest
+
+many:
+	VBROADCASTSS (DI), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  (R8)(BX*1), Z4, Z1
+	VFMADD231PS  (R8)(BX*2), Z4, Z2
+	VFMADD231PS  (R8)(SI*1), Z4, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VBROADCASTSS (DI), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  (R8)(BX*1), Z4, Z1
+	VFMADD231PS  (R8)(BX*2), Z4, Z2
+	VFMADD231PS  (R8)(SI*1), Z4, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VBROADCASTSS (DI), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  (R8)(BX*1), Z4, Z1
+	VFMADD231PS  (R8)(BX*2), Z4, Z2
+	VFMADD231PS  (R8)(SI*1), Z4, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	VBROADCASTSS (DI), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  (R8)(BX*1), Z4, Z1
+	VFMADD231PS  (R8)(BX*2), Z4, Z2
+	VFMADD231PS  (R8)(SI*1), Z4, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	SUBQ         $0x04, R9
+	JGE          many
+
+rest:
+	ADDQ $0x04, R9
+	JE   act
+
+one:
+	VBROADCASTSS (DI), Z4
+	VFMADD231PS  (R8), Z4, Z0
+	VFMADD231PS  (R8)(BX*1), Z4, Z1
+	VFMADD231PS  (R8)(BX*2), Z4, Z2
+	VFMADD231PS  (R8)(SI*1), Z4, Z3
+	ADDQ         CX, DI
+	ADDQ         DX, R8
+	DECQ         R9
+	JNE          one
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Z4
+	VBROADCASTSS 164(AX), Z6
+	VMAXPS       Z0, Z4, Z0
+	VMINPS       Z0, Z6, Z0
+	VMAXPS       Z1, Z4, Z1
+	VMINPS       Z1, Z6, Z1
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z6, Z2
+	VMAXPS       Z3, Z4, Z3
+	VMINPS       Z3, Z6, Z3
+	JMP          store
+
+leaky:
+	VPXORD       Z5, Z5, Z5
+	VBROADCASTSS 160(AX), Z4
+	VCMPPS       $0x01, Z5, Z0, K1
+	VMULPS       Z4, Z0, K1, Z0
+	VCMPPS       $0x01, Z5, Z1, K1
+	VMULPS       Z4, Z1, K1, Z1
+	VCMPPS       $0x01, Z5, Z2, K1
+	VMULPS       Z4, Z2, K1, Z2
+	VCMPPS       $0x01, Z5, Z3, K1
+	VMULPS       Z4, Z3, K1, Z3
+
+store:
+	MOVQ    16(SP), DI
+	MOVQ    64(AX), R8
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), DI
+	ADDQ    DI, (SP)
+	MOVQ    104(AX), DI
+	ADDQ    DI, 8(SP)
+	MOVQ    112(AX), DI
+	ADDQ    DI, 16(SP)
+	MOVQ    120(AX), DI
+	ADDQ    DI, 24(SP)
+	MOVQ    128(AX), DI
+	ADDQ    DI, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET

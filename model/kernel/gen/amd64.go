@@ -38,6 +38,7 @@ func main() {
 		weave(lines)
 	}
 	cutRows()
+	avx512()
 	Generate()
 	if made, err := os.ReadFile("../tile_amd64.s"); err != nil || regexp.MustCompile(`Y(1[6-9]|[23]\d)\b`).Match(made) {
 		fmt.Fprintln(os.Stderr, "a tile needs more than the sixteen registers of AVX2", err)
