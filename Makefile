@@ -73,6 +73,8 @@ kernels:
 	cd model/kernel/gen && GOFLAGS= go run ./vector -out ../vector_amd64.s -stubs ../vector_amd64.go -pkg kernel
 	cd model/kernel/gen && GOFLAGS= go run ./int8 -out ../int8_amd64.s -stubs ../int8_amd64.go -pkg kernel
 	cd model/kernel/gen && GOFLAGS= go run ./slide -out ../slide_amd64.s -stubs ../slide_amd64.go -pkg kernel
+	cd model/kernel/gen && GOFLAGS= go run ./winograd -out ../winograd_amd64.s -stubs ../winograd_amd64.go -pkg kernel
+	cd model/kernel/gen && GOFLAGS= go run ./tree -out ../tree_amd64.s -stubs ../tree_amd64.go -pkg kernel
 	cd model/kernel/gen && GOFLAGS= go run ./neon
 
 ## lambda: reproducible bootstrap zips for arm64 and amd64 in dist/lambda

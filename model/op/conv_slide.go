@@ -24,6 +24,7 @@ type convSlide struct {
 	end     kernel.End
 	after   func(part []float32) // what end does not know, or nil
 	weights []float32            // laid out, where they are constant
+	fewer   *convWinograd        // instead, with fewer multiplications; or nil
 	runs    sync.Pool
 }
 
@@ -56,6 +57,9 @@ func newSlide(c *conv[float32], end kernel.End, after func([]float32), w *tensor
 	if w == nil || w.DType() != tensor.Float32 || w.Rank() < 3 || w.Len() == 0 || w.Shape()[0]%c.group != 0 {
 		return s
 	}
+	if s.fewer = newWinograd(s, w); s.fewer != nil {
+		return s
+	}
 	m := w.Shape()[0]
 	taps, steps := 1, 1
 	for _, n := range w.Shape()[2:] {
@@ -80,6 +84,9 @@ func (c *convSlide) pack(dst, w []float32, m, k int) {
 
 // run reports whether the window is one to slide, and then has done it.
 func (c *convSlide) run(ctx context.Context, v *view, s convSize, a convArgs[float32]) bool {
+	if c.fewer != nil {
+		return c.fewer.run(ctx, v, s, a)
+	}
 	r, _ := c.runs.Get().(*slideRun)
 	if r == nil {
 		r = &slideRun{c: c}

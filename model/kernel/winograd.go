@@ -1,0 +1,204 @@
+package kernel
+
+import "math"
+
+// Convolution by 3×3 taps with 16 multiplications for four results where the definition has 36: F(2×2, 3×3) of Lavin and Gray, "Fast Algorithms for
+// Convolutional Neural Networks", 2016, section 4.1. What a tile of 2×2 results sees, d (4, 4), is turned into Bᵀ·d·B, the filter g (3, 3) into
+// G·g·Gᵀ; products of elements, summed over channels, are turned back by Aᵀ·m·A. For element f of all tiles that sum is a product of matrices.
+//
+// Sums of d cancel: where a tile holds numbers of very different sizes, the small results beside large ones are as exact as the large ones.
+
+// winogradElements is how many elements a tile has after the transforms.
+const winogradElements = 16
+
+// WinogradLimit is what inputs and weights must stay below, or else sums overflow that do not in the definition.
+const WinogradLimit = 1 << 50
+
+// winogradRows is how many output channels are summed at a time.
+const winogradRows = 48
+
+// Winograd holds filters for M output and K input channels: transformed, and laid out for tiles of the product.
+type Winograd struct {
+	M, K int
+	u    []float32 // blocks of output channels; in a block, for each of 16 elements a matrix (rows, K) in tiles of rows, column by column
+}
+
+// NewWinograd transforms the filters w (m, k, 3, 3), and reports whether they are within the limit.
+func NewWinograd(w []float32, m, k int) (*Winograd, bool) {
+	for _, v := range w {
+		if !(v < WinogradLimit && v > -WinogradLimit) {
+			return nil, false
+		}
+	}
+	p := &Winograd{M: m, K: k, u: make([]float32, winogradElements*m*k)}
+	for b := range p.Blocks() {
+		i, n := p.Rows(b)
+		u, f := p.u[winogradElements*i*k:], n*k
+		six, more, last := cut(n)
+		for at := 0; at < n; {
+			rows := last
+			if six > 0 {
+				rows, six = tileRows, six-1
+			} else if more > 0 {
+				rows, more = more, 0
+			}
+			for r := range rows {
+				for c := range k {
+					winogradFilter(u[at*k+c*rows+r:], f, w[((i+at+r)*k+c)*9:])
+				}
+			}
+			at += rows
+		}
+	}
+	return p, true
+}
+
+// winogradFilter writes G·g·Gᵀ, its elements f apart.
+func winogradFilter(u []float32, f int, g []float32) {
+	_, _ = g[8], u[15*f]
+	var t [4][3]float64
+	for j := range 3 {
+		a, b, c := float64(g[j]), float64(g[3+j]), float64(g[6+j])
+		t[0][j], t[1][j], t[2][j], t[3][j] = a, (a+c+b)/2, (a+c-b)/2, c
+	}
+	for i := range t {
+		a, b, c := t[i][0], t[i][1], t[i][2]
+		u[4*i*f], u[(4*i+1)*f], u[(4*i+2)*f], u[(4*i+3)*f] = float32(a), float32((a+c+b)/2), float32((a+c-b)/2), float32(c)
+	}
+}
+
+// Blocks is into how many blocks the output channels are cut.
+func (w *Winograd) Blocks() int { return (w.M + winogradRows - 1) / winogradRows }
+
+// Rows tells the first output channel of a block, and how many it has: at most WinogradRows.
+func (w *Winograd) Rows(block int) (first, n int) {
+	blocks, tiles := w.Blocks(), (w.M+tileRows-1)/tileRows
+	first = tiles * block / blocks * tileRows
+	return first, min(tiles*(block+1)/blocks*tileRows, w.M) - first
+}
+
+// WinogradRows is how many rows a block has at most.
+func (w *Winograd) WinogradRows() int { return winogradRows }
+
+// Product sums over the input channels for the output channels of a block: for each element, m (rows, n) = U (rows, K)·v (K, n). Rows of v and m are
+// ld apart and hold n rounded up to eight; elements of v are vf apart, of m mf.
+func (w *Winograd) Product(block int, v []float32, vf int, m []float32, mf, ld, n int) {
+	i, rows := w.Rows(block)
+	k, wide := w.K, padded(n)
+	if n <= 0 || rows <= 0 || k <= 0 {
+		return
+	}
+	_, _ = v[15*vf+(k-1)*ld+wide-1], m[15*mf+(rows-1)*ld+wide-1]
+	six, more, last := cut(rows)
+	t := tile{bs: uintptr(ld) * 4, ldc: uintptr(ld) * 4, rs: 4, padded: true}
+	high := kBlock(k)
+	for f := range winogradElements {
+		u := w.u[(winogradElements*i+f*rows)*k:][:rows*k]
+		for p := 0; p < k; p += high {
+			t.k, t.add = min(high, k-p), min(p, 1)
+			for j := 0; j < wide; j += tileColumns {
+				columns := min(tileColumns, wide-j)
+				t.b = &v[f*vf+p*ld+j]
+				r := 0
+				for _, g := range [3][2]int{{tileRows, six}, {more, min(more, 1)}, {last, min(last, 1)}} {
+					if g[1] == 0 {
+						continue
+					}
+					t.a, t.c, t.cs, t.count = &u[r*k+p*g[0]], &m[f*mf+r*ld+j], uintptr(g[0])*4, g[1]
+					t.an, t.cn = uintptr(g[0]*k)*4, uintptr(g[0])*t.ldc
+					t.run(g[0], columns)
+					r += g[0] * g[1]
+				}
+			}
+		}
+	}
+}
+
+// WinogradSplit cuts rows of src, ld apart, with before zeros in front of each, into their even columns and, half a step further in dst, their odd
+// ones. It writes only where src has elements and, behind them, up to nine zeros in each half. It reports whether all elements are within the limit.
+func WinogradSplit(dst []float32, step int, src []float32, ld, rows, width, before int) bool {
+	if rows <= 0 || width <= 0 {
+		return true
+	}
+	half := step / 2
+	even, odd := before/2, half+before/2 // where elements 0 and 1 of src go
+	if before%2 == 1 {
+		even, odd = half+before/2, before/2+1
+	}
+	_, _, _ = src[(rows-1)*ld+width-1], dst[(rows-1)*step+even+width/16*8+7], dst[(rows-1)*step+odd+width/16*8+7]
+	if most, ok := winogradSplitMachine(dst, even, odd, step, src, ld, rows, width); ok {
+		return most < math.Float32bits(WinogradLimit)
+	}
+	good := true
+	for y := range rows {
+		d := dst[y*step:]
+		for x, v := range src[y*ld:][:width] {
+			if !(v < WinogradLimit && v > -WinogradLimit) {
+				good = false
+			}
+			if x%2 == 0 {
+				d[even+x/2] = v
+			} else {
+				d[odd+x/2] = v
+			}
+		}
+	}
+	return good
+}
+
+// WinogradInto transforms what rows of tiles see: src as WinogradSplit writes it, the first row of tiles begins with its first row. Element f of
+// tile t in row r goes to v[f·vf + r·tiles + t]; up to seven elements behind the last are overwritten.
+func WinogradInto(v []float32, vf int, src []float32, step, rows, tiles int) {
+	if rows <= 0 || tiles <= 0 {
+		return
+	}
+	half, vectors := step/2, (tiles+7)/8
+	_, _ = src[(2*rows+1)*step+half+8*vectors], v[15*vf+(rows-1)*tiles+8*vectors-1]
+	if winogradIntoMachine(v, vf, src, step, rows, tiles) {
+		return
+	}
+	var d, t [4][4]float32
+	for r := range rows {
+		for x := range tiles {
+			for i := range 4 {
+				s := src[(2*r+i)*step+x:]
+				d[i] = [4]float32{s[0], s[half], s[1], s[half+1]}
+			}
+			for j := range 4 {
+				t[0][j], t[1][j], t[2][j], t[3][j] = d[0][j]-d[2][j], d[1][j]+d[2][j], d[2][j]-d[1][j], d[1][j]-d[3][j]
+			}
+			to := v[r*tiles+x:]
+			for i := range 4 {
+				s := &t[i]
+				to[4*i*vf], to[(4*i+1)*vf], to[(4*i+2)*vf], to[(4*i+3)*vf] = s[0]-s[2], s[1]+s[2], s[2]-s[1], s[1]-s[3]
+			}
+		}
+	}
+}
+
+// WinogradOut turns rows of tiles of m, as Product makes them for one output channel, back into two rows of dst for each, step apart. A row is
+// 2·tiles elements; they, and those of m that are read, are rounded up to whole vectors of eight tiles.
+func WinogradOut(dst []float32, step int, m []float32, mf, rows, tiles int) {
+	if rows <= 0 || tiles <= 0 {
+		return
+	}
+	vectors := (tiles + 7) / 8
+	_, _ = dst[(2*rows-1)*step+16*vectors-1], m[15*mf+(rows-1)*tiles+8*vectors-1]
+	if winogradOutMachine(dst, step, m, mf, rows, tiles) {
+		return
+	}
+	var p [2][4]float32
+	for r := range rows {
+		for x := range tiles {
+			from := m[r*tiles+x:]
+			for i := range 4 {
+				a, b, c, d := from[4*i*mf], from[(4*i+1)*mf], from[(4*i+2)*mf], from[(4*i+3)*mf]
+				p[0][i], p[1][i] = b+a+c, b-c-d
+			}
+			for j := range p {
+				s := &p[j]
+				dst[2*r*step+2*x+j], dst[(2*r+1)*step+2*x+j] = s[0]+s[1]+s[2], s[1]-s[2]-s[3]
+			}
+		}
+	}
+}

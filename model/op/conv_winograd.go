@@ -1,0 +1,212 @@
+//go:build !lean
+
+package op
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/jarvis-ml/jarvis/model/kernel"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+const (
+	winogradImage    = 112 << 10 // elements of the transformed input that a task holds, where a row of tiles needs no more
+	winogradChannels = 16        // a convolution of fewer gains nothing
+)
+
+// convWinograd is run for float32 convolutions of 3×3 taps, one step apart, with constant weights: kernel.Winograd, for tiles of 2×2 outputs, some
+// rows of tiles (a band) at a time. Numbers that are not finite or very large would spread to the whole tile: an input that holds one goes another way.
+type convWinograd struct {
+	c    *convSlide
+	u    []*kernel.Winograd // one for each group
+	runs sync.Pool
+}
+
+// newWinograd gives a convolution with weights w (m, c/group, 3, 3) that way, or nil where it is not worth while.
+func newWinograd(c *convSlide, w *tensor.Tensor) *convWinograd {
+	if w.Rank() != 4 || w.Shape()[2] != 3 || w.Shape()[3] != 3 {
+		return nil
+	}
+	for _, n := range append(c.window.strides, c.window.dilations...) {
+		if n != 1 {
+			return nil
+		}
+	}
+	m, k := w.Shape()[0]/c.group, w.Shape()[1]
+	if min(m, k) < winogradChannels {
+		return nil
+	}
+	g := &convWinograd{c: c}
+	for i := range c.group {
+		u, ok := kernel.NewWinograd(w.F32()[i*m*k*9:][:m*k*9], m, k)
+		if !ok {
+			return nil
+		}
+		g.u = append(g.u, u)
+	}
+	return g
+}
+
+// winogradRun is a run, with what it has worked out for a shape.
+type winogradRun struct {
+	g     *convWinograd
+	v     view
+	s     convSize
+	tall  int // rows of tiles of an image
+	wide  int // and columns
+	rows  int // of tiles, in a band
+	bands int
+	step  int // elements of a row that is split into even and odd columns
+	ld    int // elements of a row of tiles of one channel
+	vf    int // elements of the input for one element of tiles
+	mf    int // and of sums
+
+	ctx  context.Context
+	a    convArgs[float32]
+	wild atomic.Bool // the input is not within kernel.WinogradLimit
+	v0   []float32   // the transformed input of task, where several goroutines do one
+	task int
+	do   func(lo, hi int)
+	in   func(lo, hi int)
+	out  func(lo, hi int)
+}
+
+// winogradMemory is shared by all convolutions, so that it stays in the cache.
+var winogradMemory scratch[float32]
+
+// run reports whether it has computed the convolution.
+func (g *convWinograd) run(ctx context.Context, v *view, s convSize, a convArgs[float32]) bool {
+	if v.out[1] < 2 || v.out[2] < 2 {
+		return false
+	}
+	r, _ := g.runs.Get().(*winogradRun)
+	if r == nil {
+		r = &winogradRun{g: g}
+		r.do, r.in, r.out = r.work, r.channels, r.blocks
+	}
+	defer g.runs.Put(r)
+	if r.v != *v || r.s != s {
+		r.v, r.s = *v, s
+		r.lay()
+	}
+	r.ctx, r.a = ctx, a
+	r.wild.Store(false)
+	threads, tasks := g.c.threads, s.batch*g.c.group*r.bands
+	cost := 16 * r.ld * s.cg * (s.m / g.c.group)
+	if threads < 2 || tasks >= threads {
+		parallel(ctx, threads, tasks, max(1, (1<<17)/cost), r.do)
+	} else {
+		memory := winogradMemory.take(16 * r.vf)
+		r.v0 = *memory
+		for r.task = 0; r.task < tasks && ctx.Err() == nil && !r.wild.Load(); r.task++ {
+			parallel(ctx, threads, s.cg, max(1, (1<<12)/(4*r.ld)), r.in)
+			parallel(ctx, threads, g.u[0].Blocks(), max(1, (1<<17)/(cost/g.u[0].Blocks())), r.out)
+		}
+		r.v0 = nil
+		winogradMemory.put(memory)
+	}
+	r.ctx, r.a = nil, convArgs[float32]{} // keeps nothing alive
+	return !r.wild.Load()
+}
+
+// lay cuts the output into tiles and bands.
+func (r *winogradRun) lay() {
+	v, s, g := &r.v, r.s, r.g
+	r.tall, r.wide = (v.out[1]+1)/2, (v.out[2]+1)/2
+	images, threads := s.batch*g.c.group, max(1, g.c.threads)
+	least := 0
+	for rows := 1; rows <= r.tall; rows++ {
+		if rows > 1 && 16*s.cg*rows*r.wide > winogradImage {
+			break
+		}
+		bands := (r.tall + rows - 1) / rows
+		each := (r.tall + bands - 1) / bands * r.wide
+		cost := 12*(each/16) + 16 // in steps of the product: half a tile, and what the weights take to come
+		switch rest := each % 16; {
+		case rest > 8:
+			cost += 12
+		case rest > 0:
+			cost += 7
+		}
+		if cost *= (images*bands + threads - 1) / threads; rows == 1 || cost <= least {
+			least, r.rows = cost, (r.tall+bands-1)/bands
+		}
+	}
+	r.bands = (r.tall + r.rows - 1) / r.rows
+	vector := (r.wide + 7) / 8 * 8
+	r.step = 2 * max(vector+8, v.before[2]/2+(v.in[2]/16+1)*8+8)
+	r.ld = max((r.rows*r.wide+7)/8*8, (r.rows-1)*r.wide+vector)
+	r.ld = ((r.ld+15)/16 | 1) * 16 // an odd number of lines: rows do not share sets of the cache
+	r.vf = ((s.cg*r.ld)/16 | 1) * 16
+	r.mf = ((g.u[0].WinogradRows()*r.ld)/16 | 1) * 16
+}
+
+// work does the tasks [lo, hi): bands of images and groups.
+func (r *winogradRun) work(lo, hi int) {
+	memory := winogradMemory.take(16 * r.vf)
+	defer winogradMemory.put(memory)
+	for i := lo; i < hi && r.ctx.Err() == nil && !r.wild.Load(); i++ {
+		r.transform(*memory, i, 0, r.s.cg)
+		r.products(*memory, i, 0, r.g.u[0].Blocks())
+	}
+}
+
+func (r *winogradRun) channels(lo, hi int) { r.transform(r.v0, r.task, lo, hi) }
+func (r *winogradRun) blocks(lo, hi int)   { r.products(r.v0, r.task, lo, hi) }
+
+// transform fills the channels [lo, hi) of the transformed input t (16, c, tiles) of a task.
+func (r *winogradRun) transform(t []float32, task, lo, hi int) {
+	v := &r.v
+	plane, band := task/r.bands, task%r.bands
+	tiles := min(r.rows, r.tall-band*r.rows)
+	first := band*r.rows*2 - v.before[1] // row of the input that the band sees first
+	y0, y1 := max(first, 0), min(first+2*tiles+2, v.in[1])
+	memory := winogradMemory.take((2*r.rows + 2) * r.step)
+	defer winogradMemory.put(memory)
+	clear(*memory)
+	for c := lo; c < hi; c++ {
+		if y0 < y1 {
+			x := r.a.x[((plane*r.s.cg+c)*v.in[1]+y0)*v.in[2]:]
+			if !kernel.WinogradSplit((*memory)[(y0-first)*r.step:], r.step, x, v.in[2], y1-y0, v.in[2], v.before[2]) {
+				r.wild.Store(true)
+				return
+			}
+		}
+		kernel.WinogradInto(t[c*r.ld:], r.vf, *memory, r.step, tiles, r.wide)
+	}
+}
+
+// products makes the output of the blocks [lo, hi) of output channels from the transformed input t of a task.
+func (r *winogradRun) products(t []float32, task, lo, hi int) {
+	v, c := &r.v, r.g.c
+	plane, band := task/r.bands, task%r.bands
+	u := r.g.u[plane%c.group]
+	tiles, high := min(r.rows, r.tall-band*r.rows), 2*band*r.rows
+	rows := min(2*tiles, v.out[1]-high)
+	step := (r.wide + 7) / 8 * 16
+	sums, lines := winogradMemory.take(16*r.mf), winogradMemory.take(2*r.rows*step)
+	defer winogradMemory.put(sums)
+	defer winogradMemory.put(lines)
+	for b := lo; b < hi && r.ctx.Err() == nil && !r.wild.Load(); b++ {
+		u.Product(b, t, r.vf, *sums, r.mf, r.ld, tiles*r.wide)
+		first, n := u.Rows(b)
+		for i := range n {
+			kernel.WinogradOut(*lines, step, (*sums)[i*r.ld:], r.mf, tiles, r.wide)
+			m := plane*u.M + first + i
+			at := (m*v.out[1] + high) * v.out[2]
+			y, bias, more := r.a.y[at:][:rows*v.out[2]], float32(0), []float32(nil)
+			if r.a.bias != nil {
+				bias = r.a.bias[plane%c.group*u.M+first+i]
+			}
+			if r.a.residual != nil {
+				more = r.a.residual[at:][:len(y)]
+			}
+			c.end.Rows(y, *lines, step, rows, v.out[2], bias, more)
+			if c.after != nil {
+				c.after(y)
+			}
+		}
+	}
+}
