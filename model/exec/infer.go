@@ -29,7 +29,8 @@ type scope struct {
 	inputs    []graph.Value // what a run gives, in order
 	types     map[graph.Value]tensor.Type
 	constants map[graph.Value]*tensor.Tensor
-	compiled  []compiled // nodes that must run, in order
+	numbers   map[graph.Value][]number // elements of short lists of int64 that are not constant as a whole
+	compiled  []compiled               // nodes that must run, in order
 }
 
 // compiled is a node that must run. Its kernel comes last, when no other node has taken it over.
@@ -169,6 +170,9 @@ func (s *scope) visit(n *graph.Node) error {
 		if d := s.types[v].DType; !d.Known() && !d.Container() {
 			return fault.New(fault.Unsupported, "the type of the output "+string(v)+" is not known")
 		}
+	}
+	if s.learn(n) {
+		return nil
 	}
 	if foldable(site, n) && !random(spec, n) {
 		kernel, err := spec.Kernel(n, site)

@@ -141,10 +141,9 @@ func (c *attentionCall[T]) some(ctx context.Context, pair, lo, hi int) {
 	}
 	var keys, values *panels[T]
 	if min(hi-lo, l) >= 4 && t > 0 && width > 0 && c.v.width > 0 {
-		pk, pv := c.gemm.borrow(c.k.at(b, kv, 0), width, t, c.k.row, true), c.gemm.borrow(c.v.at(b, kv, 0), t, c.v.width, c.v.row, false)
-		defer c.gemm.giveBack(&pk)
-		defer c.gemm.giveBack(&pv)
-		keys, values = &pk, &pv
+		keys, values = c.gemm.borrow(c.k.at(b, kv, 0), width, t, c.k.row, true), c.gemm.borrow(c.v.at(b, kv, 0), t, c.v.width, c.v.row, false)
+		defer c.gemm.giveBack(keys)
+		defer c.gemm.giveBack(values)
 	}
 	memory := c.rows.take(min(attentionBlock, hi-lo) * t)
 	defer c.rows.put(memory)

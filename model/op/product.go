@@ -12,6 +12,7 @@ type gemm[T kernel.Number] struct {
 	panels  scratch[[4]T]
 	rows    scratch[T]
 	runs    kept[products[T]]
+	lent    kept[panels[T]]
 }
 
 // panels is B (k, n) laid out for products: single for float32, wide for other types.
@@ -38,23 +39,27 @@ func layOut[T kernel.Number](b []T, k, n, ld int, trans bool) *panels[T] {
 }
 
 // borrow is layOut in memory that giveBack takes back.
-func (g *gemm[T]) borrow(b []T, k, n, ld int, trans bool) panels[T] {
+func (g *gemm[T]) borrow(b []T, k, n, ld int, trans bool) *panels[T] {
+	p := g.lent.take()
 	if s, ok := asSingle(b); ok {
-		memory := g.rows.take(kernel.PackedLenF32(k, n))
-		buf, _ := asSingle(*memory)
-		return panels[T]{single: kernel.PackF32(s, k, n, ld, trans, buf), elements: memory}
+		p.elements = g.rows.take(kernel.PackedLenF32(k, n))
+		buf, _ := asSingle(*p.elements)
+		p.single = kernel.PackF32(s, k, n, ld, trans, buf)
+		return p
 	}
-	rows := g.panels.take(kernel.PackedLen(k, n))
-	return panels[T]{wide: kernel.Pack(b, k, n, ld, trans, *rows), rows: rows}
+	p.rows = g.panels.take(kernel.PackedLen(k, n))
+	p.wide = kernel.Pack(b, k, n, ld, trans, *p.rows)
+	return p
 }
 
+// giveBack ends what borrow began; nil was not borrowed.
 func (g *gemm[T]) giveBack(p *panels[T]) {
-	if p.elements != nil {
-		g.rows.put(p.elements)
+	if p == nil {
+		return
 	}
-	if p.rows != nil {
-		g.panels.put(p.rows)
-	}
+	g.rows.put(p.elements)
+	g.panels.put(p.rows)
+	g.lent.put(p)
 }
 
 // run adds A·B to c (m, n): a (m, k), or (k, m) when ta, rows lda apart; b (k, n), or (n, k) when tb, rows ldb apart; packed is b
@@ -113,9 +118,8 @@ func (g *gemm[T]) loop(ctx context.Context, threads, m, k, n int, a []T, lda int
 		return
 	}
 	if packed == nil {
-		p := g.borrow(b, k, n, ldb, tb)
-		defer g.giveBack(&p)
-		packed = &p
+		packed = g.borrow(b, k, n, ldb, tb)
+		defer g.giveBack(packed)
 	}
 	if threads < 2 || m*n*k < 1<<18 {
 		kernel.Gemm(m, a, lda, &packed.wide, c, ldc)

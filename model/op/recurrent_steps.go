@@ -53,11 +53,9 @@ func (c *recurrentCall[T]) direction(ctx context.Context, d int) {
 	l.seen = l.firstState(l.state, c.firstH)
 	l.firstState(l.cell, c.firstC)
 	if l.packed.r == nil && c.steps*c.batch > 3 {
-		own := new([2]panels[T])
-		own[0], own[1] = l.borrowState()
-		defer c.gemm.giveBack(&own[0])
-		defer c.gemm.giveBack(&own[1])
-		l.packed.r, l.packed.next = &own[0], &own[1]
+		l.packed.r, l.packed.next = l.borrowState()
+		defer c.gemm.giveBack(l.packed.r)
+		defer c.gemm.giveBack(l.packed.next)
 	}
 	for done := 0; done < c.steps && ctx.Err() == nil; {
 		n := min(chunk, c.steps-done)
@@ -83,9 +81,9 @@ func (c *recurrentCall[T]) direction(ctx context.Context, d int) {
 }
 
 // borrowState lays out R of this direction for the length of a run, as packState does for good.
-func (l *recurrentLine[T]) borrowState() (first, next panels[T]) {
+func (l *recurrentLine[T]) borrowState() (first, next *panels[T]) {
 	if l.recurrent.gates != 3 || l.linear {
-		return l.gemm.borrow(l.r, l.h, l.row, l.h, true), next
+		return l.gemm.borrow(l.r, l.h, l.row, l.h, true), nil
 	}
 	return l.gemm.borrow(l.r, l.h, 2*l.h, l.h, true), l.gemm.borrow(l.r[2*l.h*l.h:], l.h, l.h, l.h, true)
 }
