@@ -60,10 +60,11 @@ func compileTrees(n *graph.Node, site *Site) (Kernel, error) {
 
 // ensemble is a compiled node.
 type ensemble[T float] struct {
-	forest[T]
+	*forest[T]
 	name      string
 	labels    *tensor.Tensor // nil for a regressor
 	aggregate string
+	extreme   bool // the least or the greatest weight counts, not the sum
 	post      string
 	base      []T
 	positive  bool // no weight is negative
@@ -100,7 +101,9 @@ func ensembleKernel[T float](n *graph.Node, site *Site, rows func(*tensor.Tensor
 		}
 	}
 	switch e.aggregate {
-	case "SUM", "AVERAGE", "MIN", "MAX":
+	case "SUM", "AVERAGE":
+	case "MIN", "MAX":
+		e.extreme = true
 	default:
 		return nil, refuseAttr(n, "aggregate_function", e.aggregate)
 	}
@@ -108,7 +111,7 @@ func ensembleKernel[T float](n *graph.Node, site *Site, rows func(*tensor.Tensor
 	if err != nil {
 		return nil, err
 	}
-	e.forest = *f
+	e.forest = f
 	values, err := readReals(n, "base_values")
 	if err != nil {
 		return nil, err
@@ -193,14 +196,15 @@ func (e *ensemble[T]) spread(ctx context.Context, x []T, rows, features int, lab
 
 // rowsOf computes rows lo to hi of x (rows, features).
 func (e *ensemble[T]) rowsOf(ctx context.Context, x []T, lo, hi, features int, labels, scores *tensor.Tensor) {
-	work, leaves := e.work.take(min(block, hi-lo)*e.targets), e.leaves.take(max(block, len(e.trees)))
+	work := e.work.take(min(block, hi-lo) * e.targets)
 	defer e.work.put(work)
-	defer e.leaves.put(leaves)
 	for from := lo; from < hi && ctx.Err() == nil; from += block {
 		n := min(block, hi-from)
 		s := (*work)[:n*e.targets]
 		clear(s)
-		e.evaluate(s, x[from*features:], features, *leaves)
+		if rows := x[from*features:]; !e.walkGrove(s, rows, features) {
+			e.evaluate(s, rows, features)
+		}
 		for i := range n {
 			row := s[i*e.targets:][:e.targets]
 			var z []float32
@@ -217,59 +221,68 @@ func (e *ensemble[T]) rowsOf(ctx context.Context, x []T, lo, hi, features int, l
 }
 
 // evaluate adds up the scores s (rows, targets) of rows of x: few rows tree by tree in one go, many block-wise.
-func (e *ensemble[T]) evaluate(s []score[T], x []T, features int, leaves []int32) {
-	n := len(s) / e.targets
-	if n < 4 && e.modes == nil {
+func (e *ensemble[T]) evaluate(s []score[T], x []T, features int) {
+	memory := e.leaves.take(max(block, len(e.trees)))
+	leaves := *memory
+	if n := len(s) / e.targets; n < 4 && e.modes == nil {
 		for i := range n {
 			row := leaves[:len(e.trees)]
 			kernel.WalkTrees(e.nodes, e.missing, e.trees, x[i*features:], row)
-			for k := range row {
-				e.vote(s[i*e.targets:][:e.targets], row[k:k+1])
+			e.voteRow(s[i*e.targets:][:e.targets], row)
+		}
+	} else {
+		for _, t := range e.trees {
+			e.walk(t, x, features, leaves[:n])
+			for i, at := range leaves[:n] {
+				e.vote(s[i*e.targets:][:e.targets], at)
 			}
 		}
-		return
 	}
-	for _, t := range e.trees {
-		e.walk(t, x, features, leaves[:n])
-		e.vote(s, leaves[:n])
+	e.leaves.put(memory)
+}
+
+// voteRow adds the weights of leaves, one after another, to the scores of one row.
+func (e *ensemble[T]) voteRow(row []score[T], leaves []int32) {
+	for _, at := range leaves {
+		e.vote(row, at)
 	}
 }
 
-// vote adds the weights of the leaves to the rows' scores (rows, targets).
-func (e *ensemble[T]) vote(s []score[T], leaves []int32) {
-	if e.aggregate == "MIN" || e.aggregate == "MAX" {
-		e.voteExtreme(s, leaves)
-		return
-	}
-	if e.single {
-		for i, at := range leaves {
-			r := &s[i*e.targets+e.only]
-			r.sum += e.nodes[at].Value
+// vote adds the weights of a leaf to the scores of one row.
+func (e *ensemble[T]) vote(row []score[T], at int32) {
+	switch {
+	case e.extreme:
+		e.voteExtreme(row, at)
+	case e.single:
+		r := &row[e.only]
+		r.sum += e.value(at)
+		r.has = true
+	default:
+		l := e.weights[at]
+		for _, v := range e.votes[l.from:l.to] {
+			r := &row[v.target]
+			r.sum += v.weight
 			r.has = true
 		}
-		return
-	}
-	for i, at := range leaves {
-		row := s[i*e.targets:][:e.targets]
-		l := e.weights[at]
-		for _, v := range e.votes[l.from:l.to] {
-			row[v.target].sum += v.weight
-			row[v.target].has = true
-		}
 	}
 }
 
-func (e *ensemble[T]) voteExtreme(s []score[T], leaves []int32) {
-	for i, at := range leaves {
-		row := s[i*e.targets:][:e.targets]
-		if e.single {
-			row[e.only].extreme(e.nodes[at].Value, e.aggregate)
-			continue
-		}
-		l := e.weights[at]
-		for _, v := range e.votes[l.from:l.to] {
-			row[v.target].extreme(v.weight, e.aggregate)
-		}
+// value is the weight of a leaf of a single forest.
+func (e *ensemble[T]) value(at int32) T {
+	if e.values != nil {
+		return e.values[at]
+	}
+	return e.nodes[at].Value
+}
+
+func (e *ensemble[T]) voteExtreme(row []score[T], at int32) {
+	if e.single {
+		row[e.only].extreme(e.value(at), e.aggregate)
+		return
+	}
+	l := e.weights[at]
+	for _, v := range e.votes[l.from:l.to] {
+		row[v.target].extreme(v.weight, e.aggregate)
 	}
 }
 

@@ -19,9 +19,11 @@ type forest[T float] struct {
 	features int       // the largest feature index, plus one
 	single   bool      // every leaf votes once and all for the same target: the value of a leaf's node is its weight
 	only     int       // that target
-	weights  []leaf    // by node: where its weights lie; nil where single
+	weights  []leaf    // by node, or by place in the grove: where its weights lie; nil where single
 	votes    []vote[T] // weights of all leaves; nil where single
 	targets  int
+	values   []T // of leaves, by place in the grove; nil where the nodes hold them
+	grove
 }
 
 // leaf is the range of a node's votes.

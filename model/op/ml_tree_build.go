@@ -33,13 +33,14 @@ func newForest[T float](n *graph.Node, side string, targets int) (*forest[T], er
 	if err := f.layOut(s); err != nil {
 		return nil, err
 	}
-	if f.single {
-		return f, nil
-	}
-	if b, err = newBallots(n, side); err == nil { // from the front again
+	if !f.single {
+		if b, err = newBallots(n, side); err != nil { // from the front again
+			return nil, err
+		}
 		f.weighMany(s, b)
 	}
-	return f, err
+	f.transplant()
+	return f, nil
 }
 
 // read makes the nodes, still in the order of the source.

@@ -13,6 +13,9 @@ import (
 
 const forestFeatures = 3
 
+// edges are values beside which the next number lies far away, or none.
+var edges = []float32{float32(math.Copysign(0, -1)), float32(math.Inf(1)), float32(math.Inf(-1)), math.MaxFloat32, -math.MaxFloat32, math.SmallestNonzeroFloat32}
+
 var says = map[string]func(x, value float32) bool{
 	"BRANCH_LEQ": func(x, v float32) bool { return x <= v }, "BRANCH_LT": func(x, v float32) bool { return x < v },
 	"BRANCH_GT": func(x, v float32) bool { return x > v }, "BRANCH_GTE": func(x, v float32) bool { return x >= v },
@@ -47,7 +50,10 @@ func (f *thicket) grow(r *rand.Rand, tree int64, depth int, id func() int64, tar
 		}
 		return me
 	}
-	f.modes[i] = []string{"BRANCH_LEQ", "BRANCH_LT", "BRANCH_GT", "BRANCH_GTE", "BRANCH_EQ", "BRANCH_NEQ"}[r.IntN(6)]
+	f.modes[i] = "BRANCH"
+	if r.IntN(6) == 0 {
+		f.values[i] = edges[r.IntN(len(edges))]
+	}
 	f.yes[i] = f.grow(r, tree, depth-1, id, targets)
 	if f.no[i] = f.yes[i]; r.IntN(20) > 0 {
 		f.no[i] = f.grow(r, tree, depth-1, id, targets)
@@ -55,9 +61,9 @@ func (f *thicket) grow(r *rand.Rand, tree int64, depth int, id func() int64, tar
 	return me
 }
 
-// predict adds up the weights of the leaves that a row reaches.
-func (f *thicket) predict(x []float32, targets int) []float32 {
-	out := make([]float32, targets)
+// predict adds up the weights of the leaves that a row reaches, or finds the least or the greatest.
+func (f *thicket) predict(x []float32, targets int, aggregate string) []float32 {
+	out, has := make([]float32, targets), make([]bool, targets)
 	for _, at := range f.roots {
 		for i := f.at[at]; ; i = f.at[at] {
 			if f.modes[i] == "LEAF" {
@@ -69,7 +75,16 @@ func (f *thicket) predict(x []float32, targets int) []float32 {
 			}
 		}
 		for _, k := range f.votes[at] {
-			out[f.leafTargets[k]] += f.leafWeights[k]
+			target, w := f.leafTargets[k], f.leafWeights[k]
+			switch {
+			case aggregate == "SUM" || !has[target]:
+				out[target] += w
+			case aggregate == "MIN":
+				out[target] = min(out[target], w)
+			default:
+				out[target] = max(out[target], w)
+			}
+			has[target] = true
 		}
 	}
 	return out
@@ -78,23 +93,29 @@ func (f *thicket) predict(x []float32, targets int) []float32 {
 // Forests of every shape answer as the standard's own walk does, whether their lists are in memory or, where they are long,
 // read from the file.
 func TestForestWalks(t *testing.T) {
+	all := []string{"BRANCH_LEQ", "BRANCH_LT", "BRANCH_GT", "BRANCH_GTE", "BRANCH_EQ", "BRANCH_NEQ"}
 	for _, c := range []struct {
-		name            string
-		trees, targets  int
-		shuffled, plain bool // ids without order; only one mode and one weight for each leaf
+		name           string
+		trees, targets int
+		shuffled       bool // ids without order
+		modes          []string
 	}{
-		{"as exporters write", 6, 1, false, true},
-		{"all modes", 6, 2, false, false},
-		{"ids in no order", 6, 1, true, true},
-		{"long lists", 500, 1, false, true},
-		{"long lists, all modes", 300, 2, false, false},
-		{"long lists in no order", 300, 2, true, false},
+		{"as exporters write", 6, 1, false, all[:1]},
+		{"all modes", 6, 2, false, all},
+		{"in order", 19, 1, false, all[:4]},
+		{"in order, targets", 19, 3, false, all[:4]},
+		{"ids in no order", 6, 1, true, all[:1]},
+		{"long lists", 500, 1, false, all[:1]},
+		{"long lists, all modes", 300, 2, false, all},
+		{"long lists in no order", 300, 2, true, all[:4]},
 	} {
-		t.Run(c.name, func(t *testing.T) { walkForest(t, c.trees, c.targets, c.shuffled, c.plain) })
+		for _, aggregate := range []string{"SUM", "MIN", "MAX"} {
+			t.Run(c.name+", "+aggregate, func(t *testing.T) { walkForest(t, c.trees, c.targets, c.shuffled, c.modes, aggregate) })
+		}
 	}
 }
 
-func walkForest(t *testing.T, trees, targets int, shuffled, plain bool) {
+func walkForest(t *testing.T, trees, targets int, shuffled bool, modes []string, aggregate string) {
 	r := rand.New(rand.NewPCG(uint64(trees), uint64(targets)))
 	f := &thicket{at: map[[2]int64]int{}, votes: map[[2]int64][]int{}}
 	for tree := range int64(trees) {
@@ -107,11 +128,9 @@ func walkForest(t *testing.T, trees, targets int, shuffled, plain bool) {
 		}
 		f.roots = append(f.roots, [2]int64{tree, f.grow(r, tree, 5, id, targets)})
 	}
-	if plain {
-		for i, m := range f.modes {
-			if m != "LEAF" {
-				f.modes[i] = "BRANCH_LEQ"
-			}
+	for i, m := range f.modes {
+		if m != "LEAF" {
+			f.modes[i] = modes[r.IntN(len(modes))]
 		}
 	}
 	b := graph.NewBuilder("forest")
@@ -121,7 +140,7 @@ func walkForest(t *testing.T, trees, targets int, shuffled, plain bool) {
 		graph.FloatsAttr("nodes_values", f.values), graph.StringsAttr("nodes_modes", f.modes), graph.IntsAttr("nodes_truenodeids", f.yes...),
 		graph.IntsAttr("nodes_falsenodeids", f.no...), graph.IntsAttr("nodes_missing_value_tracks_true", f.missing...), graph.IntAttr("n_targets", int64(targets)),
 		graph.IntsAttr("target_treeids", f.leafTrees...), graph.IntsAttr("target_nodeids", f.leafIDs...), graph.IntsAttr("target_ids", f.leafTargets...),
-		graph.FloatsAttr("target_weights", f.leafWeights))[0]
+		graph.FloatsAttr("target_weights", f.leafWeights), graph.StringAttr("aggregate_function", aggregate))[0]
 	b.Output("y", y, tensor.TypeOf(tensor.Float32, -1, targets))
 	m := &graph.Model{IRVersion: 8, Opsets: map[string]int64{"": 17, graph.ML: 3}, Graph: b.Graph()}
 	const rows = 70 // more than a block
@@ -129,6 +148,8 @@ func walkForest(t *testing.T, trees, targets int, shuffled, plain bool) {
 	for i := range in {
 		if in[i] = float32(r.IntN(10)) / 2; r.IntN(6) == 0 {
 			in[i] = float32(math.NaN())
+		} else if r.IntN(6) == 0 {
+			in[i] = edges[r.IntN(len(edges))]
 		}
 	}
 	file, err := onnx.Encode(m)
@@ -150,7 +171,7 @@ func walkForest(t *testing.T, trees, targets int, shuffled, plain bool) {
 				t.Fatal(err)
 			}
 			for i := range n {
-				want, got := f.predict(in[i*forestFeatures:][:forestFeatures], targets), out["y"].F32()[i*targets:][:targets]
+				want, got := f.predict(in[i*forestFeatures:][:forestFeatures], targets, aggregate), out["y"].F32()[i*targets:][:targets]
 				for k := range want {
 					if got[k] != want[k] {
 						t.Fatalf("%s, %d rows: row %d is %v, want %v", name, n, i, got, want)
