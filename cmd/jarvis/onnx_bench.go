@@ -150,6 +150,24 @@ func (c onnxBench) dims(ports []graph.Port) (map[string]int, error) {
 	return lengths, nil
 }
 
+// refused explains the error of a first run whose inputs were made up.
+func (c onnxBench) refused(p *model.Program, in []*tensor.Tensor, err error) error {
+	if !fault.Is(err, fault.Invalid) {
+		return err
+	}
+	var made []string
+	for i, port := range p.Inputs() {
+		if _, given := c.In[string(port.Name)]; !given {
+			made = append(made, string(port.Name)+" "+in[i].Type().String())
+		}
+	}
+	if len(made) == 0 {
+		return err
+	}
+	return fault.New(fault.Invalid, "the model does not take the inputs that were made up for it, "+strings.Join(made, ", ")).Because(err).
+		Try("open dimensions are 1 unless --dim NAME=N or --batch says more; an input of its own comes by --in NAME=FILE")
+}
+
 // readings is how many times are kept, the latest ones; percentiles are of these.
 const readings = 1 << 16
 
@@ -160,7 +178,7 @@ const shortest = 5 * time.Microsecond
 func (c onnxBench) measure(ctx context.Context, p *model.Program, in, out []*tensor.Tensor, b *benched) error {
 	start := time.Now()
 	if err := p.RunInto(ctx, in, out); err != nil {
-		return err
+		return c.refused(p, in, err)
 	}
 	b.FirstMS = ms(time.Since(start))
 	limit := time.Duration(c.Seconds * float64(time.Second))

@@ -126,4 +126,7 @@ func TestOnnxBenchGivesADimensionOneLengthEverywhere(t *testing.T) {
 			t.Errorf("%s: %d %s", dim, r.code, r.stderr)
 		}
 	}
+	if r := s.try("", "onnx", "bench", file, "--dim", "width=3"); r.code != 2 || !strings.Contains(r.stderr, "h float32(1, 1, 3)") || !strings.Contains(r.stderr, "--in NAME=FILE") {
+		t.Errorf("inputs that were made up and do not fit: %d %s", r.code, r.stderr)
+	}
 }
