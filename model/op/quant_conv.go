@@ -4,9 +4,9 @@ package op
 
 import (
 	"context"
-	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -60,34 +60,65 @@ func inferQLinearConv(n *graph.Node, site *Site) ([]tensor.Type, error) {
 	return convInfer(n, site.Types[0], site.Types[3], site.Types[7].DType)
 }
 
-// quantConv convolves bytes less their zero points in int32.
+// quantConv convolves bytes less their zero points. Sums are those of int32.
 type quantConv struct {
-	conv conv[int32]
-	x, w scratch[int32]
+	conv    conv[int32] // where neither of the others serves
+	bytes   byteConv
+	real    conv[float32] // for few terms, of which float32 holds the sum
+	x, w, y scratch[int32]
+	fx, fw  scratch[float32]
+	fy      scratch[float32]
 }
 
-func quantConvOf(n *graph.Node, site *Site) (*quantConv, error) {
-	w, group, err := convWindow(n)
-	return &quantConv{conv: conv[int32]{window: w, group: group, threads: site.Threads}}, err
+// convEnd is where sums go: either y, or bytes, rounded by q, whose scales are those of output channels.
+type convEnd struct {
+	y     []int32
+	bytes []byte
+	q     kernel.Requantizer
 }
 
-// run convolves x by w; reset makes room for the sums of a shape, bias may be nil.
-func (q *quantConv) run(ctx context.Context, x, xzero, w, wzero *tensor.Tensor, bias []int32, reset func(shape []int) ([]int32, error)) (m int, err error) {
+func quantConvOf(n *graph.Node, site *Site, w, zero int) (*quantConv, error) {
+	win, group, err := convWindow(n)
+	q := &quantConv{
+		conv: conv[int32]{window: win, group: group, threads: site.Threads},
+		real: conv[float32]{window: win, group: group, threads: site.Threads},
+	}
+	q.real.fast(nil)
+	q.bytes.group, q.bytes.threads = group, site.Threads
+	if err == nil && kernel.BytesFit() && (n.In(zero) == "" || site.constant(zero) != nil) {
+		q.bytes.prepare(site.constant(w), site.constant(zero))
+	}
+	return q, err
+}
+
+// run convolves x by w; end makes room for the result of a shape with so many channels, bias may be nil.
+func (q *quantConv) run(ctx context.Context, x, xzero, w, wzero *tensor.Tensor, bias []int32, end func(shape []int, m int) (convEnd, error)) error {
 	op := q.conv.window.op
 	v, s, err := q.conv.shape(x.Shape(), w.Shape())
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if xzero != nil && xzero.Len() != 1 || wzero != nil && wzero.Len() != 1 && wzero.Len() != s.m {
-		return 0, misfit(op, "a zero point that fits neither all nor the output channels")
+		return misfit(op, "a zero point that fits neither all nor the output channels")
 	}
 	if bias != nil && len(bias) != s.m {
-		return 0, misfit(op, "bias for "+itoa(int64(len(bias)))+" of "+itoa(int64(s.m))+" channels")
+		return misfit(op, "bias for "+itoa(int64(len(bias)))+" of "+itoa(int64(s.m))+" channels")
 	}
 	var buf [MaxRank]int
-	y, err := reset(v.shape(append(buf[:0], s.batch, s.m)))
+	e, err := end(v.shape(append(buf[:0], s.batch, s.m)), s.m)
 	if err != nil {
-		return 0, err
+		return err
+	}
+	pixels, k := volume(v.out), s.cg*volume(v.kernel)
+	if s.batch*s.m*pixels == 0 {
+		return nil
+	}
+	few := k <= exactProduct && q.small(bias)
+	switch {
+	case few && (!kernel.BytesFit() || s.cg == 1 && s.m <= 2*q.conv.group):
+		return q.runReal(ctx, &v, s, x, xzero, w, wzero, bias, e)
+	case kernel.BytesFit() && q.bytes.fits(&v):
+		return q.bytes.run(ctx, &v, s, x, xzero, w, wzero, bias, e)
 	}
 	wideX, wideW := q.x.take(x.Len()), q.w.take(w.Len())
 	defer q.x.put(wideX)
@@ -99,7 +130,94 @@ func (q *quantConv) run(ctx context.Context, x, xzero, w, wzero *tensor.Tensor, 
 			(*wideW)[i] -= int32(byteAt(wzero, i/per))
 		}
 	}
-	return s.m, q.conv.run(ctx, &v, s, convArgs[int32]{x: *wideX, w: *wideW, bias: bias, y: y})
+	sums := e.y
+	if sums == nil {
+		held := q.y.take(s.batch * s.m * pixels)
+		defer q.y.put(held)
+		sums = *held
+	}
+	if err := q.conv.run(ctx, &v, s, convArgs[int32]{x: *wideX, w: *wideW, bias: bias, y: sums}); err != nil {
+		return err
+	}
+	for i := range s.batch * s.m {
+		e.plane(i, i%s.m, sums[i*pixels:][:pixels])
+	}
+	return ctx.Err()
+}
+
+// small tells whether biases leave room for sums in float32.
+func (q *quantConv) small(bias []int32) bool {
+	for _, b := range bias {
+		if b > 1<<22 || b < -1<<22 {
+			return false
+		}
+	}
+	return true
+}
+
+// runReal convolves in float32, which is exact for up to exactProduct terms, even with a small bias.
+func (q *quantConv) runReal(ctx context.Context, v *view, s convSize, x, xzero, w, wzero *tensor.Tensor, bias []int32, e convEnd) error {
+	pixels := volume(v.out)
+	realX, realW, y := q.fx.take(x.Len()), q.fw.take(w.Len()+s.m), q.fy.take(s.batch*s.m*pixels)
+	defer q.fx.put(realX)
+	defer q.fw.put(realW)
+	defer q.fy.put(y)
+	zero := int32(byteAt(xzero, 0))
+	parallel(ctx, q.conv.threads, x.Len(), 1<<14, func(lo, hi int) {
+		if x.DType() == tensor.Int8 {
+			kernel.RealBytes((*realX)[lo:hi], tensor.Data[int8](x)[lo:hi], zero, 1)
+		} else {
+			kernel.RealBytes((*realX)[lo:hi], x.Bytes()[lo:hi], zero, 1)
+		}
+	})
+	weights, biases := (*realW)[:w.Len()], (*realW)[w.Len():]
+	per := w.Len() / s.m
+	for m := range s.m {
+		widenBytes(weights[m*per:][:per], w, m*per, byteAt(wzero, m))
+		biases[m] = 0
+		if bias != nil {
+			biases[m] = float32(bias[m])
+		}
+	}
+	if err := q.real.run(ctx, v, s, convArgs[float32]{x: *realX, w: weights, bias: biases, y: *y}); err != nil {
+		return err
+	}
+	parallel(ctx, q.conv.threads, s.batch*s.m, 1+(1<<14)/pixels, func(lo, hi int) {
+		held := q.y.take(pixels)
+		defer q.y.put(held)
+		sums := *held
+		for i := lo; i < hi; i++ {
+			if e.y != nil {
+				sums = e.y[i*pixels:][:pixels]
+			}
+			for j, t := range (*y)[i*pixels:][:pixels] {
+				sums[j] = int32(t)
+			}
+			e.plane(i, i%s.m, sums)
+		}
+	})
+	return ctx.Err()
+}
+
+// plane rounds the sums of one output channel of an image, i of all, to bytes, if bytes are wanted. Biases are in the sums already.
+func (e *convEnd) plane(i, m int, sums []int32) {
+	if e.bytes == nil {
+		return
+	}
+	var none [16]int32
+	var scale [16]float32
+	for j := range scale {
+		scale[j] = e.q.Scale[m]
+	}
+	q, to := e.q, e.bytes[i*len(sums):][:len(sums)]
+	q.Add, q.Scale, q.ByRow = none[:], scale[:], false // a plane is rows of sixteen columns
+	rows := len(sums) / 16
+	q.Rows(to, 16, 0, rows, 0, 16, sums)
+	if rest := len(sums) % 16; rest > 0 {
+		var last [16]int32
+		copy(last[:], sums[rows*16:])
+		q.Rows(to[rows*16:], 16, 0, 1, 0, rest, last[:])
+	}
 }
 
 func subtractZero(dst []int32, t *tensor.Tensor, zero int32) {
@@ -115,26 +233,28 @@ func subtractZero(dst []int32, t *tensor.Tensor, zero int32) {
 }
 
 func compileConvInteger(n *graph.Node, site *Site) (Kernel, error) {
-	q, err := quantConvOf(n, site)
+	q, err := quantConvOf(n, site, 1, 3)
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		_, err := q.run(ctx, in[0], inputOf(in, 2), in[1], inputOf(in, 3), nil, func(shape []int) ([]int32, error) {
+		return q.run(ctx, in[0], inputOf(in, 2), in[1], inputOf(in, 3), nil, func(shape []int, _ int) (convEnd, error) {
 			err := Reset(ctx, out[0], tensor.Int32, shape...)
-			return tensor.Data[int32](out[0]), err
+			return convEnd{y: tensor.Data[int32](out[0])}, err
 		})
-		return err
 	}, nil
 }
 
 func compileQLinearConv(n *graph.Node, site *Site) (Kernel, error) {
-	q, err := quantConvOf(n, site)
+	q, err := quantConvOf(n, site, 3, 5)
+	if err != nil {
+		return nil, err
+	}
+	act, err := convActivationOf(n)
 	if err != nil {
 		return nil, err
 	}
 	d := site.Types[7].DType
-	var memory scratch[int32]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		scale := in[4].F32()
 		if in[1].Len() != 1 || in[6].Len() != 1 || in[7].Len() != 1 || len(scale) != 1 && len(scale) != in[3].Shape()[0] {
@@ -144,52 +264,25 @@ func compileQLinearConv(n *graph.Node, site *Site) (Kernel, error) {
 		if b := inputOf(in, 8); b != nil {
 			bias = tensor.Data[int32](b)
 		}
-		var held *[]int32
-		defer func() {
-			if held != nil {
-				memory.put(held)
-			}
-		}()
-		m, err := q.run(ctx, in[0], in[2], in[3], in[5], bias, func(shape []int) ([]int32, error) {
+		return q.run(ctx, in[0], in[2], in[3], in[5], bias, func(shape []int, m int) (convEnd, error) {
 			if err := Reset(ctx, out[0], d, shape...); err != nil {
-				return nil, err
+				return convEnd{}, err
 			}
-			held = memory.take(out[0].Len())
-			return *held, nil
+			x, y := in[1].F32()[0], in[6].F32()[0]
+			e := convEnd{bytes: out[0].Bytes(), q: requantizer(in[7], m, nil, func(j int) float32 { return x * scale[min(j, len(scale)-1)] / y })}
+			e.q.ByRow = true
+			cutTo(&e.q, act, y)
+			return e, nil
 		})
-		if err != nil || len(*held) == 0 {
-			return err
-		}
-		plane := volumeOf(out[0].Shape()[2:])
-		zero := byteAt(in[7], 0)
-		for i := 0; i < len(*held); i += plane {
-			f := scale[0]
-			if len(scale) > 1 {
-				f = scale[i/plane%m]
-			}
-			f = in[1].F32()[0] * f / in[6].F32()[0]
-			for j, v := range (*held)[i : i+plane] {
-				requantize(out[0], i+j, float32(v)*f, zero)
-			}
-		}
-		return nil
 	}, nil
 }
 
-func volumeOf(shape []int) int {
-	n := 1
-	for _, d := range shape {
-		n *= d
+// cutTo makes an activation that only cuts, Relu or Clip, part of the rounding to steps of a scale.
+func cutTo(q *kernel.Requantizer, act activation, scale float32) {
+	switch act.kind {
+	case actRelu:
+		q.Least = max(q.Least, 0)
+	case actClip:
+		q.Least, q.Most = max(q.Least, float32(act.a)/scale), min(q.Most, float32(act.b)/scale)
 	}
-	return n
-}
-
-// requantize writes round(v) + zero, saturated, as element i of t, int8 or uint8.
-func requantize(t *tensor.Tensor, i int, v, zero float32) {
-	v = float32(math.RoundToEven(float64(v))) + zero
-	if t.DType() == tensor.Int8 {
-		tensor.Data[int8](t)[i] = int8(max(-128, min(127, v)))
-		return
-	}
-	t.Bytes()[i] = uint8(max(0, min(255, v)))
 }

@@ -1,0 +1,289 @@
+//go:build !lean
+
+package op
+
+import (
+	"context"
+	"sync"
+
+	"github.com/jarvis-ml/jarvis/model/kernel"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// byteConv convolves bytes as products of weights (m/group, k) by columns (k, pixels), as conv does, for each image and group. The input is first
+// written once more with its border, and with every stride[2]-th element of a line side by side, so that what a tap sees of an output line lies
+// in one piece; columns are then put together by tiles of output lines, straight into the kernel's panels.
+type byteConv struct {
+	group, threads int
+	packed         []kernel.ByteRows // by groups, of constant weights
+	from           *tensor.Tensor    // these weights
+	others         sync.Pool         // of *[]kernel.ByteRows
+	borders        scratch[byte]
+	panels, lines  scratch[byte]
+}
+
+// byteSlack is how many bytes behind a line may be read or written over, for moving sixteen at a time.
+const byteSlack = 32
+
+func (b *byteConv) prepare(w, zero *tensor.Tensor) {
+	if w == nil || w.Rank() < 3 || w.Len() == 0 || w.Shape()[0]%b.group != 0 || zero != nil && zero.Len() != 1 && zero.Len() != w.Shape()[0] {
+		return
+	}
+	b.packed, b.from = make([]kernel.ByteRows, b.group), w
+	packRows(b.packed, w, zero)
+}
+
+// packRows lays out weights (m, c/group, k1…) by groups.
+func packRows(to []kernel.ByteRows, w, zero *tensor.Tensor) {
+	mg := w.Shape()[0] / len(to)
+	size := w.Len() / len(to)
+	for g := range to {
+		if w.DType() == tensor.Int8 {
+			kernel.PackByteRows(&to[g], tensor.Data[int8](w)[g*size:][:size], mg, size/mg, zerosOf[int8](zero, g*mg, mg))
+		} else {
+			kernel.PackByteRows(&to[g], w.Bytes()[g*size:][:size], mg, size/mg, zerosOf[uint8](zero, g*mg, mg))
+		}
+	}
+}
+
+// zerosOf are n of the zero points, or the only one.
+func zerosOf[T int8 | uint8](t *tensor.Tensor, at, n int) []T {
+	z := bytesOf[T](t)
+	if len(z) > 1 {
+		return z[at : at+n]
+	}
+	return z
+}
+
+// bordered is an input plane with its border: (in[0], in[1], stride[2]·in[2]) bytes.
+type bordered struct {
+	in    [spatial]int // in[2]: elements of a line that have the same place modulo the stride
+	zero  byte         // what the border holds
+	plane int
+}
+
+func borderedOf(v *view) (b bordered) {
+	for d := range spatial {
+		b.in[d] = max(v.before[d]+v.in[d], (v.out[d]-1)*v.stride[d]+(v.kernel[d]-1)*v.dilation[d]+1)
+	}
+	b.in[2] = (b.in[2] + v.stride[2] - 1) / v.stride[2]
+	b.plane = volume(b.in) * v.stride[2]
+	return b
+}
+
+// fits tells whether the border is no larger than what it goes around, or small: absurd pads and dilations are for others.
+func (b *byteConv) fits(v *view) bool {
+	plane := 1
+	for d := range spatial {
+		reach := v.before[d] + v.in[d] + (v.out[d]-1)*v.stride[d] + (v.kernel[d]-1)*v.dilation[d] + v.stride[d]
+		if reach > 1<<24 {
+			return false
+		}
+		if plane *= reach; plane > 1<<16+16*(volume(v.in)+volume(v.out)*volume(v.stride)) {
+			return false
+		}
+	}
+	return true
+}
+
+// byteConvRun is one run.
+type byteConvRun struct {
+	*byteConv
+	v      *view
+	s      convSize
+	e      convEnd
+	add    []int32 // of output channels
+	packed []kernel.ByteRows
+	x      []byte
+	flip   byte
+	edge   bordered
+	plain  bool // x itself is the matrix of columns
+	lines  int  // output lines of a tile, or pixels where plain
+	tiles  int
+}
+
+func (b *byteConv) run(ctx context.Context, v *view, s convSize, x, xzero, w, wzero *tensor.Tensor, bias []int32, e convEnd) error {
+	r := byteConvRun{byteConv: b, v: v, s: s, e: e, packed: b.packed, x: x.Bytes(), plain: v.plain()}
+	if w != b.from {
+		own, _ := b.others.Get().(*[]kernel.ByteRows)
+		if own == nil {
+			own = &[]kernel.ByteRows{}
+			*own = make([]kernel.ByteRows, b.group)
+		}
+		defer b.others.Put(own)
+		packRows(*own, w, wzero)
+		r.packed = *own
+	}
+	zero, more := int32(byteAt(xzero, 0)), int32(0)
+	r.edge = borderedOf(v)
+	r.edge.zero = byte(zero)
+	if x.DType() == tensor.Int8 {
+		r.flip, more = kernel.Unsigned[int8]()
+	}
+	r.add = e.q.Add
+	if r.add == nil {
+		r.add = make([]int32, s.m)
+	}
+	mg := s.m / b.group
+	for m := range s.m {
+		r.add[m] = -(zero + more) * r.packed[m/mg].Sums()[m%mg]
+		if bias != nil {
+			r.add[m] += bias[m]
+		}
+	}
+	if !r.plain {
+		planes := s.batch * s.cg * b.group
+		held := b.borders.take(planes*r.edge.plane + byteSlack)
+		defer b.borders.put(held)
+		parallel(ctx, b.threads, planes, 1+(1<<15)/r.edge.plane, func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				r.edge.put((*held)[i*r.edge.plane:][:r.edge.plane], r.x[i*volume(v.in):], v)
+			}
+		})
+		r.x = *held
+	}
+	r.divide()
+	tasks := s.batch * b.group * r.tiles
+	outer, inner := b.threads, 1
+	if tasks < b.threads {
+		outer, inner = 1, b.threads
+	}
+	work := s.cg * volume(v.kernel) * mg * volume(v.out) / r.tiles
+	parallel(ctx, outer, tasks, 1+(1<<17)/max(1, work), func(lo, hi int) {
+		for i := lo; i < hi && ctx.Err() == nil; i++ {
+			r.tile(ctx, inner, i/r.tiles, i%r.tiles)
+		}
+	})
+	return ctx.Err()
+}
+
+// byteTile is how many bytes of columns a tile has about: they stay in the second-level cache with some of the weights.
+const byteTile = 128 << 10
+
+// divide chooses how much of the output a tile is, such that most vectors are full.
+func (r *byteConvRun) divide() {
+	k, pixels := kernel.ByteK(r.s.cg*volume(r.v.kernel)), volume(r.v.out)
+	wish := max(64, min(byteTile/k, (pixels*r.s.batch*r.group+r.threads-1)/r.threads))
+	all, each := r.v.out[0]*r.v.out[1], r.v.out[2]
+	if r.plain {
+		all, each = pixels, 1
+	}
+	r.lines = min(all, max(1, wish/each))
+	whole := 16
+	for n := each; n%2 == 0 && whole > 1; n /= 2 {
+		whole /= 2
+	}
+	if r.lines > whole && r.lines < all {
+		r.lines -= r.lines % whole
+	}
+	r.tiles = (all + r.lines - 1) / r.lines
+}
+
+// put writes a plane with its border.
+func (b *bordered) put(to, x []byte, v *view) {
+	for i := range to {
+		to[i] = b.zero
+	}
+	step, line := v.stride[2], b.in[2]*v.stride[2]
+	for d := range v.in[0] {
+		for h := range v.in[1] {
+			src := x[(d*v.in[1]+h)*v.in[2]:][:v.in[2]]
+			dst := to[((v.before[0]+d)*b.in[1]+v.before[1]+h)*line:][:line]
+			if step == 1 {
+				copy(dst[v.before[2]:], src)
+				continue
+			}
+			phase, at := v.before[2]%step, v.before[2]/step
+			for _, c := range src {
+				dst[phase*b.in[2]+at] = c
+				if phase++; phase == step {
+					phase, at = 0, at+1
+				}
+			}
+		}
+	}
+}
+
+// tile computes output lines of one image and group.
+func (r *byteConvRun) tile(ctx context.Context, threads, image, tile int) {
+	v, taps := r.v, volume(r.v.kernel)
+	k, each, all := r.s.cg*taps, v.out[2], v.out[0]*v.out[1]
+	if r.plain {
+		each, all = 1, volume(v.out)
+	}
+	first := tile * r.lines
+	count := min(r.lines, all-first)
+	n := count * each
+	whole := (n + 15) &^ 15
+	memory, held := r.panels.take(kernel.BytePanelsLen(k, n)), r.byteConv.lines.take(4*(whole+byteSlack))
+	defer r.panels.put(memory)
+	defer r.byteConv.lines.put(held)
+	panels := kernel.NewBytePanels(k, n, *memory)
+	var lines [4][]byte
+	for row := 0; row < kernel.ByteK(k); row += 4 {
+		for i := range lines {
+			line := (*held)[i*(whole+byteSlack):][:whole+byteSlack]
+			switch at := row + i; {
+			case at >= k: // anything
+			case r.plain:
+				from := (image*r.s.cg+at)*all + first
+				if from+whole <= len(r.x) {
+					line = r.x[from : from+whole]
+				} else {
+					copy(line, r.x[from:from+n])
+				}
+			default:
+				r.line(line, image*r.s.cg+at/taps, at%taps, first, count)
+			}
+			lines[i] = line
+		}
+		panels.Weave(row, &lines, r.flip)
+	}
+	group := image % r.group
+	sink := convSums{r: r, channel: group * r.packed[group].M, plane: image * r.packed[group].M, first: first * each}
+	r.packed[group].Product(ctx.Done(), threads, &panels, &sink)
+}
+
+// line puts together what a tap sees of a plane at count output lines from first on.
+func (r *byteConvRun) line(to []byte, plane, tap, first, count int) {
+	v, e := r.v, &r.edge
+	t := [spatial]int{tap / (v.kernel[1] * v.kernel[2]), tap / v.kernel[2] % v.kernel[1], tap % v.kernel[2]}
+	shift := t[2] * v.dilation[2]
+	from := plane*e.plane + shift%v.stride[2]*e.in[2] + shift/v.stride[2]
+	wide, line := v.out[2], e.in[2]*v.stride[2]
+	d, h := first/v.out[1], first%v.out[1]
+	for range count {
+		at := from + ((d*v.stride[0]+t[0]*v.dilation[0])*e.in[1]+h*v.stride[1]+t[1]*v.dilation[1])*line
+		if wide <= 16 { // what is moved beyond is written over by the next
+			*(*[16]byte)(to) = *(*[16]byte)(r.x[at:])
+		} else {
+			copy(to[:wide], r.x[at:])
+		}
+		to = to[wide:]
+		if h++; h == v.out[1] {
+			d, h = d+1, 0
+		}
+	}
+}
+
+// convSums takes the sums of one tile.
+type convSums struct {
+	r                     *byteConvRun
+	channel, plane, first int // output channel, plane of the output and pixel that the sums begin with
+}
+
+// Take implements kernel.ByteSums.
+func (s *convSums) Take(i, m, j, n int, sums []int32) {
+	pixels := volume(s.r.v.out)
+	at := (s.plane+i)*pixels + s.first + j
+	if y := s.r.e.y; y != nil {
+		for r := range m {
+			add, row := s.r.add[s.channel+i+r], sums[r*16:][:n]
+			for c, v := range row {
+				y[at+r*pixels+c] = v + add
+			}
+		}
+		return
+	}
+	s.r.e.q.Rows(s.r.e.bytes[at:], pixels, s.channel+i, m, 0, n, sums)
+}
