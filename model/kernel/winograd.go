@@ -20,7 +20,9 @@ const winogradRows = 48
 // Winograd holds filters for M output and K input channels: transformed, and laid out for tiles of the product.
 type Winograd struct {
 	M, K int
-	u    []float32 // blocks of output channels; in a block, for each of 16 elements a matrix (rows, K) in tiles of rows, column by column
+	// Blocks of output channels. In a block, for each of 16 elements, blocks of input channels; and in those, tiles of some rows, column by column:
+	// as they are read.
+	u []float32
 }
 
 // NewWinograd transforms the filters w (m, k, 3, 3), and reports whether they are within the limit.
@@ -31,26 +33,32 @@ func NewWinograd(w []float32, m, k int) (*Winograd, bool) {
 		}
 	}
 	p := &Winograd{M: m, K: k, u: make([]float32, winogradElements*m*k)}
+	high := kBlock(k)
 	for b := range p.Blocks() {
-		i, n := p.Rows(b)
-		u, f := p.u[winogradElements*i*k:], n*k
-		six, more, last := cut(n)
-		for at := 0; at < n; {
-			rows := last
-			if six > 0 {
-				rows, six = tileRows, six-1
-			} else if more > 0 {
-				rows, more = more, 0
-			}
-			for r := range rows {
-				for c := range k {
-					winogradFilter(u[at*k+c*rows+r:], f, w[((i+at+r)*k+c)*9:])
+		first, n := p.Rows(b)
+		u := p.u[winogradElements*first*k:]
+		for from := 0; from < k; from += high {
+			deep, at := min(high, k-from), 0
+			for _, g := range winogradTiles(n) {
+				for range g[1] {
+					for r := range g[0] {
+						row := w[(first+at+r)*k*9:]
+						for c := range deep {
+							winogradFilter(u[from*n+at*deep+c*g[0]+r:], n*k, row[(from+c)*9:])
+						}
+					}
+					at += g[0]
 				}
 			}
-			at += rows
 		}
 	}
 	return p, true
+}
+
+// winogradTiles cuts n rows into tiles: how many rows, and how many such.
+func winogradTiles(n int) [3][2]int {
+	six, more, last := cut(n)
+	return [3][2]int{{tileRows, six}, {more, min(more, 1)}, {last, min(last, 1)}}
 }
 
 // winogradFilter writes G·g·Gᵀ, its elements f apart.
@@ -89,29 +97,43 @@ func (w *Winograd) Product(block int, v []float32, vf int, m []float32, mf, ld, 
 		return
 	}
 	_, _ = v[15*vf+(k-1)*ld+wide-1], m[15*mf+(rows-1)*ld+wide-1]
-	six, more, last := cut(rows)
-	t := tile{bs: uintptr(ld) * 4, ldc: uintptr(ld) * 4, rs: 4, padded: true}
-	high := kBlock(k)
+	high, tiles := kBlock(k), winogradTiles(rows)
 	for f := range winogradElements {
-		u := w.u[(winogradElements*i+f*rows)*k:][:rows*k]
 		for p := 0; p < k; p += high {
-			t.k, t.add = min(high, k-p), min(p, 1)
+			t := winogradTile{ld: ld, k: min(high, k-p), add: p > 0}
+			u := w.u[winogradElements*i*k+f*rows*k+p*rows:][:rows*t.k]
 			for j := 0; j < wide; j += tileColumns {
-				columns := min(tileColumns, wide-j)
-				t.b = &v[f*vf+p*ld+j]
 				r := 0
-				for _, g := range [3][2]int{{tileRows, six}, {more, min(more, 1)}, {last, min(last, 1)}} {
-					if g[1] == 0 {
-						continue
+				for _, g := range tiles {
+					if g[1] > 0 {
+						t.a, t.b, t.c = u[r*t.k:], v[f*vf+p*ld+j:], m[f*mf+r*ld+j:]
+						t.run(g[0], min(tileColumns, wide-j), g[1])
+						r += g[0] * g[1]
 					}
-					t.a, t.c, t.cs, t.count = &u[r*k+p*g[0]], &m[f*mf+r*ld+j], uintptr(g[0])*4, g[1]
-					t.an, t.cn = uintptr(g[0]*k)*4, uintptr(g[0])*t.ldc
-					t.run(g[0], columns)
-					r += g[0] * g[1]
 				}
 			}
 		}
 	}
+}
+
+// winogradTile is a product of rows of A, (m, k) column by column, with B (k, 8 or 16): C = A·B, or C + A·B.
+type winogradTile struct {
+	a, b, c []float32
+	ld, k   int // from row to row of B and C
+	add     bool
+}
+
+// run does count tiles of m rows, one after another.
+func (w *winogradTile) run(m, columns, count int) {
+	if w.machine(m, columns, count) {
+		return
+	}
+	ld := uintptr(w.ld) * 4
+	t := tile{a: &w.a[0], rs: 4, cs: uintptr(m) * 4, b: &w.b[0], bs: ld, k: w.k, c: &w.c[0], ldc: ld, count: count, an: uintptr(m*w.k) * 4, cn: uintptr(m) * ld, padded: true}
+	if w.add {
+		t.add = 1
+	}
+	t.run(m, columns)
 }
 
 // WinogradSplit cuts rows of src, ld apart, with before zeros in front of each, into their even columns and, half a step further in dst, their odd

@@ -12,3 +12,21 @@ func winogradInto(v *float32, vf uintptr, next uintptr, src *float32, half uintp
 
 //go:noescape
 func winogradOut(dst *float32, step uintptr, m *float32, mf uintptr, next uintptr, rows int, vectors int)
+
+//go:noescape
+func winogradTile4x16(a *float32, b *float32, bs uintptr, k int, c *float32, ldc uintptr, add int, count int)
+
+//go:noescape
+func winogradTile4x8(a *float32, b *float32, bs uintptr, k int, c *float32, ldc uintptr, add int, count int)
+
+//go:noescape
+func winogradTile5x16(a *float32, b *float32, bs uintptr, k int, c *float32, ldc uintptr, add int, count int)
+
+//go:noescape
+func winogradTile5x8(a *float32, b *float32, bs uintptr, k int, c *float32, ldc uintptr, add int, count int)
+
+//go:noescape
+func winogradTile6x16(a *float32, b *float32, bs uintptr, k int, c *float32, ldc uintptr, add int, count int)
+
+//go:noescape
+func winogradTile6x8(a *float32, b *float32, bs uintptr, k int, c *float32, ldc uintptr, add int, count int)

@@ -11,3 +11,5 @@ func winogradIntoMachine(v []float32, vf int, src []float32, step, rows, tiles i
 }
 
 func winogradOutMachine(dst []float32, step int, m []float32, mf, rows, tiles int) bool { return false }
+
+func (w *winogradTile) machine(m, columns, count int) bool { return false }

@@ -25,3 +25,29 @@ func winogradOutMachine(dst []float32, step int, m []float32, mf, rows, tiles in
 	winogradOut(&dst[0], uintptr(step)*4, &m[0], uintptr(mf)*4, uintptr(tiles)*4, rows, (tiles+7)/8)
 	return true
 }
+
+// machine is run in assembly; few rows, and what a machine with wider vectors does better, are left to tile.
+func (w *winogradTile) machine(m, columns, count int) bool {
+	if path != avx2 || tall || m < 4 {
+		return false
+	}
+	a, b, c, ld, add := &w.a[0], &w.b[0], &w.c[0], uintptr(w.ld)*4, 0
+	if w.add {
+		add = 1
+	}
+	switch {
+	case m == 4 && columns == half:
+		winogradTile4x8(a, b, ld, w.k, c, ld, add, count)
+	case m == 4:
+		winogradTile4x16(a, b, ld, w.k, c, ld, add, count)
+	case m == 5 && columns == half:
+		winogradTile5x8(a, b, ld, w.k, c, ld, add, count)
+	case m == 5:
+		winogradTile5x16(a, b, ld, w.k, c, ld, add, count)
+	case columns == half:
+		winogradTile6x8(a, b, ld, w.k, c, ld, add, count)
+	default:
+		winogradTile6x16(a, b, ld, w.k, c, ld, add, count)
+	}
+	return true
+}

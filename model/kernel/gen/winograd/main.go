@@ -2,6 +2,8 @@
 package main
 
 import (
+	"strconv"
+
 	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -20,6 +22,10 @@ func main() {
 	split()
 	into()
 	out()
+	for m := 4; m <= 6; m++ {
+		tile(m, 2)
+		tile(m, 1)
+	}
 	Generate()
 }
 
@@ -252,6 +258,101 @@ func out() {
 	LEAQ(Mem{Base: dst, Index: step, Scale: 2}, dst)
 	DECQ(rows)
 	JNE(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
+// tile generates kernel.winogradTileMxN: C (m, n) = A·B, or C + A·B when add, for count tiles of A, which lie one after another, each column by column.
+// Rows of B (k, n) are bs bytes apart, rows of C and tiles of it ldc. What A has some way further on is fetched meanwhile: it is read once where
+// B is narrow, and no more of it may be in a cache.
+func tile(m, vectors int) {
+	const ahead = 4096 // bytes
+	text("winogradTile"+strconv.Itoa(m)+"x"+strconv.Itoa(8*vectors), "(a, b *float32, bs uintptr, k int, c *float32, ldc uintptr, add, count int)")
+	a, b0, bs, c0, ldc, count := pointer("a"), pointer("b"), pointer("bs"), pointer("c"), pointer("ldc"), pointer("count")
+	bs3 := GP64()
+	LEAQ(Mem{Base: bs, Index: bs, Scale: 2}, bs3)
+	sums := make([][]vec, m)
+	for i := range sums {
+		sums[i] = make([]vec, vectors)
+		for j := range sums[i] {
+			sums[i][j] = YMM()
+		}
+	}
+	Label("next")
+	c, adds := GP64(), pointer("add")
+	MOVQ(c0, c)
+	TESTQ(adds, adds)
+	JNE(LabelRef("add"))
+	for i := range sums {
+		for j := range sums[i] {
+			VXORPS(sums[i][j], sums[i][j], sums[i][j])
+		}
+		PREFETCHT0(Mem{Base: c})
+		ADDQ(ldc, c)
+	}
+	JMP(LabelRef("product"))
+	Label("add")
+	for i := range sums {
+		for j := range sums[i] {
+			VMOVUPS(Mem{Base: c, Disp: j * width}, sums[i][j])
+		}
+		ADDQ(ldc, c)
+	}
+	Label("product")
+	b, k := GP64(), pointer("k")
+	MOVQ(b0, b)
+	step := func(u int) {
+		y := make([]vec, vectors)
+		for j := range y {
+			y[j] = YMM()
+			at := Mem{Base: b, Disp: j * width}
+			switch u {
+			case 1, 2:
+				at.Index, at.Scale = bs, uint8(u)
+			case 3:
+				at.Index, at.Scale = bs3, 1
+			}
+			VMOVUPS(at, y[j])
+		}
+		for i := range m {
+			x := YMM()
+			VBROADCASTSS(Mem{Base: a, Disp: (u*m + i) * 4}, x)
+			for j := range vectors {
+				VFMADD231PS(y[j], x, sums[i][j])
+			}
+		}
+	}
+	SUBQ(Imm(4), k)
+	JLT(LabelRef("rest"))
+	Label("by4")
+	for u := range 4 {
+		step(u)
+		if u < 2 {
+			PREFETCHT0(Mem{Base: a, Disp: ahead + u*64})
+		}
+	}
+	ADDQ(Imm(uint64(16*m)), a)
+	LEAQ(Mem{Base: b, Index: bs, Scale: 4}, b)
+	SUBQ(Imm(4), k)
+	JGE(LabelRef("by4"))
+	Label("rest")
+	ADDQ(Imm(4), k)
+	JE(LabelRef("store"))
+	Label("by1")
+	step(0)
+	ADDQ(Imm(uint64(4*m)), a)
+	ADDQ(bs, b)
+	DECQ(k)
+	JNE(LabelRef("by1"))
+	Label("store")
+	for i := range sums {
+		for j := range sums[i] {
+			VMOVUPS(sums[i][j], Mem{Base: c0, Disp: j * width})
+		}
+		ADDQ(ldc, c0)
+	}
+	DECQ(count)
+	JNE(LabelRef("next"))
 	VZEROUPPER()
 	RET()
 }
