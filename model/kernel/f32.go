@@ -18,6 +18,7 @@ type Epilogue struct {
 	RowBias []float32 // (m): one for each row, as for the channels of a convolution; or nil
 	Act     Activation
 	Lo, Hi  float32 // of Act
+	End     End     // another activation, for what Act does not know, which goes over finished blocks of C while they are in cache
 	// Func is applied to finished parts of rows of C while they are in cache, or nil. It must not care where a row is cut, and is
 	// called by several goroutines at a time.
 	Func func(part []float32)

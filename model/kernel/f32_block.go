@@ -96,6 +96,7 @@ func (g *productF32) empty() {
 			}
 		}
 		t.end(c, unsafe.Pointer(&c[0]))
+		g.e.End.Over(c, g.n, 1, g.n)
 		if g.e.Func != nil {
 			g.e.Func(c)
 		}
@@ -237,7 +238,11 @@ func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 			} else {
 				g.panelsFirst(&l, &t, j, j2, b)
 			}
-			if done && g.e.Func != nil {
+			if !done {
+				continue
+			}
+			g.e.End.Over(g.c[i0*g.ldc+j:], g.ldc, i2-i0, j2-j)
+			if g.e.Func != nil {
 				for i := i0; i < i2; i++ {
 					g.e.Func(g.c[i*g.ldc+j:][:j2-j])
 				}
@@ -374,7 +379,7 @@ func span(m, columns int) int {
 // small is GemmF32 for few rows and one block of B, where dividing the work would cost more than the work. It reports whether it was that.
 func (b *PackedF32) small(m int, a []float32, lda int, c []float32, ldc int, e *Epilogue) bool {
 	k, n := b.K, b.N
-	if uint(m-1) >= few || k == 0 || n == 0 || k > kMost || m*n*k >= grain || e != nil && e.Func != nil {
+	if uint(m-1) >= few || k == 0 || n == 0 || k > kMost || m*n*k >= grain || e != nil && (e.Func != nil || e.End.Act != EndNone) {
 		return false
 	}
 	_, _, _ = a[(m-1)*lda+k-1], c[(m-1)*ldc+n-1], b.data[k*padded(n)-1]

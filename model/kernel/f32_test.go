@@ -82,7 +82,7 @@ func product(m, k, n int, a []float32, lda int, ta bool, b []float32, ldb int, t
 			case e.Act == Leaky && s < 0:
 				s *= float64(e.Lo)
 			}
-			c[i*ldc+j] = float32(s)
+			c[i*ldc+j] = e.End.of(float32(s))
 		}
 		if e.Func != nil {
 			e.Func(c[i*ldc:][:n])
@@ -128,6 +128,10 @@ func TestProductF32(t *testing.T) {
 				e.Act, e.Lo = Leaky, .25
 			case 3:
 				e.Func = double
+			case 4:
+				e.End = End{Act: EndHardSwish, A: .25, B: 2}
+			case 5:
+				e.End = End{Act: EndHardSigmoid, A: .25, B: .5}
 			}
 			lda, ldb, ldc := k+gap, n+gap, n+gap
 			ah, bh := m, k
@@ -254,6 +258,13 @@ func BenchmarkProductF32(b *testing.B) {
 			measure("constant", func() { GemmF32(threads, m, x, k, false, &packed, c, n, nil) })
 			measure("changing", func() { ProductF32(threads, m, k, n, x, k, false, y, n, false, c, n, nil) })
 		}
+	}
+}
+
+// TestWish: who asks for a path means to test it, so that falling back to plain Go is a failure here.
+func TestWish(t *testing.T) {
+	if w := wish(); w != "" && w != Path() {
+		t.Errorf("JARVIS_KERNELS=%s: this machine cannot, the tests ran on %s", w, Path())
 	}
 }
 

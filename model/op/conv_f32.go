@@ -43,6 +43,9 @@ func (c *conv[T]) fast(w *tensor.Tensor) {
 	case actHardSwish:
 		end, after = kernel.End{Act: kernel.EndHardSwish, A: 1. / 6, B: .5}, nil
 	}
+	if f.e.Act == kernel.NoActivation {
+		f.e.End, f.e.Func = end, after
+	}
 	f32.slide = newSlide(f32, end, after, w)
 	f32.quick = f.run
 }
