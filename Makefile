@@ -72,6 +72,7 @@ kernels:
 	cd model/kernel/gen && GOFLAGS= go run . -out ../tile_amd64.s
 	cd model/kernel/gen && GOFLAGS= go run ./vector -out ../vector_amd64.s -stubs ../vector_amd64.go -pkg kernel
 	cd model/kernel/gen && GOFLAGS= go run ./int8 -out ../int8_amd64.s -stubs ../int8_amd64.go -pkg kernel
+	cd model/kernel/gen && GOFLAGS= go run ./vnni -out ../int8_vnni_amd64.s -stubs ../int8_vnni_amd64.go -pkg kernel
 	cd model/kernel/gen && GOFLAGS= go run ./slide -out ../slide_amd64.s -stubs ../slide_amd64.go -pkg kernel
 	cd model/kernel/gen && GOFLAGS= go run ./winograd -out ../winograd_amd64.s -stubs ../winograd_amd64.go -pkg kernel
 	cd model/kernel/gen && GOFLAGS= go run ./tree -out ../tree_amd64.s -stubs ../tree_amd64.go -pkg kernel
@@ -108,6 +109,11 @@ test-kernels:
 	@if command -v qemu-aarch64 >/dev/null; then for p in kernel op; do \
 		GOARCH=arm64 go test -c -o $(BIN)/arm64.test ./model/$$p && (cd model/$$p && qemu-aarch64 $(BIN)/arm64.test -test.short) || exit 1; done; \
 	else echo "qemu-aarch64 is not installed (Debian: qemu-user): the kernels of arm64 are not tested"; fi
+
+## test-kernels-avx512: the kernels of AVX-512, on a machine that Bochs emulates where this one has none
+.PHONY: test-kernels-avx512
+test-kernels-avx512:
+	@test/kernels/avx512.sh
 
 ## test-long: streams of 1 GB against every store, killed processes by the dozen
 .PHONY: test-long

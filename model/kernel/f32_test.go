@@ -276,9 +276,15 @@ func TestChoose(t *testing.T) {
 		want       string
 		wantTall   bool
 	}{
-		{"", avx2, tallNever, avx2, false}, {"avx2", avx2, tallNever, avx2, false}, {"plain", avx2, tallBest, plainGo, false}, {"neon", avx2, tallBest, plainGo, false},
-		{"sse9", neon, tallNever, plainGo, false}, {"", plainGo, tallNever, plainGo, false}, {"avx512", avx2, tallNever, plainGo, false},
-		{"avx512", avx2, tallMaybe, avx2, true}, {"", avx2, tallMaybe, avx2, false}, {"", avx2, tallBest, avx2, true}, {"avx2", avx2, tallBest, avx2, false},
+		{"", avx2, tallNever, avx2, false},
+		{"avx2", avx2, tallNever, avx2, false},
+		{"plain", avx2, tallBest, plainGo, false},
+		{"neon", avx2, tallBest, plainGo, false},{"sse9", neon, tallNever, plainGo, false},
+		{"", plainGo, tallNever, plainGo, false},
+		{"avx512", avx2, tallNever, plainGo, false},{"avx512", avx2, tallMaybe, avx2, true},
+		{"", avx2, tallMaybe, avx2, false},
+		{"", avx2, tallBest, avx2, true},
+		{"avx2", avx2, tallBest, avx2, false},
 	} {
 		if got, high := choose(c.wish, c.best, c.tall); got != c.want || high != c.wantTall {
 			t.Errorf("choose(%q, %q, %v) = %q, %v, want %q, %v", c.wish, c.best, c.tall, got, high, c.want, c.wantTall)

@@ -110,11 +110,12 @@ func (j *byteJob) panel(i, rows, p int, sums []int32) {
 			copy(sums[r*byteColumns:], start[:byteColumns])
 		}
 	}
+	high := byteHigh()
 	for k := 0; k < j.k; k += byteMost {
 		terms := min(byteMost, j.k-k)
 		part := panel[k*byteColumns:][:terms*byteColumns]
-		for r := 0; r < rows; r += byteTile {
-			h := min(byteTile, rows-r)
+		for r := 0; r < rows; r += high {
+			h := min(high, rows-r)
 			c, a := sums[r*byteColumns:][:h*byteColumns], j.a[(i+r)*j.ld+k:]
 			if k == 0 {
 				tileBytes(j.rows, c, start, 0, a, j.ld, h, part)

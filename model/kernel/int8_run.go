@@ -4,6 +4,8 @@ package kernel
 
 func tileBytesMachine(bool, []int32, []int32, int, []byte, int, int, []byte) bool { return false }
 
+func byteHigh() int { return byteTile }
+
 func moreBytesMachine([]int32, []byte, int, int, []byte, []int32) bool { return false }
 
 func moreRowsMachine([]int32, []byte, []byte, []int32) bool { return false }

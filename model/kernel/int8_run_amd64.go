@@ -12,6 +12,10 @@ func tileBytesMachine(rows bool, sums, from []int32, step int, a []byte, ld, m i
 	}
 	_, _, _ = sums[m*byteColumns-1], from[(m-1)*step+byteColumns-1], a[(m-1)*ld+terms-1]
 	c, s, between, x, lda, b, steps := &sums[0], &from[0], uintptr(step)*4, &a[0], uintptr(ld), &panel[0], terms/byteStep
+	if vnni() {
+		tileVnni(rows, m, c, s, between, x, lda, b, steps)
+		return true
+	}
 	if rows {
 		switch m {
 		case 1:
