@@ -25,6 +25,7 @@ type productF32 struct {
 	m, k, n int
 	a       []float32
 	rs, cs  int
+	left    []float32 // A as LeftF32 has it, instead of a, or nil
 	packed  []float32 // B, or nil
 	kBlock  int
 	b       []float32 // B where it is not packed
@@ -63,7 +64,11 @@ func (g *productF32) run(threads int, e *Epilogue) {
 		g.empty()
 		return
 	}
-	_ = g.a[(g.m-1)*g.rs+(g.k-1)*g.cs]
+	if g.left != nil {
+		_ = g.left[LeftLenF32(g.m, g.k)-1]
+	} else {
+		_ = g.a[(g.m-1)*g.rs+(g.k-1)*g.cs]
+	}
 	switch {
 	case g.packed != nil:
 		_ = g.packed[g.k*padded(g.n)-1]
@@ -134,6 +139,9 @@ func (g *productF32) spread(threads, pieces int) {
 	s.g = *g
 	high := tileHigh()
 	s.h = ((g.m+byRow-1)/byRow + high - 1) / high * high
+	for rest := g.m % s.h; g.left != nil && s.h < g.m && 0 < rest && rest < high; rest = g.m % s.h { // the last tiles would be cut otherwise than A was
+		s.h += high
+	}
 	s.w = ((g.n+byColumn-1)/byColumn + tileColumns - 1) &^ (tileColumns - 1)
 	s.across = (g.n + s.w - 1) / s.w
 	tasks := (g.m + s.h - 1) / s.h * s.across
@@ -207,7 +215,7 @@ func (g *productF32) packing(i0, i1, j0, j1 int) {
 // block adds the product of the columns p…p+k of A with a block of B to C, rows i0…i1 and columns j0…j1.
 func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 	rows := i1 - i0
-	packs := rows > few && g.cs == 1 && (j1-j0 >= packFrom || g.rs%512 == 0 && j1-j0 > 64)
+	packs := rows > few && g.left == nil && g.cs == 1 && (j1-j0 >= packFrom || g.rs%512 == 0 && j1-j0 > 64)
 	rows = (rows + aRows - 1) / aRows
 	high := tileHigh()
 	rows = ((i1-i0+rows-1)/rows + high - 1) / high * high
@@ -224,8 +232,11 @@ func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 	if done {
 		t.act, t.lo, t.hi = int(g.e.Act), g.e.Lo, g.e.Hi
 	}
-	for ; i0 < i1 && !isDone(g.e.Done); i0 += rows {
-		i2 := min(i0+rows, i1)
+	tail := g.tail(j0, j1)
+	for i2 := i0; i0 < i1 && !isDone(g.e.Done); i0 = i2 {
+		if i2 = min(i0+rows, i1); g.left != nil && i1-i2 < high {
+			i2 = i1
+		}
 		l := left{i0: i0, i1: i2, p: p, k: k}
 		if packs {
 			packA(*memory, g.a[i0*g.rs+p:], i2-i0, k, g.rs, high)
@@ -233,10 +244,16 @@ func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 		}
 		for j := j0; j < j1; j += finish {
 			j2 := min(j+finish, j1)
+			stop := min(j2, j1-tail)
 			if i2-i0 <= few {
-				g.rowsFirst(&l, &t, j, j2, b)
+				g.rowsFirst(&l, &t, j, stop, b)
 			} else {
-				g.panelsFirst(&l, &t, j, j2, b)
+				g.panelsFirst(&l, &t, j, stop, b)
+			}
+			if j2 == j1 {
+				for k := range tail {
+					g.column(&l, &t, j1-tail+k, &b)
+				}
 			}
 			if !done {
 				continue
@@ -273,6 +290,10 @@ type left struct {
 
 // at points t to m rows of A from i on, and returns the distance of tiles of m rows.
 func (g *productF32) at(l *left, t *tile, i, m int) uintptr {
+	if g.left != nil {
+		t.a, t.rs, t.cs = &g.left[i*g.k+l.p*m], 4, uintptr(m)*4
+		return uintptr(m*g.k) * 4
+	}
 	if l.packed != nil {
 		t.a, t.rs, t.cs = &l.packed[(i-l.i0)*l.k], 4, uintptr(m)*4
 		return uintptr(m*l.k) * 4

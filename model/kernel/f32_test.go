@@ -156,6 +156,14 @@ func TestProductF32(t *testing.T) {
 			if i := differ(got, want); i >= 0 {
 				t.Fatalf("%s packed: C[%d] = %v, want %v", name, i, got[i], want[i])
 			}
+			if ta || tb {
+				return
+			}
+			got = slices.Clone(c)
+			ProductLeftF32(threads, PackLeftF32(a, m, k, lda), n, b, ldb, got, ldc, &e)
+			if i := differ(got, want); i >= 0 {
+				t.Fatalf("%s laid out: C[%d] = %v, want %v", name, i, got[i], want[i])
+			}
 		}
 		for _, m := range []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 20} {
 			for _, n := range []int{0, 1, 2, 5, 7, 8, 9, 15, 16, 17, 23, 24, 31, 33, 63, 64, 65, 97, 130} {
@@ -169,7 +177,11 @@ func TestProductF32(t *testing.T) {
 		}
 		check(3, 70, 1100, 1, 1)
 		check(20, 7, 1100, 1, 1)
-		check(110, 270, 150, 3, 0)
+		for range 8 {
+			check(110, 270, 150, 3, 0)
+			check(99+r.IntN(12), 260, 49, 1+r.IntN(3), 0)
+			check(194+r.IntN(10), 30, 130, 1+r.IntN(5), 0)
+		}
 	})
 }
 
@@ -187,7 +199,7 @@ func differ(a, b []float32) int {
 func TestSameForAllThreads(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	onPaths(t, func(t *testing.T) {
-		const m, k, n = 110, 270, 150
+		const m, k, n = 110, 270, 146
 		a, b := make([]float32, m*k), make([]float32, k*n)
 		for _, v := range [][]float32{a, b} {
 			for i := range v {
@@ -196,7 +208,8 @@ func TestSameForAllThreads(t *testing.T) {
 		}
 		want, got := make([]float32, m*n), make([]float32, m*n)
 		ProductF32(1, m, k, n, a, k, false, b, n, false, want, n, nil)
-		packed := PackF32(b, k, n, n, false, nil)
+		packed, left, wantLeft := PackF32(b, k, n, n, false, nil), PackLeftF32(a, m, k, k), make([]float32, m*n)
+		ProductLeftF32(1, left, n, b, n, wantLeft, n, nil)
 		for _, threads := range []int{2, 3, 8} {
 			ProductF32(threads, m, k, n, a, k, false, b, n, false, got, n, nil)
 			if !slices.Equal(got, want) {
@@ -205,6 +218,10 @@ func TestSameForAllThreads(t *testing.T) {
 			GemmF32(threads, m, a, k, false, &packed, got, n, nil)
 			if !slices.Equal(got, want) {
 				t.Errorf("%d goroutines give other bits, packed", threads)
+			}
+			ProductLeftF32(threads, left, n, b, n, got, n, nil)
+			if !slices.Equal(got, wantLeft) {
+				t.Errorf("%d goroutines give other bits, laid out", threads)
 			}
 		}
 	})

@@ -107,6 +107,9 @@ func vectorDot(a *float32, b *float32, n int, mask *int32) float32
 func vectorExpSum(dst *float32, src *float32, n int, mask *int32, top float32) float32
 
 //go:noescape
+func vectorColumn(dst *float32, a *float32, step uintptr, b *float32, k int, tiles int, an uintptr, dn uintptr)
+
+//go:noescape
 func vectorSlide(dst *float32, src *float32, offsets *int, taps int, n int, mask *int32, rows int, dstStep uintptr, srcStep uintptr, weights *float32, bias float32)
 
 //go:noescape

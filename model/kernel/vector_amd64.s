@@ -2917,6 +2917,70 @@ DATA wordc2ae999a<>+24(SB)/4, $0xc2ae999a
 DATA wordc2ae999a<>+28(SB)/4, $0xc2ae999a
 GLOBL wordc2ae999a<>(SB), RODATA|NOPTR, $32
 
+// func vectorColumn(dst *float32, a *float32, step uintptr, b *float32, k int, tiles int, an uintptr, dn uintptr)
+// Requires: AVX, FMA3
+TEXT ·vectorColumn(SB), NOSPLIT, $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ step+16(FP), DX
+	MOVQ b+24(FP), BX
+	MOVQ k+32(FP), SI
+	MOVQ tiles+40(FP), DI
+	MOVQ an+48(FP), R8
+	MOVQ dn+56(FP), R9
+
+tile:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   CX, R10
+	MOVQ   BX, R11
+	MOVQ   SI, R12
+	SUBQ   $0x04, R12
+	JLT    rest
+
+four:
+	VBROADCASTSS (R11), Y4
+	VFMADD231PS  (R10), Y4, Y0
+	ADDQ         DX, R10
+	VBROADCASTSS 4(R11), Y4
+	VFMADD231PS  (R10), Y4, Y1
+	ADDQ         DX, R10
+	VBROADCASTSS 8(R11), Y4
+	VFMADD231PS  (R10), Y4, Y2
+	ADDQ         DX, R10
+	VBROADCASTSS 12(R11), Y4
+	VFMADD231PS  (R10), Y4, Y3
+	ADDQ         DX, R10
+	ADDQ         $0x10, R11
+	SUBQ         $0x04, R12
+	JGE          four
+
+rest:
+	ADDQ $0x04, R12
+	JE   store
+
+one:
+	VBROADCASTSS (R11), Y4
+	VFMADD231PS  (R10), Y4, Y0
+	ADDQ         DX, R10
+	ADDQ         $0x04, R11
+	DECQ         R12
+	JNE          one
+
+store:
+	VADDPS  Y2, Y0, Y0
+	VADDPS  Y3, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    R8, CX
+	ADDQ    R9, AX
+	DECQ    DI
+	JNE     tile
+	VZEROUPPER
+	RET
+
 // func vectorSlide(dst *float32, src *float32, offsets *int, taps int, n int, mask *int32, rows int, dstStep uintptr, srcStep uintptr, weights *float32, bias float32)
 // Requires: AVX, FMA3
 TEXT ·vectorSlide(SB), NOSPLIT, $0-84

@@ -4,6 +4,7 @@ package op
 
 import (
 	"context"
+	"sync"
 
 	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
@@ -12,13 +13,25 @@ import (
 const (
 	convColumns = 128 << 10 // elements of the unfolded input that one tile holds where k is small
 	convNarrow  = 192       // pixels that a tile has at least, so that the weights are not read too often
+	convLaid    = 384       // pixels below which it pays to have constant weights laid out: each is used so often only
 )
 
 // convFast is run for float32: the unfolded input is written straight into the panels that the kernel reads, and the bias and the activation
 // are the kernel's epilogue.
 type convFast struct {
 	*conv[float32]
-	e kernel.Epilogue // without biases
+	e    kernel.Epilogue   // without biases
+	w    *tensor.Tensor    // the weights, where they are constant, or nil
+	once sync.Once         // lays them out, when a run needs it first
+	left []*kernel.LeftF32 // of each group
+}
+
+// layLeft lays out constant weights, mg rows and k columns for each group.
+func (f *convFast) layLeft(mg, k int) {
+	f.left = make([]*kernel.LeftF32, f.group)
+	for i := range f.left {
+		f.left[i] = kernel.PackLeftF32(f.w.F32()[i*mg*k:][:mg*k], mg, k, k)
+	}
 }
 
 // fast makes a float32 convolution use convSlide and convFast. w are its weights where they are constant, else nil.
@@ -27,7 +40,7 @@ func (c *conv[T]) fast(w *tensor.Tensor) {
 	if !ok {
 		return
 	}
-	f := &convFast{conv: f32}
+	f := &convFast{conv: f32, w: w}
 	f.e.Act, f.e.Lo, f.e.Hi, f.e.Func = epilogueOf(f32.act)
 	var end kernel.End
 	switch f.e.Act {
@@ -58,6 +71,10 @@ func (f *convFast) run(ctx context.Context, v *view, s convSize, a convArgs[floa
 	}
 	r := fastRun{f: f, ctx: ctx, v: v, a: a, pixels: pixels, k: k, mg: mg, plane: s.cg * volume(v.in), inner: 1}
 	if v.plain() {
+		if f.w != nil && pixels < convLaid && mg*k > 1<<10 {
+			f.once.Do(func() { f.layLeft(mg, k) })
+			r.left = f.left
+		}
 		threads := f.threads
 		if images < threads || mg*k*pixels > 1<<20 {
 			threads, r.inner = 1, threads
@@ -88,6 +105,7 @@ type fastRun struct {
 	pixels, k, mg int
 	width, tiles  int // pixels that are unfolded at a time, and how often
 	inner         int // goroutines for one product
+	left          []*kernel.LeftF32
 }
 
 var fastRuns crew[fastRun]
@@ -97,6 +115,10 @@ func (r *fastRun) images(lo, hi int) {
 	k, mg, pixels := r.k, r.mg, r.pixels
 	for i := lo; i < hi && r.ctx.Err() == nil; i++ {
 		e := r.epilogue(i)
+		if r.left != nil {
+			kernel.ProductLeftF32(r.inner, r.left[i%r.f.group], pixels, r.a.x[i*k*pixels:], pixels, r.a.y[i*mg*pixels:], pixels, &e)
+			continue
+		}
 		kernel.ProductF32(r.inner, mg, k, pixels, r.a.w[i%r.f.group*mg*k:], k, false, r.a.x[i*k*pixels:], pixels, false, r.a.y[i*mg*pixels:], pixels, &e)
 	}
 }

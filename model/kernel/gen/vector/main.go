@@ -42,6 +42,7 @@ func main() {
 	greatest()
 	dot()
 	expSum()
+	column()
 
 	slide("vectorSlide", true)
 	slide("vectorPeaks", false)

@@ -121,3 +121,51 @@ func expSum() {
 	})
 	give(across(s, plus))
 }
+
+// column generates the product of tiles of up to eight rows and k columns, of which the columns lie step bytes apart, with b (k). Tiles are an
+// bytes apart, and what they give, eight elements, dn.
+func column() {
+	text("vectorColumn", "dst, a *float32, step uintptr, b *float32, k, tiles int, an, dn uintptr)")
+	dst, a, step, b := pointer("dst"), pointer("a"), pointer("step"), pointer("b")
+	k, tiles, an, dn := pointer("k"), pointer("tiles"), pointer("an"), pointer("dn")
+	Label("tile")
+	s := sums(4)
+	from, with, left := GP64(), GP64(), GP64()
+	MOVQ(a, from)
+	MOVQ(b, with)
+	MOVQ(k, left)
+	add := func(i int) {
+		x := YMM()
+		VBROADCASTSS(Mem{Base: with, Disp: i * 4}, x)
+		VFMADD231PS(Mem{Base: from}, x, s[i])
+		ADDQ(step, from)
+	}
+	SUBQ(Imm(4), left)
+	JLT(LabelRef("rest"))
+	Label("four")
+	for i := range s {
+		add(i)
+	}
+	ADDQ(Imm(16), with)
+	SUBQ(Imm(4), left)
+	JGE(LabelRef("four"))
+	Label("rest")
+	ADDQ(Imm(4), left)
+	JE(LabelRef("store"))
+	Label("one")
+	add(0)
+	ADDQ(Imm(4), with)
+	DECQ(left)
+	JNE(LabelRef("one"))
+	Label("store")
+	VADDPS(s[2], s[0], s[0])
+	VADDPS(s[3], s[1], s[1])
+	VADDPS(s[1], s[0], s[0])
+	VMOVUPS(s[0], Mem{Base: dst})
+	ADDQ(an, a)
+	ADDQ(dn, dst)
+	DECQ(tiles)
+	JNE(LabelRef("tile"))
+	VZEROUPPER()
+	RET()
+}
