@@ -74,6 +74,7 @@ kernels:
 	cd model/kernel/gen && GOFLAGS= go run ./int8 -out ../int8_amd64.s -stubs ../int8_amd64.go -pkg kernel
 	cd model/kernel/gen && GOFLAGS= go run ./vnni -out ../int8_vnni_amd64.s -stubs ../int8_vnni_amd64.go -pkg kernel
 	cd model/kernel/gen && GOFLAGS= go run ./slide -out ../slide_amd64.s -stubs ../slide_amd64.go -pkg kernel
+	cd model/kernel/gen && GOFLAGS= go run ./window -out ../window_amd64.s
 	cd model/kernel/gen && GOFLAGS= go run ./winograd -out ../winograd_amd64.s -stubs ../winograd_amd64.go -pkg kernel
 	cd model/kernel/gen && GOFLAGS= go run ./tree -out ../tree_amd64.s -stubs ../tree_amd64.go -pkg kernel
 	cd model/kernel/gen && GOFLAGS= go run ./neon
