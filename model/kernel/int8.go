@@ -18,7 +18,7 @@ const (
 )
 
 // BytesFit tells whether this machine's best path has products of bytes of its own; where it has not, those of float32 are faster.
-func BytesFit() bool { return path != neon }
+func BytesFit() bool { return byteProducts() }
 
 // ByteK is the distance of the rows of A (m, k) as they must lie at least: k rounded up to whole steps.
 func ByteK(k int) int { return (k + byteStep - 1) &^ (byteStep - 1) }
@@ -84,7 +84,7 @@ func (q *Requantizer) Rows(dst []byte, ld, i, m, j, n int, sums []int32) {
 	done := 0
 	if n == byteColumns && m > 0 {
 		done = requantizeMachine(q, dst, ld, m, at, sums)
-	} else if path == avx2 && m > 0 && n > 0 && (q.ByRow || at+byteColumns <= len(q.Add) && at+byteColumns <= len(q.Scale)) {
+	} else if path != plainGo && m > 0 && n > 0 && (q.ByRow || at+byteColumns <= len(q.Add) && at+byteColumns <= len(q.Scale)) {
 		var row [byteColumns]byte // in one piece, of which n columns count
 		for done = 0; done < m; done++ {
 			by := at

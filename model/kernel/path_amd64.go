@@ -26,6 +26,9 @@ func machineTall() tallness {
 // wide says whether tiles of one to three rows may be 32 or 64 columns wide.
 func wide() bool { return true }
 
+// byteProducts says whether products of bytes are faster than those of float32.
+func byteProducts() bool { return true }
+
 // machine runs tiles in assembly, where this process uses it.
 func (t *tile) machine(m, n int) bool {
 	if path != avx2 {

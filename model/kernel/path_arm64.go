@@ -94,7 +94,3 @@ func (t *tile) neonPart(m, n int) {
 		}
 	}
 }
-
-func weaveMachine([]float32, int, []float32, int, int, int) int { return 0 }
-
-func cutMachine([]float32, []float32, int, int, int) bool { return false }

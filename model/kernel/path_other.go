@@ -8,6 +8,8 @@ func machineTall() tallness { return tallNever }
 
 func wide() bool { return true }
 
+func byteProducts() bool { return true }
+
 func (t *tile) machine(int, int) bool { return false }
 
 func weaveMachine([]float32, int, []float32, int, int, int) int { return 0 }

@@ -14,17 +14,19 @@ type (
 
 // Words of instructions on vectors of four, without their registers; those of the second line read what they write.
 const (
-	fadd, fsub, fmul, fdiv, fmax, fmin         = 0x4E20D400, 0x4EA0D400, 0x6E20DC00, 0x6E20FC00, 0x4E20F400, 0x4EA0F400
-	fmla, fmls, fmlaElement, bit               = 0x4E20CC00, 0x4EA0CC00, 0x4F801000, 0x6EA01C00
-	fcmgt, fcmltZero, faddp, fmaxnmp, add      = 0x6EA0E400, 0x4EA0E800, 0x6E20D400, 0x6E20C400, 0x4EA08400
-	sub, and, bic, eor, orr, shl, sshr         = 0x6EA08400, 0x4E201C00, 0x4E601C00, 0x6E201C00, 0x4EA01C00, 0x4F005400, 0x4F000400
-	uzp1, uzp2, trn1, trn2, trn1Long, trn2Long = 0x4E801800, 0x4E805800, 0x4E802800, 0x4E806800, 0x4EC02800, 0x4EC06800
+	fadd, fsub, fmul, fdiv, fmax, fmin                     = 0x4E20D400, 0x4EA0D400, 0x6E20DC00, 0x6E20FC00, 0x4E20F400, 0x4EA0F400
+	fmla, fmls, fmlaElement, bit                           = 0x4E20CC00, 0x4EA0CC00, 0x4F801000, 0x6EA01C00
+	fcmgt, fcmltZero, faddp, fmaxnmp, add                  = 0x6EA0E400, 0x4EA0E800, 0x6E20D400, 0x6E20C400, 0x4EA08400
+	sub, and, bic, eor, orr, shl, sshr                     = 0x6EA08400, 0x4E201C00, 0x4E601C00, 0x6E201C00, 0x4EA01C00, 0x4F005400, 0x4F000400
+	zip1, zip2, uzp1, uzp2, trn1, trn2, trn1Long, trn2Long = 0x4E803800, 0x4E807800, 0x4E801800, 0x4E805800, 0x4E802800, 0x4E806800, 0x4EC02800, 0x4EC06800
+	sdot, sdotElement, addp, fcvtns, scvtf                 = 0x4E809400, 0x4F80E000, 0x4EA0BC00, 0x4E21A800, 0x4E21D800
+	uzp1Halves, uzp1Bytes, umax, umaxv                     = 0x4E401800, 0x4E001800, 0x6EA06400, 0x6EB0A800
 )
 
 var names = map[uint32]string{
-	fadd: "fadd", fsub: "fsub", fmul: "fmul", fdiv: "fdiv", fmax: "fmax", fmin: "fmin", fmla: "fmla", fmls: "fmls", fmlaElement: "fmla by element", bit: "bit",
+	fadd: "fadd", fsub: "fsub", fmul: "fmul", fdiv: "fdiv", fmax: "fmax", fmin: "fmin", fmla: "fmla", fmls: "fmls", fmlaElement: "fmla", bit: "bit",
 	fcmgt: "fcmgt", fcmltZero: "fcmlt zero", faddp: "faddp", fmaxnmp: "fmaxnmp", add: "add", sub: "sub", and: "and", bic: "bic", eor: "eor", orr: "orr",
-	shl: "shl", sshr: "sshr", uzp1: "uzp1", uzp2: "uzp2", trn1: "trn1", trn2: "trn2", trn1Long: "trn1", trn2Long: "trn2",
+	shl: "shl", sshr: "sshr", sdot: "sdot", sdotElement: "sdot", addp: "addp", fcvtns: "fcvtns", scvtf: "scvtf", uzp1Halves: "uzp1", uzp1Bytes: "uzp1", umax: "umax", umaxv: "umaxv", zip1: "zip1", zip2: "zip2", uzp1: "uzp1", uzp2: "uzp2", trn1: "trn1", trn2: "trn2", trn1Long: "trn1", trn2Long: "trn2",
 }
 
 // word is an instruction that Go's assembler does not know.
@@ -32,9 +34,9 @@ func word(code uint32, d, n, m int) string {
 	return fmt.Sprintf("WORD $0x%08X // %s v%d, v%d, v%d", code|uint32(m)<<16|uint32(n)<<5|uint32(d), names[code], d, n, m)
 }
 
-// element is fmla of a vector and element e of another.
-func element(d, n, m, e int) string {
-	return fmt.Sprintf("WORD $0x%08X // fmla v%d, v%d, v%d[%d]", fmlaElement|uint32(e&1)<<21|uint32(e>>1)<<11|uint32(m)<<16|uint32(n)<<5|uint32(d), d, n, m, e)
+// element is an instruction on a vector and element e of another.
+func element(code uint32, d, n, m, e int) string {
+	return fmt.Sprintf("WORD $0x%08X // %s v%d, v%d, v%d[%d]", code|uint32(e&1)<<21|uint32(e>>1)<<11|uint32(m)<<16|uint32(n)<<5|uint32(d), names[code], d, n, m, e)
 }
 
 // step is an instruction, or a few, that is written when its vectors have registers.
@@ -73,6 +75,7 @@ type assembler struct {
 	in        map[vec]int // registers of vectors
 	lasting   map[vec]bool
 	held      map[uint32]vec
+	kept      map[vec]bool // read by instructions that follow
 	taken     [32]bool
 }
 
@@ -99,7 +102,7 @@ const number32, integer, pointerTo = "float32", "int", "*float32"
 // function begins one; result is "" or float32.
 func (a *assembler) function(name, result string, parameters ...[]parameter) {
 	a.body.Reset()
-	a.params, a.in, a.lasting, a.held = map[string]int{}, map[vec]int{}, map[vec]bool{}, map[uint32]vec{}
+	a.params, a.in, a.lasting, a.held, a.kept = map[string]int{}, map[vec]int{}, map[vec]bool{}, map[uint32]vec{}, map[vec]bool{}
 	a.taken = [32]bool{}
 	a.registers, a.offset, a.name, a.usesTable = 0, 0, name, false
 	var all []string
@@ -226,6 +229,14 @@ func (a *assembler) broadcast(name string) vec {
 	return v
 }
 
+// broadcastInt is four copies of an int32 parameter, to the end of the function.
+func (a *assembler) broadcastInt(name string) vec {
+	v := a.last()
+	a.p("MOVW %s, %s", a.param(name), spare)
+	a.p("VDUP %s, V%d.S4", spare, a.in[v])
+	return v
+}
+
 func (a *assembler) zero(v vec) {
 	a.steps = append(a.steps, step{write: v, tied: none, text: func(d int, _ []int) string { return fmt.Sprintf("VEOR V%d.B16, V%d.B16, V%d.B16", d, d, d) }})
 }
@@ -320,9 +331,9 @@ func (a *assembler) ontoLast(code uint32, acc, n, m vec) {
 	a.steps = append(a.steps, step{write: acc, tied: none, reads: []vec{n, m, acc}, text: func(d int, r []int) string { return word(code, d, r[0], r[1]) }})
 }
 
-// ontoLastElement is ontoLast of fmla with one element of m.
-func (a *assembler) ontoLastElement(acc, n, m vec, e int) {
-	a.steps = append(a.steps, step{write: acc, tied: none, reads: []vec{n, m, acc}, text: func(d int, r []int) string { return element(d, r[0], r[1], e) }})
+// ontoLastElement is ontoLast with one element of m.
+func (a *assembler) ontoLastElement(code uint32, acc, n, m vec, e int) {
+	a.steps = append(a.steps, step{write: acc, tied: none, reads: []vec{n, m, acc}, text: func(d int, r []int) string { return element(code, d, r[0], r[1], e) }})
 }
 
 func (a *assembler) load(at place) vec {
@@ -342,6 +353,11 @@ func (a *assembler) store(x vec, at place) {
 // loadPart loads the first one to three elements, as the two lowest bits of n tell, and zeros.
 func (a *assembler) loadPart(p, n gp) vec {
 	v := a.vector()
+	a.loadPartTo(v, p, n)
+	return v
+}
+
+func (a *assembler) loadPartTo(v vec, p, n gp) {
 	one, end := a.fresh("one"), a.fresh("loaded")
 	a.steps = append(a.steps, step{write: v, tied: none, text: func(d int, _ []int) string {
 		return strings.Join([]string{
@@ -356,7 +372,6 @@ func (a *assembler) loadPart(p, n gp) vec {
 			end + ":",
 		}, "\n")
 	}})
-	return v
 }
 
 // storePart stores what loadPart loads.
@@ -457,7 +472,7 @@ func (a *assembler) flush() {
 		}
 	}
 	for v := range a.in {
-		if !a.lasting[v] {
+		if !a.lasting[v] && !a.kept[v] {
 			panic(a.name + " loses a vector")
 		}
 	}
@@ -473,10 +488,13 @@ func (a *assembler) write(v vec) int {
 	return r
 }
 
+// keep saves a vector from losing its register when the recorded instructions are written.
+func (a *assembler) keep(v vec) { a.kept[v] = true }
+
 // release gives registers back whose vectors nothing reads after step i.
 func (a *assembler) release(end map[vec]int, i int, vs ...vec) {
 	for _, v := range vs {
-		if r, ok := a.in[v]; ok && end[v] <= i && !a.lasting[v] {
+		if r, ok := a.in[v]; ok && end[v] <= i && !a.lasting[v] && !a.kept[v] {
 			delete(a.in, v)
 			a.taken[r] = false
 		}

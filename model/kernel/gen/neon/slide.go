@@ -112,7 +112,7 @@ func (a *assembler) column(w gp, m int) func(sums, y vec, i int) {
 		}
 		i += n
 	}
-	return func(sums, y vec, i int) { a.ontoLastElement(sums, y, parts[i], element[i]) }
+	return func(sums, y vec, i int) { a.ontoLastElement(fmlaElement, sums, y, parts[i], element[i]) }
 }
 
 // even generates kernel.slideEven: every other element of src, four at a time.

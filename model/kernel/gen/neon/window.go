@@ -53,7 +53,7 @@ func (a *assembler) window(name string, weighted bool) {
 			}
 			for j := range four {
 				if weighted {
-					a.ontoLastElement(s[i+j], x[j], w, 0)
+					a.ontoLastElement(fmlaElement, s[i+j], x[j], w, 0)
 				} else {
 					a.greater(s[i+j], x[j])
 				}
