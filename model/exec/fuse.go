@@ -18,6 +18,7 @@ func (s *scope) fuse() error {
 		f.nodes = append(f.nodes, c.node)
 	}
 	f.index()
+	f.quantized()
 	for range 8 { // each round may make what another rule waits for
 		if !f.round() {
 			break

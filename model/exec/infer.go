@@ -31,6 +31,8 @@ type scope struct {
 	constants map[graph.Value]*tensor.Tensor
 	numbers   map[graph.Value][]number // elements of short lists of int64 that are not constant as a whole
 	compiled  []compiled               // nodes that must run, in order
+
+	dequantized map[graph.Value]*graph.Node // nodes that have been folded: quantised operators want what they read
 }
 
 // compiled is a node that must run. Its kernel comes last, when no other node has taken it over.
@@ -42,7 +44,7 @@ type compiled struct {
 }
 
 func newScope(g *graph.Graph, c *compiler) *scope {
-	s := &scope{compiler: c, graph: g, types: map[graph.Value]tensor.Type{}, constants: map[graph.Value]*tensor.Tensor{}}
+	s := &scope{compiler: c, graph: g, types: map[graph.Value]tensor.Type{}, constants: map[graph.Value]*tensor.Tensor{}, dequantized: map[graph.Value]*graph.Node{}}
 	for name, t := range g.Initializers {
 		if t != nil {
 			s.constants[name] = t
@@ -180,6 +182,9 @@ func (s *scope) visit(n *graph.Node) error {
 			return err
 		}
 		done, err := s.fold(n, kernel)
+		if done && n.Op == "DequantizeLinear" {
+			s.dequantized[n.Outputs[0]] = n
+		}
 		if done || err != nil {
 			return err
 		}

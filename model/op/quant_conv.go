@@ -30,6 +30,17 @@ func init() {
 			Out: in(u8([]int{1, 2, 3}, 7, 6, 6, 57, 58, 59)),
 		},
 	}})
+	// A private twin, that package exec makes, with an activation that cuts.
+	register(&Spec{
+		Domain: Private, Name: "QuantConv", Since: 1, Attrs: append([]string{"activation", "activation_params"}, attrs...), In: Arity{8, 9}, Out: Arity{1, 1},
+		Infer: inferQLinearConv, Compile: compileQLinearConv, Cases: []Case{
+			{
+				Attrs: append([]graph.Attr{graph.StringAttr("activation", "Clip"), graph.FloatsAttr("activation_params", []float32{0, 51.5})}, pads...),
+				In:    in(x, one, u8(nil, 1), w, f32v(1, .5), i8([]int{2}, 0, 1), one, u8(nil, 7), i32v(0, 100)), Out: in(u8([]int{1, 2, 3}, 7, 7, 7, 57, 58, 59)),
+			},
+			{Name: "unknown", Attrs: append([]graph.Attr{graph.StringAttr("activation", "Tanh")}, pads...), In: in(x, one, u8(nil, 1), w, one, i8(nil, 0), one, u8(nil, 7)), Err: "Tanh"},
+		},
+	})
 }
 
 func inferConvInteger(n *graph.Node, site *Site) ([]tensor.Type, error) {
@@ -64,7 +75,7 @@ func inferQLinearConv(n *graph.Node, site *Site) ([]tensor.Type, error) {
 type quantConv struct {
 	conv    conv[int32] // where neither of the others serves
 	bytes   byteConv
-	real    conv[float32] // for few terms, of which float32 holds the sum
+	real    conv[float32] // depthwise, of few terms: float32 holds the sums
 	x, w, y scratch[int32]
 	fx, fw  scratch[float32]
 	fy      scratch[float32]
@@ -113,9 +124,8 @@ func (q *quantConv) run(ctx context.Context, x, xzero, w, wzero *tensor.Tensor, 
 	if s.batch*s.m*pixels == 0 {
 		return nil
 	}
-	few := k <= exactProduct && q.small(bias)
 	switch {
-	case few && (!kernel.BytesFit() || s.cg == 1 && s.m <= 2*q.conv.group):
+	case s.cg == 1 && s.m <= 2*q.conv.group && k <= exactProduct && q.small(bias):
 		return q.runReal(ctx, &v, s, x, xzero, w, wzero, bias, e)
 	case kernel.BytesFit() && q.bytes.fits(&v):
 		return q.bytes.run(ctx, &v, s, x, xzero, w, wzero, bias, e)
@@ -155,7 +165,7 @@ func (q *quantConv) small(bias []int32) bool {
 	return true
 }
 
-// runReal convolves in float32, which is exact for up to exactProduct terms, even with a small bias.
+// runReal convolves depthwise in float32, which is exact for up to exactProduct terms, even with a small bias.
 func (q *quantConv) runReal(ctx context.Context, v *view, s convSize, x, xzero, w, wzero *tensor.Tensor, bias []int32, e convEnd) error {
 	pixels := volume(v.out)
 	realX, realW, y := q.fx.take(x.Len()), q.fw.take(w.Len()+s.m), q.fy.take(s.batch*s.m*pixels)
@@ -250,7 +260,7 @@ func compileQLinearConv(n *graph.Node, site *Site) (Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	act, err := convActivationOf(n)
+	act, err := cuttingOf(n)
 	if err != nil {
 		return nil, err
 	}
@@ -275,6 +285,15 @@ func compileQLinearConv(n *graph.Node, site *Site) (Kernel, error) {
 			return e, nil
 		})
 	}, nil
+}
+
+// cuttingOf reads an activation that only cuts.
+func cuttingOf(n *graph.Node) (activation, error) {
+	act, err := convActivationOf(n)
+	if err == nil && act.kind != actNone && act.kind != actRelu && act.kind != actClip {
+		err = refuseAttr(n, "activation", n.Str("activation", ""))
+	}
+	return act, err
 }
 
 // cutTo makes an activation that only cuts, Relu or Clip, part of the rounding to steps of a scale.

@@ -181,10 +181,13 @@ func (r *byteConvRun) divide() {
 
 // put writes a plane with its border.
 func (b *bordered) put(to, x []byte, v *view) {
-	for i := range to {
+	step, line := v.stride[2], b.in[2]*v.stride[2]
+	for i := range to[:line] {
 		to[i] = b.zero
 	}
-	step, line := v.stride[2], b.in[2]*v.stride[2]
+	for done := line; done < len(to); done *= 2 {
+		copy(to[done:], to[:done])
+	}
 	for d := range v.in[0] {
 		for h := range v.in[1] {
 			src := x[(d*v.in[1]+h)*v.in[2]:][:v.in[2]]
@@ -252,18 +255,34 @@ func (r *byteConvRun) line(to []byte, plane, tap, first, count int) {
 	from := plane*e.plane + shift%v.stride[2]*e.in[2] + shift/v.stride[2]
 	wide, line := v.out[2], e.in[2]*v.stride[2]
 	d, h := first/v.out[1], first%v.out[1]
-	for range count {
+	for count > 0 {
+		n := min(count, v.out[1]-h)
 		at := from + ((d*v.stride[0]+t[0]*v.dilation[0])*e.in[1]+h*v.stride[1]+t[1]*v.dilation[1])*line
-		if wide <= 16 { // what is moved beyond is written over by the next
-			*(*[16]byte)(to) = *(*[16]byte)(r.x[at:])
-		} else {
-			copy(to[:wide], r.x[at:])
+		to = moveLines(to, r.x[at:], n, wide, v.stride[1]*line)
+		d, h, count = d+1, 0, count-n
+	}
+}
+
+// moveLines moves n lines of so many bytes, step apart, and returns what follows them. Both slices reach over byteSlack bytes more.
+func moveLines(to, from []byte, n, wide, step int) []byte {
+	switch {
+	case wide > 64:
+		for i := range n {
+			copy(to[i*wide:][:wide], from[i*step:])
 		}
-		to = to[wide:]
-		if h++; h == v.out[1] {
-			d, h = d+1, 0
+	case wide > 16: // what is moved beyond is written over by the next
+		for i := range n {
+			for o := 0; o < wide; o += 16 {
+				*(*[16]byte)(to[i*wide+o:]) = *(*[16]byte)(from[i*step+o:])
+			}
+		}
+	default:
+		for i, at := 0, 0; i < n; i++ {
+			*(*[16]byte)(to[i*wide:]) = *(*[16]byte)(from[at:])
+			at += step
 		}
 	}
+	return to[n*wide:]
 }
 
 // convSums takes the sums of one tile.

@@ -30,6 +30,17 @@ func init() {
 			{Opset: since, In: in(a, one, u8(nil, 0), b, f32v(1, .5), i8([]int{2}, 0, 0), f32s(nil, 2), i8(nil, 10)), Out: in(i8([]int{2, 2}, 10, -20, 12, 127))},
 		}})
 	}
+	// A private twin, that package exec makes, with a bias in steps of the product (n) and an activation that cuts.
+	register(&Spec{
+		Domain: Private, Name: "QuantMatMul", Since: 1, Attrs: []string{"activation", "activation_params"}, In: Arity{8, 9}, Out: Arity{1, 1},
+		Infer: inferQLinearMatMul, Compile: compileQLinearMatMul, Cases: []Case{
+			{
+				Attrs: []graph.Attr{graph.StringAttr("activation", "Relu")}, In: in(a, one, u8(nil, 0), b, f32v(1, .5), i8([]int{2}, 0, 0), f32s(nil, 2), i8(nil, 10), i32([]int{2}, -9, 130)),
+				Out: in(i8([]int{2, 2}, 10, 13, 10, 127)),
+			},
+			{Name: "misfit", In: in(a, one, u8(nil, 0), b, one, i8(nil, 0), one, i8(nil, 10), i32([]int{3}, 1, 2, 3)), Err: "bias"},
+		},
+	})
 }
 
 var byteTypes = []tensor.DType{tensor.Uint8, tensor.Int8}
@@ -72,6 +83,9 @@ func inferQLinearMatMul(n *graph.Node, site *Site) ([]tensor.Type, error) {
 	}
 	if site.Types[0].DType != site.Types[2].DType || site.Types[3].DType != site.Types[5].DType {
 		return nil, bad(n, "a zero point of another type than its matrix")
+	}
+	if b := site.typ(8); b.DType != tensor.Undefined && b.DType != tensor.Int32 {
+		return nil, bad(n, "a bias that is not int32")
 	}
 	return quantProductTypes(n, site, site.Types[0], site.Types[3], site.Types[7].DType)
 }
@@ -281,6 +295,10 @@ func compileQLinearMatMul(n *graph.Node, site *Site) (Kernel, error) {
 	q := &quantProduct{op: n.Op, threads: site.Threads}
 	q.prepare(site.constant(3), site.constant(5), true)
 	d := site.Types[7].DType
+	act, err := cuttingOf(n)
+	if err != nil {
+		return nil, err
+	}
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		var scale [3][]float32
 		for i, at := range []int{1, 4, 6} {
@@ -301,7 +319,14 @@ func compileQLinearMatMul(n *graph.Node, site *Site) (Kernel, error) {
 			if len(scale[1]) != 1 && (in[3].Rank() < 2 || len(scale[1]) != columns) {
 				return misfit(n.Op, "scale "+shapeText(in[4].Shape())+" for "+shapeText(in[3].Shape()))
 			}
-			sink.q = requantizer(in[7], columns, nil, func(j int) float32 { return scale[0][0] * scale[1][min(j, len(scale[1])-1)] / scale[2][0] })
+			var bias []int32
+			if b := inputOf(in, 8); b != nil {
+				if bias = tensor.Data[int32](b); len(bias) != columns {
+					return misfit(n.Op, "bias "+shapeText(b.Shape())+" for "+shapeText(in[3].Shape()))
+				}
+			}
+			sink.q = requantizer(in[7], columns, bias, func(j int) float32 { return scale[0][0] * scale[1][min(j, len(scale[1])-1)] / scale[2][0] })
+			cutTo(&sink.q, act, scale[2][0])
 			return Reset(ctx, out[0], d, to...)
 		}
 		return q.run(ctx, in[0], in[2], in[3], in[5], shape, func(at, n int) kernel.ByteSums {

@@ -8,7 +8,7 @@ venv=${JARVIS_VENV:-bin/venv}
 "$venv/bin/pip" install -q -r test/goldens/requirements.txt
 python=$venv/bin/python
 
-for script in make_codec_goldens make_fit_metric make_fit_data make_fit_linear make_fit_boost make_fit_nn; do
+for script in make_codec_goldens make_fit_metric make_fit_data make_fit_linear make_fit_boost make_fit_nn make_quant_goldens; do
   "$python" "test/goldens/$script.py"
 done
 go test ./model/fit/{linear,boost,nn} -run TestRuntime -update
