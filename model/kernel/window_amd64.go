@@ -25,3 +25,9 @@ func depth5x2x1(t *depthTile)
 
 //go:noescape
 func depth5x2x2(t *depthTile)
+
+//go:noescape
+func planeScale(dst, src, factors *float32, planes, vectors int, mask *int32, over uintptr)
+
+//go:noescape
+func planeMeans(dst, src *float32, planes, vectors int, mask *int32, over uintptr, size float32)

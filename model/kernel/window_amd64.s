@@ -6585,3 +6585,135 @@ stored:
 	JNE  plane
 	VZEROUPPER
 	RET
+
+// func planeScale(dst *float32, src *float32, factors *float32, planes int, vectors int, mask *int32, over uintptr)
+// Requires: AVX
+TEXT ·planeScale(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    factors+16(FP), DX
+	MOVQ    planes+24(FP), BX
+	MOVQ    vectors+32(FP), SI
+	MOVQ    mask+40(FP), DI
+	MOVQ    over+48(FP), R8
+	VMOVUPS (DI), Y0
+
+plane:
+	VBROADCASTSS (DX), Y2
+	MOVQ         SI, DI
+	SUBQ         $0x04, DI
+	JLT          fourdone
+
+four:
+	VMULPS  (CX), Y2, Y1
+	VMOVUPS Y1, (AX)
+	VMULPS  32(CX), Y2, Y1
+	VMOVUPS Y1, 32(AX)
+	VMULPS  64(CX), Y2, Y1
+	VMOVUPS Y1, 64(AX)
+	VMULPS  96(CX), Y2, Y1
+	VMOVUPS Y1, 96(AX)
+	ADDQ    $0x80, AX
+	ADDQ    $0x80, CX
+	SUBQ    $0x04, DI
+	JGE     four
+
+fourdone:
+	ADDQ $0x04, DI
+	SUBQ $0x01, DI
+	JLT  onedone
+
+one:
+	VMULPS  (CX), Y2, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	SUBQ    $0x01, DI
+	JGE     one
+
+onedone:
+	ADDQ       $0x01, DI
+	TESTQ      R8, R8
+	JE         next
+	VMASKMOVPS (CX), Y0, Y1
+	VMULPS     Y1, Y2, Y1
+	ADDQ       R8, CX
+	CMPQ       BX, $0x01
+	JE         last
+	VMOVUPS    Y1, (AX)
+	ADDQ       R8, AX
+
+next:
+	ADDQ $0x04, DX
+	DECQ BX
+	JNE  plane
+	VZEROUPPER
+	RET
+
+last:
+	VMASKMOVPS Y1, Y0, (AX)
+	VZEROUPPER
+	RET
+
+// func planeMeans(dst *float32, src *float32, planes int, vectors int, mask *int32, over uintptr, size float32)
+// Requires: AVX, SSE
+TEXT ·planeMeans(SB), NOSPLIT, $0-52
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    planes+16(FP), DX
+	MOVQ    vectors+24(FP), BX
+	MOVQ    mask+32(FP), SI
+	MOVQ    over+40(FP), DI
+	VMOVUPS (SI), Y0
+	MOVSS   size+48(FP), X1
+
+plane:
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   BX, SI
+	SUBQ   $0x04, SI
+	JLT    fourdone
+
+four:
+	VADDPS (CX), Y2, Y2
+	VADDPS 32(CX), Y3, Y3
+	VADDPS 64(CX), Y4, Y4
+	VADDPS 96(CX), Y5, Y5
+	ADDQ   $0x80, CX
+	SUBQ   $0x04, SI
+	JGE    four
+
+fourdone:
+	ADDQ $0x04, SI
+	SUBQ $0x01, SI
+	JLT  onedone
+
+one:
+	VADDPS (CX), Y2, Y2
+	ADDQ   $0x20, CX
+	SUBQ   $0x01, SI
+	JGE    one
+
+onedone:
+	ADDQ         $0x01, SI
+	VMASKMOVPS   (CX), Y0, Y6
+	VADDPS       Y6, Y5, Y5
+	ADDQ         DI, CX
+	VADDPS       Y4, Y2, Y2
+	VADDPS       Y5, Y3, Y3
+	VADDPS       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPS       X3, X2, X2
+	VPERMILPS    $0x4e, X2, X3
+	VADDPS       X3, X2, X2
+	VPERMILPS    $0xb1, X2, X3
+	VADDPS       X3, X2, X2
+	VDIVSS       X1, X2, X2
+	VMOVSS       X2, (AX)
+	ADDQ         $0x04, AX
+	DECQ         DX
+	JNE          plane
+	VZEROUPPER
+	RET

@@ -54,7 +54,11 @@ func arithmetic(op string, f32 pair[float32, float32], f64 pair[float64, float64
 	return func(n *graph.Node, site *Site) (Kernel, error) {
 		switch d := site.Types[0].DType; d {
 		case tensor.Float32:
-			return pairKernel(op, site.Threads, tensor.Data[float32], tensor.Data[float32], d, f32), nil
+			k := pairKernel(op, site.Threads, tensor.Data[float32], tensor.Data[float32], d, f32)
+			if op == "Mul" && mulPlanes != nil {
+				k = mulPlanes(site, k)
+			}
+			return k, nil
 		case tensor.Float64:
 			return pairKernel(op, site.Threads, tensor.Data[float64], tensor.Data[float64], d, f64), nil
 		case tensor.Int32:
@@ -66,6 +70,9 @@ func arithmetic(op string, f32 pair[float32, float32], f64 pair[float64, float64
 		}
 	}
 }
+
+// mulPlanes makes a kernel that multiplies planes by a number each, and leaves all else to rest; scale.go sets it, which lean builds leave out.
+var mulPlanes func(site *Site, rest Kernel) Kernel
 
 // pairOf is a function of two float32.
 func pairOf(p kernel.Pairing) pair[float32, float32] {

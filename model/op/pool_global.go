@@ -22,7 +22,7 @@ func init() {
 		return byFloat(n, site, globalPool(site, tensor.Data[float32], planeMax[float32]), globalPool(site, tensor.Data[float64], planeMax[float64]))
 	}, Case{In: in(six), Out: in(f64s([]int{1, 2, 1}, 6, 0))})
 	global("GlobalAveragePool", 1, nil, func(n *graph.Node, site *Site) (Kernel, error) {
-		return byFloat(n, site, globalPool(site, tensor.Data[float32], planeMean[float32]), globalPool(site, tensor.Data[float64], planeMean[float64]))
+		return byFloat(n, site, globalMean(site), globalPool(site, tensor.Data[float64], planeMean[float64]))
 	},
 		Case{In: in(six), Out: in(f64s([]int{1, 2, 1}, 3, -4))},
 		Case{Name: "plane", In: in(f32s([]int{1, 1, 2, 3}, 1, 2, 3, 4, 5, 9)), Out: in(f32s([]int{1, 1, 1, 1}, 4))},
@@ -74,16 +74,7 @@ func inferGlobalPool(n *graph.Node, site *Site) ([]tensor.Type, error) {
 func globalPool[T float](site *Site, data lane[T], f func(plane []T) T) Kernel {
 	threads := site.Threads
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		shape := in[0].Shape()
-		if len(shape) < 3 {
-			return misfit("a global pool", "an input without spatial dimensions")
-		}
-		var buf [MaxRank]int
-		to := append(buf[:0], shape[:2]...)
-		for range shape[2:] {
-			to = append(to, 1)
-		}
-		if err := Reset(ctx, out[0], in[0].DType(), to...); err != nil {
+		if err := globalShape(ctx, in[0], out[0]); err != nil {
 			return err
 		}
 		x, y := data(in[0]), data(out[0])
@@ -98,6 +89,20 @@ func globalPool[T float](site *Site, data lane[T], f func(plane []T) T) Kernel {
 		})
 		return ctx.Err()
 	}
+}
+
+// globalShape gives y the shape of a global pool of x.
+func globalShape(ctx context.Context, x, y *tensor.Tensor) error {
+	shape := x.Shape()
+	if len(shape) < 3 {
+		return misfit("a global pool", "an input without spatial dimensions")
+	}
+	var buf [MaxRank]int
+	to := append(buf[:0], shape[:2]...)
+	for range shape[2:] {
+		to = append(to, 1)
+	}
+	return Reset(ctx, y, x.DType(), to...)
 }
 
 func planeMax[T float](plane []T) T { return greatestOf(plane) }
