@@ -8,7 +8,7 @@ import (
 )
 
 func main() {
-	for name, generate := range map[string]func(a *assembler){"vector": vectors, "slide": slides, "layout": layouts, "int8": bytes, "winograd": winograds} {
+	for name, generate := range map[string]func(a *assembler){"vector": vectors, "slide": slides, "layout": layouts, "int8": bytes, "winograd": winograds, "tree": trees} {
 		a := newAssembler()
 		generate(a)
 		file, stubs := a.finish()
