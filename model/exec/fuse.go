@@ -58,7 +58,7 @@ type fuser struct {
 
 // rules are tried in this order at each node.
 var rules = []func(f *fuser, i int) bool{
-	fuseSwish, fuseHardSwish, fuseGelu, fuseLayerNorm, fuseScale, fuseBias, fuseQuantProduct, fuseQuantBias, fuseConvSum, fuseActivation, fuseAttention, fuseHeads,
+	fuseSwish, fuseHardSwish, fuseGelu, fuseLayerNorm, fuseScale, fuseBias, fuseQuantProduct, fuseQuantBias, fuseConvSum, fuseActivation, fuseLine, fuseGate, fuseAttention, fuseHeads,
 }
 
 func (f *fuser) index() {

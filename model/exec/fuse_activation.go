@@ -217,6 +217,8 @@ func fuseActivation(f *fuser, i int) bool {
 			return false
 		}
 		return f.replace(i, &graph.Node{Domain: op.Private, Op: "FusedConv", Inputs: m.Inputs, Attrs: withAttrs(m.Attrs, attrs...)}, at)
+	case is(m, "ConvTranspose") && n.Op != "Gelu":
+		return f.replace(i, &graph.Node{Domain: op.Private, Op: "FusedConvTranspose", Inputs: m.Inputs, Attrs: withAttrs(m.Attrs, attrs...)}, at)
 	case m.Domain == op.Private && (m.Op == "FusedConv" && n.Op != "Gelu" || m.Op == "Dense" || m.Op == "QuantDense") && m.Attr("activation") == nil:
 		return f.replace(i, &graph.Node{Domain: op.Private, Op: m.Op, Inputs: m.Inputs, Attrs: withAttrs(m.Attrs, attrs...)}, at)
 	}

@@ -164,9 +164,13 @@ func (f *fuser) row(v graph.Value, width int) graph.Value {
 	return f.add("bias", tensor.Floats(t.F32(), width))
 }
 
-// fuseScale moves what follows a convolution channel by channel — BatchNormalization, products and sums with constants — into its weights.
-// A chain of such nodes is taken whole, at its last one, so that each is looked at once and the weights are copied once.
+// fuseScale moves what follows a convolution channel by channel — BatchNormalization, products and sums with constants — into its weights, and the
+// products and sums with scalars before it. A chain of such nodes is taken whole, at its last one, so that each is looked at once and the weights
+// are copied once.
 func fuseScale(f *fuser, i int) bool {
+	if is(f.nodes[i], "Conv") {
+		return !f.goesOn(i) && f.scaleConv(i, nil)
+	}
 	if _, ok := f.affineInput(i); !ok || f.goesOn(i) {
 		return false
 	}
@@ -176,7 +180,7 @@ func fuseScale(f *fuser, i int) bool {
 		if !ok {
 			return false
 		}
-		if at = before; is(f.nodes[at], "Conv") {
+		if at = before; is(f.nodes[at], "Conv", "ConvTranspose") {
 			break
 		}
 		links = append(links, at)
@@ -188,39 +192,83 @@ func fuseScale(f *fuser, i int) bool {
 // mostScaling bounds what is computed for one convolution, channels times nodes, so that a file of nothing but sums does not take forever.
 const mostScaling = 1 << 24
 
-// scaleConv takes as many of the nodes that follow convolution at into its weights as work by channels.
+// scaleConv takes as many of the nodes that follow convolution at into its weights as work by channels, and what stands before it.
 func (f *fuser) scaleConv(at int, links []int) bool {
 	c := f.nodes[at]
 	w, old := f.constant(c.In(1)), f.constant(c.In(2))
-	if w == nil || w.Rank() < 3 || c.In(2) != "" && (old == nil || old.Len() != w.Shape()[0]) {
+	if w == nil || w.Rank() < 3 || w.Len() == 0 {
 		return false
 	}
-	channels := w.Shape()[0]
-	scale, shift := make([]float64, channels), make([]float64, channels)
+	x, by, plus, before := f.inputLine(c, w.Rank())
+	if before == nil && len(links) == 0 {
+		return false
+	}
+	rows := rowsOf(c, w)
+	if rows == nil || c.In(2) != "" && (old == nil || old.Len() != rows.channels) {
+		return false
+	}
+	scale, shift := make([]float64, rows.channels), make([]float64, rows.channels)
 	for m := range scale {
 		scale[m] = 1
 	}
 	taken := 0
-	for taken < len(links) && taken*channels < mostScaling && f.affine(f.nodes[links[taken]], scale, shift, w.Rank()) {
+	for taken < len(links) && taken*rows.channels < mostScaling && f.affine(f.nodes[links[taken]], scale, shift, w.Rank()) {
 		taken++
 	}
-	if taken == 0 {
+	if taken == 0 && before == nil {
 		return false
 	}
-	weights, bias := w.Clone(), tensor.New(tensor.Float32, channels)
+	bias := tensor.New(tensor.Float32, rows.channels)
 	if old != nil {
 		copy(bias.F32(), old.F32())
 	}
-	each := w.Len() / max(channels, 1)
-	for m := range channels {
-		row := weights.F32()[m*each : (m+1)*each]
-		for j, v := range row {
-			row[j] = float32(float64(v) * scale[m])
-		}
-		bias.F32()[m] = float32(float64(bias.F32()[m])*scale[m] + shift[m])
+	weights := rows.scaled(w, scale, by, plus, bias.F32())
+	for m, b := range bias.F32() {
+		bias.F32()[m] = float32(float64(b)*scale[m] + shift[m])
 	}
-	gone := append([]int{at}, links[:taken-1]...)
-	return f.replace(links[taken-1], &graph.Node{Op: "Conv", Inputs: []graph.Value{c.In(0), f.add("weights", weights), f.add("bias", bias)}, Attrs: c.Attrs}, gone...)
+	last, gone := at, before
+	if taken > 0 {
+		last, gone = links[taken-1], append(append(gone, at), links[:taken-1]...)
+	}
+	return f.replace(last, &graph.Node{Op: c.Op, Inputs: []graph.Value{x, f.add("weights", weights), f.add("bias", bias)}, Attrs: c.Attrs}, gone...)
+}
+
+// convRows tells which output channel the rows of a convolution's weights, each elements long, belong to: row r to r%inner + r/span·inner.
+type convRows struct{ channels, each, inner, span int }
+
+// rowsOf is nil where the weights do not fit the groups.
+func rowsOf(c *graph.Node, w *tensor.Tensor) *convRows {
+	s := w.Shape()
+	if c.Op == "Conv" {
+		return &convRows{s[0], w.Len() / s[0], s[0], s[0]}
+	}
+	group := c.Int("group", 1)
+	if group < 1 || int64(s[0])%group != 0 {
+		return nil
+	}
+	return &convRows{s[1] * int(group), w.Len() / (s[0] * s[1]), s[1], s[0] / int(group) * s[1]}
+}
+
+// scaled is a copy of weights that see by·x + plus, times the scale of their channel. What plus gives is added to the bias.
+func (r *convRows) scaled(w *tensor.Tensor, scale []float64, by, plus float64, bias []float32) *tensor.Tensor {
+	from := w.F32()
+	to := make([]float32, 0, len(from))
+	for i := 0; i*r.each < len(from); i++ {
+		m := i%r.inner + i/r.span*r.inner
+		row := from[i*r.each : (i+1)*r.each]
+		if plus != 0 {
+			sum := 0.
+			for _, v := range row {
+				sum += float64(v)
+			}
+			bias[m] += float32(sum * plus)
+		}
+		factor := scale[m] * by
+		for _, v := range row {
+			to = append(to, float32(float64(v)*factor))
+		}
+	}
+	return tensor.Floats(to, w.Shape()...)
 }
 
 // affineInput is the place of the convolution or affine node whose result node i alone goes on with, the other operands being constant.
@@ -233,7 +281,7 @@ func (f *fuser) affineInput(i int) (before int, ok bool) {
 		if n.Op == "BatchNormalization" && k > 0 || n.Op != "BatchNormalization" && f.constant(n.In(1-k)) == nil {
 			continue
 		}
-		if b, at := f.by(n.In(k), "Conv", "BatchNormalization", "Mul", "Add"); b != nil {
+		if b, at := f.by(n.In(k), "Conv", "ConvTranspose", "BatchNormalization", "Mul", "Add"); b != nil {
 			return at, true
 		}
 	}

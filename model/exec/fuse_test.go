@@ -76,6 +76,32 @@ var patterns = []struct {
 		n := b.Op("BatchNormalization", c, b.Floats("s", []float32{1, 2, -1}), b.Floats("t", []float32{0, 1, 2}), b.Floats("m", []float32{.1, .2, .3}), b.Floats("v", []float32{1, 2, .5}))
 		return b.Op("Relu", b.Op("Add", b.Op("Mul", n, b.Scalar("two", 2)), b.Floats("u", []float32{1, 0, 3}, 1, 3, 1, 1)))
 	}, "FusedConv"},
+	{"learnable activations", []int{1, 2, 5, 5}, func(b *graph.Builder, x graph.Value, rng *rand.Rand) graph.Value {
+		line := func(x graph.Value) graph.Value { // of a hard swish
+			return b.Op("Add", b.Op("Mul", b.Floats("s", []float32{.7}), b.Op("HardSwish", x)), b.Floats("t", []float32{-.3}))
+		}
+		pads := []graph.Attr{graph.IntsAttr("pads", 1, 1, 1, 1)}
+		y := line(b.OpWith("Conv", pads, x, b.Floats("w", gaussian(rng, 3*2*9).F32(), 3, 2, 3, 3)))
+		y = line(b.OpWith("Conv", pads, y, b.Floats("w", gaussian(rng, 3*3*9).F32(), 3, 3, 3, 3)))
+		y = b.Op("Conv", y, b.Floats("w", gaussian(rng, 4*3).F32(), 4, 3, 1, 1), b.Floats("b", gaussian(rng, 4).F32()))
+		return b.Op("Mul", y, b.Floats("u", gaussian(rng, 4).F32(), 4, 1, 1))
+	}, "FusedConv FusedConv Conv"},
+	{"a product before pads, and a sum", []int{1, 2, 5, 5}, func(b *graph.Builder, x graph.Value, rng *rand.Rand) graph.Value {
+		y := b.Op("Add", b.Op("Mul", x, b.Scalar("s", 3)), b.Scalar("t", -1))
+		y = b.Op("Mul", y, b.Scalar("u", -.5))
+		return b.OpWith("Conv", []graph.Attr{graph.StringAttr("auto_pad", "SAME_UPPER")}, y, b.Floats("w", gaussian(rng, 3*2*9).F32(), 3, 2, 3, 3))
+	}, "Mul Add Conv"},
+	{"residual gate", []int{2, 3, 4, 5}, func(b *graph.Builder, x graph.Value, _ *rand.Rand) graph.Value {
+		g := b.Op("HardSigmoid", b.Op("GlobalAveragePool", x))
+		return b.Op("Add", x, b.Op("Mul", x, g))
+	}, "GlobalAveragePool HardSigmoid Add Mul"},
+	{"transposed convolution of groups, normalisation, activation", []int{1, 4, 3, 3}, func(b *graph.Builder, x graph.Value, rng *rand.Rand) graph.Value {
+		attrs := []graph.Attr{graph.IntAttr("group", 2), graph.IntsAttr("strides", 2, 2)}
+		c := b.OpWith("ConvTranspose", attrs, x, b.Floats("w", gaussian(rng, 4*3*4).F32(), 4, 3, 2, 2))
+		n := b.Op("Add", c, b.Floats("u", gaussian(rng, 6).F32(), 1, 6, 1, 1))
+		n = b.Op("BatchNormalization", n, b.Floats("s", gaussian(rng, 6).F32()), b.Floats("t", gaussian(rng, 6).F32()), b.Floats("m", gaussian(rng, 6).F32()), b.Floats("v", []float32{1, 2, .5, 3, 1, 2}))
+		return b.Op("Relu", n)
+	}, "FusedConvTranspose"},
 	{"residual", []int{1, 2, 5, 5}, func(b *graph.Builder, x graph.Value, rng *rand.Rand) graph.Value {
 		c := b.OpWith("Conv", []graph.Attr{graph.IntsAttr("pads", 1, 1, 1, 1)}, x, b.Floats("w", gaussian(rng, 2*2*9).F32(), 2, 2, 3, 3))
 		return b.Op("Relu", b.Op("Add", c, x))

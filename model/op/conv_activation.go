@@ -26,6 +26,7 @@ const (
 	actTanh
 	actHardSigmoid // max(0, min(1, a·x + b))
 	actHardSwish   // x·max(0, min(1, x/6 + 1/2))
+	actScaledSwish // a·HardSwish(x) + b
 	actSilu        // x·sigmoid(x)
 )
 
@@ -66,6 +67,12 @@ func convActivationOf(n *graph.Node) (activation, error) {
 		act.kind = actHardSwish
 	case "Silu":
 		act.kind = actSilu
+	case "ScaledHardSwish": // of package exec alone
+		if n.Domain != Private {
+			return act, refuseAttr(n, "activation", name)
+		}
+		act.kind = actScaledSwish
+		act.a, act.b = params(1, 0)
 	default:
 		return act, refuseAttr(n, "activation", name)
 	}
@@ -118,6 +125,10 @@ func activate[T kernel.Number](act activation, y []T) {
 		for i, v := range y {
 			y[i] = T(float64(v) * max(0, min(1, float64(v)*(1./6)+.5)))
 		}
+	case actScaledSwish:
+		for i, v := range y {
+			y[i] = T(float64(v)*max(0, min(1, float64(v)*(1./6)+.5)))*a + b
+		}
 	case actSilu:
 		for i, v := range y {
 			y[i] = T(float64(v) / (1 + math.Exp(-float64(v))))
@@ -142,6 +153,9 @@ func activateF32(act activation, y []float32) {
 		kernel.HardSigmoid(y, y, a, b)
 	case actHardSwish:
 		kernel.HardSwish(y, y)
+	case actScaledSwish:
+		kernel.HardSwish(y, y)
+		kernel.Line(y, y, a, b)
 	case actSilu:
 		kernel.Silu(y, y)
 	}

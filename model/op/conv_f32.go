@@ -55,6 +55,9 @@ func (c *conv[T]) fast(w *tensor.Tensor) {
 		end, after = kernel.End{Act: kernel.EndHardSigmoid, A: float32(act.a), B: float32(act.b)}, nil
 	case actHardSwish:
 		end, after = kernel.End{Act: kernel.EndHardSwish, A: 1. / 6, B: .5}, nil
+	case actScaledSwish:
+		end = kernel.End{Act: kernel.EndHardSwish, A: 1. / 6, B: .5}
+		after = func(part []float32) { kernel.Line(part, part, float32(act.a), float32(act.b)) }
 	}
 	if f.e.Act == kernel.NoActivation {
 		f.e.End, f.e.Func = end, after

@@ -12,12 +12,25 @@ import (
 
 // ConvTranspose: each element of x (n, c, d1…) adds its multiple of w (c, m/group, k1…) to y (n, m, o1…) from where it stands, stride apart; plus
 // bias (m). https://onnx.ai/onnx/operators/onnx__ConvTranspose.html
+// FusedConvTranspose, private: y = activation(ConvTranspose), with the activations of FusedConv.
 func init() {
 	at := func(name string, v ...int64) graph.Attr { return graph.IntsAttr(name, v...) }
 	x, w := f64s([]int{1, 1, 3}, 1, 2, 3), f64s([]int{1, 1, 2}, 1, 10)
+	attrs := []string{"auto_pad", "dilations", "group", "kernel_shape", "output_padding", "output_shape", "pads", "strides"}
+	register(&Spec{
+		Domain: Private, Name: "FusedConvTranspose", Since: 1, In: Arity{2, 3}, Out: Arity{1, 1}, Half: true, Infer: inferConvTranspose, Compile: compileConvTranspose,
+		Attrs: append([]string{"activation", "activation_params"}, attrs...),
+		Cases: []Case{
+			{Attrs: []graph.Attr{graph.StringAttr("activation", "Relu")}, In: in(x, w, f64v(-20)), Out: in(f64s([]int{1, 1, 4}, 0, 0, 3, 10))},
+			{
+				Name: "side by side", Attrs: []graph.Attr{graph.StringAttr("activation", "Clip"), graph.FloatsAttr("activation_params", []float32{0, 15}), at("strides", 1, 2)},
+				In: in(f32s([]int{1, 1, 1, 2}, 1, 2), f32s([]int{1, 2, 1, 2}, 1, 2, 3, 10), f32v(1, -4)), Out: in(f32s([]int{1, 2, 1, 4}, 2, 3, 3, 5, 0, 6, 2, 15)),
+			},
+		},
+	})
 	register(&Spec{
 		Name: "ConvTranspose", Since: 1, In: Arity{2, 3}, Out: Arity{1, 1}, Half: true, Infer: inferConvTranspose, Compile: compileConvTranspose,
-		Attrs: []string{"auto_pad", "dilations", "group", "kernel_shape", "output_padding", "output_shape", "pads", "strides"},
+		Attrs: attrs,
 		Cases: []Case{
 			{In: in(x, w), Out: in(f64s([]int{1, 1, 4}, 1, 12, 23, 30))},
 			{Name: "strides", Attrs: []graph.Attr{at("strides", 2), at("output_padding", 1)}, In: in(x, w, f64v(100)), Out: in(f64s([]int{1, 1, 7}, 101, 110, 102, 120, 103, 130, 100))},
@@ -173,11 +186,16 @@ func compileConvTranspose(n *graph.Node, site *Site) (Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	return byFloat(n, site, convTransposeKernel(tensor.Data[float32], t, group, site), convTransposeKernel(tensor.Data[float64], t, group, site))
+	act, err := convActivationOf(n)
+	if err != nil {
+		return nil, err
+	}
+	return byFloat(n, site, convTransposeKernel(tensor.Data[float32], t, group, act, site), convTransposeKernel(tensor.Data[float64], t, group, act, site))
 }
 
-func convTransposeKernel[T float](data lane[T], t transposed, group int, site *Site) Kernel {
-	c := &convTranspose[T]{group: group, threads: site.Threads}
+func convTransposeKernel[T float](data lane[T], t transposed, group int, act activation, site *Site) Kernel {
+	c := &convTranspose[T]{group: group, threads: site.Threads, act: act}
+	c.tiles = newTransposeTiles(c, site.constant(1))
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x, w := in[0].Shape(), in[1].Shape()
 		v, err := t.fit(x, w)
@@ -204,6 +222,8 @@ func convTransposeKernel[T float](data lane[T], t transposed, group int, site *S
 
 type convTranspose[T float] struct {
 	group, threads   int
+	act              activation
+	tiles            *transposeTiles // instead of sums in y, for float32 and windows side by side; or nil
 	columns, weights scratch[T]
 	panels           scratch[[4]T]
 }
@@ -211,11 +231,24 @@ type convTranspose[T float] struct {
 // run computes, for each image and group, wᵀ (m/group·taps, c/group)·x (c/group, pixels) and adds its rows to where the taps fall in y, one
 // block of output channels after another.
 func (c *convTranspose[T]) run(ctx context.Context, v *view, s convSize, a convArgs[T]) error {
-	pixels, plane, taps := volume(v.in), volume(v.out), volume(v.kernel)
-	mg := s.m / c.group
+	pixels := volume(v.in)
 	if len(a.y) == 0 {
 		return nil
 	}
+	if c.tiles != nil && pixels > 0 && s.cg > 0 && v.sideBySide() {
+		return c.tiles.run(ctx, v, s, any(a).(convArgs[float32]))
+	}
+	if err := c.sums(ctx, v, s, a); err != nil {
+		return err
+	}
+	activate(c.act, a.y)
+	return ctx.Err()
+}
+
+// sums is run without the activation.
+func (c *convTranspose[T]) sums(ctx context.Context, v *view, s convSize, a convArgs[T]) error {
+	pixels, plane, taps := volume(v.in), volume(v.out), volume(v.kernel)
+	mg := s.m / c.group
 	for m := range s.batch * s.m {
 		var bias T
 		if a.bias != nil {
