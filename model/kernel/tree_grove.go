@@ -30,8 +30,8 @@ type groveGroup struct {
 const (
 	// GroveSide is how many trees of a Grove lie side by side. The last group is filled up with trees of one leaf.
 	GroveSide = 8
-	// groveDepth is the most levels that a tree may have.
-	groveDepth = 12
+	// GroveDepth is the most levels that a tree may have.
+	GroveDepth = 12
 	// groveSmall is how many leaves a Grove may always have: a hundred kilobytes.
 	groveSmall = 1 << 13
 	// topRank is above all numbers, and the rank of NaN where that is to go the way of x > value.
@@ -60,12 +60,13 @@ func NewGrove(trees []Tree, nodes, features int, twice bool) *Grove {
 	return g
 }
 
-// Plant fills the Grove with the trees that NewGrove was told of. missing is as for Walk, not nil where NewGrove was told of twice. leaf is called
-// with the place among the Grove's leaves that each node that is a leaf gets; one that lies higher than the deepest of its group gets the first of
-// those that would be below it. Other places are never reached, but for those of the trees that fill the last group, which are named with node -1.
-func (g *Grove) Plant(nodes []TreeNode[float32], missing []bool, trees []Tree, leaf func(place int, node int32)) {
+// Plant fills the Grove with the trees that NewGrove was told of. tracks tells of a node that is no leaf whether NaN goes where x <= value goes, which only
+// a Grove of twice can. Each leaf gets a place among those of the Grove; one that lies higher than the deepest of its group gets the first of those that
+// would be below it. Its value goes to values, by place, or leaf, where it is not nil, is called with its node. Other places are never reached, but for
+// those of the trees that fill the last group: their value is -0, which changes no sum.
+func (g *Grove) Plant(nodes []TreeNode[float32], tracks func(node int32) bool, trees []Tree, values []float32, leaf func(place int, node int32)) {
 	for i, group := range g.groups {
-		p := planting{g, nodes, missing, leaf, group}
+		p := planting{g, nodes, tracks, values, leaf, group}
 		for t := range GroveSide {
 			if k := i*GroveSide + t; k < len(trees) {
 				p.plant(trees[k].Root, GroveSide+t, 0)
@@ -84,7 +85,7 @@ func (g *Grove) measure(trees []Tree) (size, leaves int) {
 		for _, t := range trees[from:min(from+GroveSide, len(trees))] {
 			depth = max(depth, t.Depth)
 		}
-		if depth > groveDepth || leaves > math.MaxInt32/2 {
+		if depth > GroveDepth || leaves > math.MaxInt32/2 {
 			return -1, 0
 		}
 		g.groups = append(g.groups, groveGroup{int32(size - GroveSide), int32(leaves - GroveSide<<depth), depth})
@@ -96,11 +97,12 @@ func (g *Grove) measure(trees []Tree) (size, leaves int) {
 
 // planting puts trees into one group of a Grove.
 type planting struct {
-	grove   *Grove
-	nodes   []TreeNode[float32]
-	missing []bool
-	leaf    func(place int, node int32)
-	group   groveGroup
+	grove  *Grove
+	nodes  []TreeNode[float32]
+	tracks func(node int32) bool
+	values []float32
+	leaf   func(place int, node int32)
+	group  groveGroup
 }
 
 // plant puts a node and all below it into place i, so many levels below the root.
@@ -114,7 +116,7 @@ func (p *planting) plant(node int32, i int, level int32) {
 	if n.Value != n.Value {
 		to.rank = 0 // nothing is at most NaN
 	}
-	if p.missing != nil && p.missing[node] {
+	if p.grove.twice && p.tracks(node) {
 		to.feature += uint32(p.grove.features)
 	}
 	p.grove.nodes[int(p.group.nodes)+i] = to
@@ -122,13 +124,21 @@ func (p *planting) plant(node int32, i int, level int32) {
 	p.plant(n.Next[0], 2*i+1, level+1)
 }
 
-// end makes place i a leaf: every row goes to the first of the leaves below.
+// end makes place i a leaf, of a node or of none (-1): every row goes to the first of the leaves below.
 func (p *planting) end(node int32, i int, level int32) {
 	for ; level < p.group.depth; level++ {
 		p.grove.nodes[int(p.group.nodes)+i].rank = topRank
 		i *= 2
 	}
-	p.leaf(int(p.group.leaves)+i, node)
+	switch place := int(p.group.leaves) + i; {
+	case p.leaf != nil && node >= 0:
+		p.leaf(place, node)
+	case p.leaf != nil:
+	case node >= 0:
+		p.values[place] = p.nodes[node].Value
+	default:
+		p.values[place] = float32(math.Copysign(0, -1))
+	}
 }
 
 // Leaves is how many places for leaves there are.

@@ -64,21 +64,16 @@ func TestGrove(t *testing.T) {
 }
 
 func checkGrove(t *testing.T, name string, nodes []TreeNode[float32], missing []bool, trees []Tree, features int, x []float32, rows int) {
-	values, leaves := map[int]float32{}, map[int]int32{}
+	leaves := map[int]int32{}
 	g := NewGrove(trees, len(nodes), features, missing != nil)
-	g.Plant(nodes, missing, trees, func(place int, node int32) {
+	values, tracks := make([]float32, g.Leaves()), func(node int32) bool { return missing[node] }
+	g.Plant(nodes, tracks, trees, values, nil)
+	g.Plant(nodes, tracks, trees, nil, func(place int, node int32) {
 		if _, twice := leaves[place]; twice {
 			t.Fatalf("%s: two leaves in place %d", name, place)
 		}
-		leaves[place], values[place] = node, float32(math.Copysign(0, -1))
-		if node >= 0 {
-			values[place] = nodes[node].Value
-		}
+		leaves[place] = node
 	})
-	all := make([]float32, g.Leaves())
-	for place, v := range values {
-		all[place] = v
-	}
 	stride := features + 1
 	ranks := make([]uint32, rows*g.Ranks())
 	g.Rank(ranks, x, stride)
@@ -86,7 +81,7 @@ func checkGrove(t *testing.T, name string, nodes []TreeNode[float32], missing []
 	for i := range sums {
 		sums[i] = float32(math.Copysign(0, -1))
 	}
-	g.Sum(ranks, all, sums)
+	g.Sum(ranks, values, sums)
 	want := make([]int32, 1)
 	for row := range rows {
 		sum := float32(math.Copysign(0, -1))
@@ -139,8 +134,8 @@ func BenchmarkGrove(b *testing.B) {
 		}
 	}
 	g := NewGrove(trees, len(nodes), features, false)
-	g.Plant(nodes, nil, trees, func(int, int32) {})
 	values := make([]float32, g.Leaves())
+	g.Plant(nodes, nil, trees, values, nil)
 	for _, rows := range []int{1, 64} {
 		x := make([]float32, rows*features)
 		for i := range x {
@@ -160,7 +155,7 @@ func BenchmarkGrove(b *testing.B) {
 	}
 	b.Run("plant", func(b *testing.B) {
 		for b.Loop() {
-			NewGrove(trees, len(nodes), features, false).Plant(nodes, nil, trees, func(int, int32) {})
+			NewGrove(trees, len(nodes), features, false).Plant(nodes, nil, trees, values, nil)
 		}
 	})
 }

@@ -27,11 +27,14 @@ func newForest[T float](n *graph.Node, side string, targets int) (*forest[T], er
 	if err := f.weighSingle(s, b); err != nil {
 		return nil, err
 	}
-	if !f.single {
-		s.place = make([]int32, s.count)
-	}
-	if err := f.layOut(s); err != nil {
+	grove, err := f.plan(s)
+	if err != nil {
 		return nil, err
+	}
+	if !grove {
+		if err := f.layOut(s); err != nil {
+			return nil, err
+		}
 	}
 	if !f.single {
 		if b, err = newBallots(n, side); err != nil { // from the front again
@@ -39,7 +42,9 @@ func newForest[T float](n *graph.Node, side string, targets int) (*forest[T], er
 		}
 		f.weighMany(s, b)
 	}
-	f.transplant()
+	if grove {
+		f.plant(s)
+	}
 	return f, nil
 }
 
@@ -79,6 +84,7 @@ func (f *forest[T]) readRows(s *treeSource, r *rows) error {
 		if name == "LEAF" {
 			s.leaves++
 			marks[i] |= markLeaf
+			nodes[i].Next = [2]int32{int32(r.from + i), int32(r.from + i)}
 			continue
 		}
 		node, m, ok := branch(name, T(r.values[i]), r.missing[i] != 0)
@@ -173,13 +179,16 @@ func (f *forest[T]) weighSingle(s *treeSource, b ballots) error {
 
 // layOut gives the nodes their order: tree after tree, parents before children, the branch of x <= value first.
 func (f *forest[T]) layOut(s *treeSource) error {
+	if !f.single {
+		s.place = make([]int32, s.count)
+	}
 	parts := s.index.parts(s.count)
 	f.trees = make([]kernel.Tree, 0, len(parts))
 	var old treePart[T]
 	for _, r := range parts {
 		old.nodes, old.marks = append(old.nodes[:0], f.nodes[r.from:r.to]...), append(old.marks[:0], s.marks[r.from:r.to]...)
-		if !f.plant(s, &old, r.from) {
-			return bad(s.node, "nodes that form a cycle") // no root leads to them
+		if !f.sort(s, &old, r.from) {
+			return errCycle(s)
 		}
 	}
 	for i, m := range s.marks {
@@ -202,6 +211,9 @@ func (f *forest[T]) layOut(s *treeSource) error {
 	return nil
 }
 
+// errCycle is for nodes that no root leads to.
+func errCycle(s *treeSource) error { return bad(s.node, "nodes that form a cycle") }
+
 // treePart is nodes of the source that lie side by side and lead to no others, as they were before they got their order.
 type treePart[T float] struct {
 	nodes []kernel.TreeNode[T]
@@ -215,8 +227,8 @@ type step struct {
 	depth, branch  int32
 }
 
-// plant places the trees of a part, which begins at node from. It reports whether all nodes were reached.
-func (f *forest[T]) plant(s *treeSource, old *treePart[T], from int32) bool {
+// sort places the trees of a part, which begins at node from. It reports whether all nodes were reached.
+func (f *forest[T]) sort(s *treeSource, old *treePart[T], from int32) bool {
 	here := from
 	for root := range old.nodes {
 		if old.marks[root]&markChild != 0 {
@@ -273,9 +285,12 @@ func (f *forest[T]) weighMany(s *treeSource, b ballots) {
 		trees, nodes := b.trees.take(n), b.nodes.take(n)
 		for i := range n {
 			j, _ := s.index.find(trees[i], nodes[i])
-			if at[from+i] = -1; s.marks[s.place[j]]&markLeaf != 0 {
-				at[from+i] = s.place[j]
-				f.weights[s.place[j]].to++
+			if s.place != nil {
+				j = s.place[j]
+			}
+			if at[from+i] = -1; s.marks[j]&markLeaf != 0 {
+				at[from+i] = j
+				f.weights[j].to++
 			}
 		}
 	}

@@ -3,8 +3,6 @@
 package op
 
 import (
-	"math"
-
 	"github.com/jarvis-ml/jarvis/model/kernel"
 )
 
@@ -15,35 +13,68 @@ type grove struct {
 	places  scratch[int32]
 }
 
-// transplant makes a grove of the forest, in place of its nodes, where that can be: in float32, and where every node asks whether x <= value.
-func (f *forest[T]) transplant() {
+// plan reports whether the forest can be a grove: in float32, where every node asks whether x <= value and no tree is deep or uneven. It then knows
+// the trees, whose nodes stay in the order of the source, until plant.
+func (f *forest[T]) plan(s *treeSource) (bool, error) {
 	nodes, ok := any(f.nodes).([]kernel.TreeNode[float32])
-	if !ok || f.modes != nil {
-		return
+	var all mark
+	for _, m := range s.marks {
+		all |= m
 	}
-	g := kernel.NewGrove(f.trees, len(nodes), f.features, f.missing != nil)
-	if g == nil {
-		return
+	if !ok || all&(markEqual|markUnequal) != 0 {
+		return false, nil
 	}
+	v := survey{nodes: nodes}
+	for i := range nodes {
+		if s.marks[i]&markChild != 0 {
+			continue
+		}
+		if v.depth = 0; !v.down(int32(i), 0) {
+			return false, nil
+		}
+		f.trees = append(f.trees, kernel.Tree{Root: int32(i), Depth: v.depth})
+	}
+	if v.reached < len(nodes) {
+		return false, errCycle(s)
+	}
+	f.planted = kernel.NewGrove(f.trees, len(nodes), f.features, all&markTracks != 0)
+	return f.planted != nil, nil
+}
+
+// survey counts the nodes of trees, and the levels of one.
+type survey struct {
+	nodes   []kernel.TreeNode[float32]
+	reached int
+	depth   int32
+}
+
+// down visits what is below a node. It reports false where that is too deep for a grove.
+func (v *survey) down(at, level int32) bool {
+	v.reached++
+	next := v.nodes[at].Next
+	if next[0] == at { // no node but a leaf is its own child: each has one parent, and roots have none
+		v.depth = max(v.depth, level)
+		return true
+	}
+	if level == kernel.GroveDepth {
+		return false
+	}
+	return v.down(next[0], level+1) && (next[0] == next[1] || v.down(next[1], level+1))
+}
+
+// plant moves the nodes of a forest that can be a grove.
+func (f *forest[T]) plant(s *treeSource) {
+	nodes, _ := any(f.nodes).([]kernel.TreeNode[float32])
+	tracks := func(node int32) bool { return s.marks[node]&markTracks != 0 }
 	if f.single {
-		f.values = make([]T, g.Leaves())
-		g.Plant(nodes, f.missing, f.trees, func(place int, node int32) {
-			v := T(math.Copysign(0, -1)) // adding it changes no number
-			if node >= 0 {
-				v = f.nodes[node].Value
-			}
-			f.values[place] = v
-		})
+		f.values = make([]T, f.planted.Leaves())
+		f.planted.Plant(nodes, tracks, f.trees, any(f.values).([]float32), nil)
 	} else {
-		weights := make([]leaf, g.Leaves())
-		g.Plant(nodes, f.missing, f.trees, func(place int, node int32) {
-			if node >= 0 {
-				weights[place] = f.weights[node]
-			}
-		})
+		weights := make([]leaf, f.planted.Leaves())
+		f.planted.Plant(nodes, tracks, f.trees, nil, func(place int, node int32) { weights[place] = f.weights[node] })
 		f.weights = weights
 	}
-	f.planted, f.nodes, f.missing = g, nil, nil
+	f.nodes = nil
 }
 
 // walkGrove adds up the scores s (rows, targets) of rows of x, of which there are at most block. It reports whether the forest is a grove.

@@ -5,6 +5,8 @@ package op
 // grove is nothing in the lean browser build: trees are walked as they are.
 type grove struct{}
 
-func (f *forest[T]) transplant() {}
+func (f *forest[T]) plan(*treeSource) (bool, error) { return false, nil }
+
+func (f *forest[T]) plant(*treeSource) {}
 
 func (e *ensemble[T]) walkGrove([]score[T], []T, int) bool { return false }
