@@ -5,6 +5,7 @@ package op
 import (
 	"context"
 	"math"
+	"sync"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/kernel"
@@ -216,6 +217,18 @@ func quantReals(t *tensor.Tensor) ([]float32, error) {
 	return wide.F32(), castInto(wide, t)
 }
 
+// quantOperands are what both operators read beside x: how scales lie, the scales and the zero points.
+func quantOperands(op string, in []*tensor.Tensor, axis, block int64) (l quantLayout, scale, zero []float32, err error) {
+	if l, err = quantLayoutOf(op, in[0].Shape(), in[1].Shape(), axis, block); err != nil {
+		return l, nil, nil, err
+	}
+	if scale, err = quantReals(in[1]); err != nil {
+		return l, nil, nil, err
+	}
+	zero, err = quantZeros(op, in, len(scale))
+	return l, scale, zero, err
+}
+
 // quantZeros are zero points as float32; nil where there are none or all are zero.
 func quantZeros(op string, in []*tensor.Tensor, scales int) ([]float32, error) {
 	if len(in) < 3 || in[2] == nil {
@@ -245,19 +258,11 @@ func compileQuantize(n *graph.Node, site *Site) (Kernel, error) {
 	c := castingOf(n)
 	threads := site.Threads
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		l, err := quantLayoutOf(n.Op, in[0].Shape(), in[1].Shape(), axis, block)
+		l, scale, zero, err := quantOperands(n.Op, in, axis, block)
 		if err != nil {
 			return err
 		}
 		x, err := quantReals(in[0])
-		if err != nil {
-			return err
-		}
-		scale, err := quantReals(in[1])
-		if err != nil {
-			return err
-		}
-		zero, err := quantZeros(n.Op, in, len(scale))
 		if err != nil {
 			return err
 		}
@@ -323,6 +328,14 @@ const roundBias = 3 << 22
 func quantizeRun[T int8 | uint8 | int16 | uint16](y []T, x []float32, scale, zero float32, lo, hi int32) {
 	least, most, z := float32(lo)-zero, float32(hi)-zero, int32(zero)
 	y = y[:len(x)]
+	switch b := any(y).(type) {
+	case []uint8:
+		kernel.QuantizeBytes(b, x, scale, least, most, z)
+		return
+	case []int8:
+		kernel.QuantizeBytes(b, x, scale, least, most, z)
+		return
+	}
 	for i, v := range x {
 		v /= scale
 		if !(v > least) { // NaN, too
@@ -359,15 +372,7 @@ func compileDequantize(n *graph.Node, site *Site) (Kernel, error) {
 	to, axis, block, threads := types[0].DType, n.Int("axis", 1), n.Int("block_size", 0), site.Threads
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x := in[0]
-		l, err := quantLayoutOf(n.Op, x.Shape(), in[1].Shape(), axis, block)
-		if err != nil {
-			return err
-		}
-		scale, err := quantReals(in[1])
-		if err != nil {
-			return err
-		}
-		zero, err := quantZeros(n.Op, in, len(scale))
+		l, scale, zero, err := quantOperands(n.Op, in, axis, block)
 		if err != nil {
 			return err
 		}
@@ -419,6 +424,14 @@ func dequantizeInto[T int8 | uint8 | int16 | uint16 | int32 | float32](ctx conte
 			f, z := scale[s], at0(s)
 			parallel(ctx, threads, n, 1<<15, func(lo, hi int) {
 				dst := y[at+lo : at+hi]
+				switch b := any(x).(type) {
+				case []uint8:
+					kernel.RealBytes(dst, b[at+lo:at+hi], int32(z), f)
+					return
+				case []int8:
+					kernel.RealBytes(dst, b[at+lo:at+hi], int32(z), f)
+					return
+				}
 				for i, v := range x[at+lo : at+hi] {
 					dst[i] = (float32(v) - z) * f
 				}
@@ -471,17 +484,24 @@ func dynamicQuantize(ctx context.Context, threads int, x *tensor.Tensor, out []*
 	if err := Reset(ctx, out[2], tensor.Uint8); err != nil {
 		return err
 	}
-	scale, zero := dynamicScale(x.F32())
+	var lo, hi float32
+	var merge sync.Mutex
+	parallel(ctx, threads, x.Len(), 1<<14, func(from, to int) {
+		a, b := kernel.Limits(x.F32()[from:to])
+		merge.Lock()
+		lo, hi = min(lo, a), max(hi, b)
+		merge.Unlock()
+	})
+	scale, zero := dynamicScale(lo, hi)
 	out[1].F32()[0], out[2].Bytes()[0] = scale, zero
 	y, from := out[0].Bytes(), x.F32()
-	parallel(ctx, threads, len(from), 1<<15, func(lo, hi int) {
+	parallel(ctx, threads, len(from), 1<<14, func(lo, hi int) {
 		kernel.QuantizeBytes(y[lo:hi], from[lo:hi], scale, -float32(zero), 255-float32(zero), int32(zero))
 	})
-	return nil
+	return ctx.Err()
 }
 
-func dynamicScale(x []float32) (scale float32, zero uint8) {
-	lo, hi := kernel.Limits(x)
+func dynamicScale(lo, hi float32) (scale float32, zero uint8) {
 	if scale = (hi - lo) / 255; hi == lo {
 		scale = 1
 	}

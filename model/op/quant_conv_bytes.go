@@ -20,6 +20,7 @@ type byteConv struct {
 	others         sync.Pool         // of *[]kernel.ByteRows
 	borders        scratch[byte]
 	panels, lines  scratch[byte]
+	taps           scratch[int]
 }
 
 // byteSlack is how many bytes behind a line may be read or written over, for moving sixteen at a time.
@@ -100,6 +101,7 @@ type byteConvRun struct {
 	plain  bool // x itself is the matrix of columns
 	lines  int  // output lines of a tile, or pixels where plain
 	tiles  int
+	taps   []int // where in an image's planes the taps of the first output lie, one for each row of columns
 }
 
 func (b *byteConv) run(ctx context.Context, v *view, s convSize, x, xzero, w, wzero *tensor.Tensor, bias []int32, e convEnd) error {
@@ -141,6 +143,10 @@ func (b *byteConv) run(ctx context.Context, v *view, s convSize, x, xzero, w, wz
 			}
 		})
 		r.x = *held
+		places := b.taps.take(s.cg * volume(v.kernel))
+		defer b.taps.put(places)
+		r.taps = *places
+		r.place()
 	}
 	r.divide()
 	tasks := s.batch * b.group * r.tiles
@@ -196,11 +202,11 @@ func (b *bordered) put(to, x []byte, v *view) {
 				copy(dst[v.before[2]:], src)
 				continue
 			}
-			phase, at := v.before[2]%step, v.before[2]/step
-			for _, c := range src {
-				dst[phase*b.in[2]+at] = c
-				if phase++; phase == step {
-					phase, at = 0, at+1
+			for first := range min(step, len(src)) { // every step-th element from here on
+				place := v.before[2] + first
+				spread := dst[place%step*b.in[2]+place/step:][:(len(src)-first+step-1)/step]
+				for i := range spread {
+					spread[i] = src[first+i*step]
 				}
 			}
 		}
@@ -209,8 +215,8 @@ func (b *bordered) put(to, x []byte, v *view) {
 
 // tile computes output lines of one image and group.
 func (r *byteConvRun) tile(ctx context.Context, threads, image, tile int) {
-	v, taps := r.v, volume(r.v.kernel)
-	k, each, all := r.s.cg*taps, v.out[2], v.out[0]*v.out[1]
+	v := r.v
+	k, each, all := r.s.cg*volume(v.kernel), v.out[2], v.out[0]*v.out[1]
 	if r.plain {
 		each, all = 1, volume(v.out)
 	}
@@ -236,7 +242,7 @@ func (r *byteConvRun) tile(ctx context.Context, threads, image, tile int) {
 					copy(line, r.x[from:from+n])
 				}
 			default:
-				r.line(line, image*r.s.cg+at/taps, at%taps, first, count)
+				r.line(line, image*r.s.cg*r.edge.plane+r.taps[at], first, count)
 			}
 			lines[i] = line
 		}
@@ -247,18 +253,35 @@ func (r *byteConvRun) tile(ctx context.Context, threads, image, tile int) {
 	r.packed[group].Product(ctx.Done(), threads, &panels, &sink)
 }
 
-// line puts together what a tap sees of a plane at count output lines from first on.
-func (r *byteConvRun) line(to []byte, plane, tap, first, count int) {
+// place fills in taps.
+func (r *byteConvRun) place() {
+	v, e, at := r.v, &r.edge, 0
+	line := e.in[2] * v.stride[2]
+	for c := range r.s.cg {
+		for i := range v.kernel[0] {
+			for j := range v.kernel[1] {
+				for k := range v.kernel[2] {
+					shift := k * v.dilation[2]
+					r.taps[at] = c*e.plane + (i*v.dilation[0]*e.in[1]+j*v.dilation[1])*line + shift%v.stride[2]*e.in[2] + shift/v.stride[2]
+					at++
+				}
+			}
+		}
+	}
+}
+
+// line puts together what the tap at some place sees at count output lines from first on.
+func (r *byteConvRun) line(to []byte, tap, first, count int) {
 	v, e := r.v, &r.edge
-	t := [spatial]int{tap / (v.kernel[1] * v.kernel[2]), tap / v.kernel[2] % v.kernel[1], tap % v.kernel[2]}
-	shift := t[2] * v.dilation[2]
-	from := plane*e.plane + shift%v.stride[2]*e.in[2] + shift/v.stride[2]
 	wide, line := v.out[2], e.in[2]*v.stride[2]
+	if v.out[0] == 1 {
+		moveLines(to, r.x[tap+first*v.stride[1]*line:], count, wide, v.stride[1]*line)
+		return
+	}
 	d, h := first/v.out[1], first%v.out[1]
 	for count > 0 {
 		n := min(count, v.out[1]-h)
-		at := from + ((d*v.stride[0]+t[0]*v.dilation[0])*e.in[1]+h*v.stride[1]+t[1]*v.dilation[1])*line
-		to = moveLines(to, r.x[at:], n, wide, v.stride[1]*line)
+		to = moveLines(to, r.x[tap+(d*v.stride[0]*e.in[1]+h*v.stride[1])*line:], n, wide, v.stride[1]*line)
 		d, h, count = d+1, 0, count-n
 	}
 }
