@@ -4,6 +4,7 @@ package op
 
 import (
 	"context"
+	"sync"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/kernel"
@@ -123,8 +124,11 @@ func convKernel[T float](data lane[T], win window, group int, act activation, si
 	c.fast(site.constant(1))
 	c.few = newFew(c, site.constant(1))
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		v, s, err := c.shape(in[0].Shape(), in[1].Shape())
-		if err != nil {
+		v := views.Get().(*view)
+		defer views.Put(v)
+		var s convSize
+		var err error
+		if *v, s, err = c.shape(in[0].Shape(), in[1].Shape()); err != nil {
 			return err
 		}
 		var buf [MaxRank]int
@@ -142,9 +146,12 @@ func convKernel[T float](data lane[T], win window, group int, act activation, si
 				return misfit(win.op, "an addend of another shape")
 			}
 		}
-		return c.run(ctx, &v, s, a)
+		return c.run(ctx, v, s, a)
 	}
 }
+
+// views are reused, so that a run allocates nothing.
+var views = sync.Pool{New: func() any { return new(view) }}
 
 // conv is a convolution over slices; what it needs beside its operands is pooled, so that runs may overlap.
 type conv[T kernel.Number] struct {

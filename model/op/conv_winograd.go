@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	winogradImage    = 112 << 10 // elements of the transformed input that a task holds, where a row of tiles needs no more
+	winogradImage    = 160 << 10 // elements of the transformed input that a task holds, where a row of tiles needs no more
 	winogradChannels = 16        // a convolution of fewer gains nothing
 )
 
@@ -56,10 +56,12 @@ type winogradRun struct {
 	s     convSize
 	tall  int // rows of tiles of an image
 	wide  int // and columns
-	rows  int // of tiles, in a band
+	rows  int // of tiles, in a band at most
 	bands int
+	parts int // that a band is cut into, where its rows are long
+	most  int // columns of tiles, in a part
 	step  int // elements of a row that is split into even and odd columns
-	ld    int // elements of a row of tiles of one channel
+	ld    int // elements that one channel of a part takes
 	vf    int // elements of the input for one element of tiles
 	mf    int // and of sums
 
@@ -93,7 +95,7 @@ func (g *convWinograd) run(ctx context.Context, v *view, s convSize, a convArgs[
 	}
 	r.ctx, r.a = ctx, a
 	r.wild.Store(false)
-	threads, tasks := g.c.threads, s.batch*g.c.group*r.bands
+	threads, tasks := g.c.threads, s.batch*g.c.group*r.bands*r.parts
 	cost := 16 * r.ld * s.cg * (s.m / g.c.group)
 	if threads < 2 || tasks >= threads {
 		parallel(ctx, threads, tasks, max(1, (1<<17)/cost), r.do)
@@ -115,14 +117,16 @@ func (g *convWinograd) run(ctx context.Context, v *view, s convSize, a convArgs[
 func (r *winogradRun) lay() {
 	v, s, g := &r.v, r.s, r.g
 	r.tall, r.wide = (v.out[1]+1)/2, (v.out[2]+1)/2
-	images, threads := s.batch*g.c.group, max(1, g.c.threads)
+	r.parts = max(1, min(16*s.cg*r.wide/winogradImage, r.wide/8))
+	r.most = (r.wide + r.parts - 1) / r.parts
+	images, threads := s.batch*g.c.group*r.parts, max(1, g.c.threads)
 	least := 0
 	for rows := 1; rows <= r.tall; rows++ {
-		if rows > 1 && 16*s.cg*rows*r.wide > winogradImage {
+		if rows > 1 && 16*s.cg*rows*r.most > winogradImage {
 			break
 		}
 		bands := (r.tall + rows - 1) / rows
-		each := (r.tall + bands - 1) / bands * r.wide
+		each := (r.tall + bands - 1) / bands * r.most
 		cost := 12*(each/16) + 16 // in steps of the product: half a tile, and what the weights take to come
 		switch rest := each % 16; {
 		case rest > 8:
@@ -134,10 +138,10 @@ func (r *winogradRun) lay() {
 			least, r.rows = cost, (r.tall+bands-1)/bands
 		}
 	}
-	r.bands = (r.tall + r.rows - 1) / r.rows
-	vector := (r.wide + 7) / 8 * 8
-	r.step = 2 * max(vector+8, v.before[2]/2+(v.in[2]/16+1)*8+8)
-	r.ld = max((r.rows*r.wide+7)/8*8, (r.rows-1)*r.wide+vector)
+	r.bands = (r.tall + r.rows - 1) / r.rows // of r.rows rows or one less
+	vector := (r.most + 7) / 8 * 8
+	r.step = 2 * (vector + 16 + v.before[2]/2)
+	r.ld = max((r.rows*r.most+7)/8*8, (r.rows-1)*r.most+vector)
 	r.ld = ((r.ld+15)/16 | 1) * 16 // an odd number of lines: rows do not share sets of the cache
 	r.vf = ((s.cg*r.ld)/16 | 1) * 16
 	r.mf = ((g.u[0].WinogradRows()*r.ld)/16 | 1) * 16
@@ -156,57 +160,77 @@ func (r *winogradRun) work(lo, hi int) {
 func (r *winogradRun) channels(lo, hi int) { r.transform(r.v0, r.task, lo, hi) }
 func (r *winogradRun) blocks(lo, hi int)   { r.products(r.v0, r.task, lo, hi) }
 
+// winogradPart is what a task computes: some rows and columns of tiles of an image and group.
+type winogradPart struct{ plane, y, rows, x, columns int }
+
+func (r *winogradRun) part(task int) (p winogradPart) {
+	part, band := task%r.parts, task/r.parts%r.bands
+	p.plane = task / r.parts / r.bands
+	p.y, p.x = r.tall*band/r.bands, r.wide*part/r.parts
+	p.rows, p.columns = r.tall*(band+1)/r.bands-p.y, r.wide*(part+1)/r.parts-p.x
+	return p
+}
+
 // transform fills the channels [lo, hi) of the transformed input t (16, c, tiles) of a task.
 func (r *winogradRun) transform(t []float32, task, lo, hi int) {
-	v := &r.v
-	plane, band := task/r.bands, task%r.bands
-	tiles := min(r.rows, r.tall-band*r.rows)
-	first := band*r.rows*2 - v.before[1] // row of the input that the band sees first
-	y0, y1 := max(first, 0), min(first+2*tiles+2, v.in[1])
+	v, p := &r.v, r.part(task)
+	y, x := 2*p.y-v.before[1], 2*p.x-v.before[2] // what the part sees first of the input
+	y0, y1 := max(y, 0), min(y+2*p.rows+2, v.in[1])
+	x0, x1 := max(x, 0), min(x+2*p.columns+2, v.in[2])
 	memory := winogradMemory.take((2*r.rows + 2) * r.step)
 	defer winogradMemory.put(memory)
 	clear(*memory)
 	for c := lo; c < hi; c++ {
-		if y0 < y1 {
-			x := r.a.x[((plane*r.s.cg+c)*v.in[1]+y0)*v.in[2]:]
-			if !kernel.WinogradSplit((*memory)[(y0-first)*r.step:], r.step, x, v.in[2], y1-y0, v.in[2], v.before[2]) {
+		if y0 < y1 && x0 < x1 {
+			from := r.a.x[((p.plane*r.s.cg+c)*v.in[1]+y0)*v.in[2]+x0:]
+			if !kernel.WinogradSplit((*memory)[(y0-y)*r.step:], r.step, from, v.in[2], y1-y0, x1-x0, x0-x) {
 				r.wild.Store(true)
 				return
 			}
 		}
-		kernel.WinogradInto(t[c*r.ld:], r.vf, *memory, r.step, tiles, r.wide)
+		kernel.WinogradInto(t[c*r.ld:], r.vf, *memory, r.step, p.rows, p.columns)
 	}
 }
 
 // products makes the output of the blocks [lo, hi) of output channels from the transformed input t of a task.
 func (r *winogradRun) products(t []float32, task, lo, hi int) {
-	v, c := &r.v, r.g.c
-	plane, band := task/r.bands, task%r.bands
-	u := r.g.u[plane%c.group]
-	tiles, high := min(r.rows, r.tall-band*r.rows), 2*band*r.rows
-	rows := min(2*tiles, v.out[1]-high)
-	step := (r.wide + 7) / 8 * 16
+	p := r.part(task)
+	u := r.g.u[p.plane%r.g.c.group]
+	step := (r.most + 7) / 8 * 16
 	sums, lines := winogradMemory.take(16*r.mf), winogradMemory.take(2*r.rows*step)
 	defer winogradMemory.put(sums)
 	defer winogradMemory.put(lines)
 	for b := lo; b < hi && r.ctx.Err() == nil && !r.wild.Load(); b++ {
-		u.Product(b, t, r.vf, *sums, r.mf, r.ld, tiles*r.wide)
+		u.Product(b, t, r.vf, *sums, r.mf, r.ld, p.rows*p.columns)
 		first, n := u.Rows(b)
 		for i := range n {
-			kernel.WinogradOut(*lines, step, (*sums)[i*r.ld:], r.mf, tiles, r.wide)
-			m := plane*u.M + first + i
-			at := (m*v.out[1] + high) * v.out[2]
-			y, bias, more := r.a.y[at:][:rows*v.out[2]], float32(0), []float32(nil)
-			if r.a.bias != nil {
-				bias = r.a.bias[plane%c.group*u.M+first+i]
-			}
-			if r.a.residual != nil {
-				more = r.a.residual[at:][:len(y)]
-			}
-			c.end.Rows(y, *lines, step, rows, v.out[2], bias, more)
-			if c.after != nil {
-				c.after(y)
-			}
+			kernel.WinogradOut(*lines, step, (*sums)[i*r.ld:], r.mf, p.rows, p.columns)
+			r.end(&p, first+i, *lines, step)
+		}
+	}
+}
+
+// end makes an output channel of a part from sums, rows of them step apart.
+func (r *winogradRun) end(p *winogradPart, channel int, sums []float32, step int) {
+	v, c, bias := &r.v, r.g.c, float32(0)
+	m := r.s.m / c.group
+	if r.a.bias != nil {
+		bias = r.a.bias[p.plane%c.group*m+channel]
+	}
+	rows, width := min(2*p.rows, v.out[1]-2*p.y), min(2*p.columns, v.out[2]-2*p.x)
+	turns := 1
+	if r.parts > 1 { // rows of the part do not follow one another
+		turns, rows = rows, 1
+	}
+	for i := range turns {
+		at := ((p.plane*m+channel)*v.out[1]+2*p.y+i)*v.out[2] + 2*p.x
+		y, more := r.a.y[at:][:rows*width], []float32(nil)
+		if r.a.residual != nil {
+			more = r.a.residual[at:][:len(y)]
+		}
+		c.end.Rows(y, sums[i*step:], step, rows, width, bias, more)
+		if c.after != nil {
+			c.after(y)
 		}
 	}
 }

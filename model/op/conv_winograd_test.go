@@ -59,8 +59,11 @@ func TestConvWinograd(t *testing.T) {
 		group, batch, threads := 1+r.IntN(2), 1+r.IntN(2), 1+r.IntN(3)
 		cg, mg := winogradChannels+r.IntN(9), winogradChannels+r.IntN(40)
 		high, wide := 2+r.IntN(16), 2+r.IntN(40)
-		if i%6 == 0 { // many bands
+		switch i % 6 {
+		case 0: // many bands
 			high, cg = 20+r.IntN(90), 60
+		case 1: // rows that are cut
+			wide, cg = 250+r.IntN(400), 75
 		}
 		var pads [4]int64
 		for j := range pads {
