@@ -10,7 +10,7 @@ const (
 	Leaky                   // x·Lo where x < 0
 )
 
-// Epilogue is what happens to the sums of a float32 product on their way to C (m, n): C = Func(Act(A·B + C + ColBias + RowBias)), each part
+// Epilogue is what happens to the sums of a float32 product on their way to C (m, n): C = Func(End(Act(A·B + C + ColBias + RowBias))), each part
 // where it is given. The zero value overwrites C with the product.
 type Epilogue struct {
 	Add     bool      // add to what C holds
@@ -152,7 +152,7 @@ func weave(dst []float32, width, n int, src []float32, k, ld int) {
 // GemmF32 makes C (m, n), rows ldc apart, of A·B: a is A (m, k), or A' (k, m) when transA, with rows lda apart; b is B (k, n), packed. It runs on
 // up to so many goroutines, this one included; the result does not depend on how many. e may be nil.
 func GemmF32(threads, m int, a []float32, lda int, transA bool, b *PackedF32, c []float32, ldc int, e *Epilogue) {
-	if !transA && b.small(m, a, lda, c, ldc, e) {
+	if !transA && b.small(threads, m, a, lda, c, ldc, e) {
 		return
 	}
 	g := productF32{m: m, k: b.K, n: b.N, a: a, rs: lda, cs: 1, packed: b.data, kBlock: b.KBlock, c: c, ldc: ldc}

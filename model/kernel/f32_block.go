@@ -18,6 +18,8 @@ const (
 	finish = 8 * tileColumns
 	// grain is how many multiplications are worth a goroutine.
 	grain = 1 << 19
+	// rowGrain is the same for a single row.
+	rowGrain = 3 << 14
 )
 
 // productF32 is one product of matrices, as GemmF32 and ProductF32 tell. A(i, p) is a[i·rs + p·cs].
@@ -117,7 +119,11 @@ func (g *productF32) pieces(threads int) int {
 	if g.packed != nil {
 		each = 4
 	}
-	return min(threads*each, g.m*g.n/64*g.k/(grain/64))
+	work := g.m * g.n / 64 * g.k / (grain / 64)
+	if g.m == 1 { // to read B takes longer than to multiply it
+		work = g.n * g.k / rowGrain
+	}
+	return min(threads*each, work)
 }
 
 // spread cuts C into a grid of so many pieces, such that little of A and B is read or packed twice.
@@ -398,9 +404,9 @@ func span(m, columns int) int {
 }
 
 // small is GemmF32 for few rows and one block of B, where dividing the work would cost more than the work. It reports whether it was that.
-func (b *PackedF32) small(m int, a []float32, lda int, c []float32, ldc int, e *Epilogue) bool {
+func (b *PackedF32) small(threads, m int, a []float32, lda int, c []float32, ldc int, e *Epilogue) bool {
 	k, n := b.K, b.N
-	if uint(m-1) >= few || k == 0 || n == 0 || k > kMost || m*n*k >= grain || e != nil && (e.Func != nil || e.End.Act != EndNone) {
+	if uint(m-1) >= few || k == 0 || n == 0 || k > kMost || m*n*k >= grain || e != nil && (e.Func != nil || e.End.Act != EndNone) || m == 1 && threads > 1 && n*k >= 2*rowGrain {
 		return false
 	}
 	_, _, _ = a[(m-1)*lda+k-1], c[(m-1)*ldc+n-1], b.data[k*padded(n)-1]

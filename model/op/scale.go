@@ -30,10 +30,12 @@ func scalePlanes(site *Site, rest Kernel) Kernel {
 			return err
 		}
 		r := planeRun{x: x.F32(), y: out[0].F32(), factors: factors.F32(), size: x.Len() / planes}
-		runs.run(ctx, threads, planes, max(1, cheapGrain/max(1, r.size)), r, (*planeRun).scale)
+		runs.run(ctx, threads, planes, max(1, planeGrain/max(1, r.size)), r, (*planeRun).scale)
 		return ctx.Err()
 	}
 }
+
+const planeGrain = 1 << 14 // elements of planes that are worth a goroutine
 
 // planeRun is a run over planes of x, size elements each.
 type planeRun struct {
@@ -62,7 +64,7 @@ func globalMean(site *Site) Kernel {
 			return nil
 		}
 		r.size = len(r.x) / len(r.y)
-		runs.run(ctx, threads, len(r.y), max(1, cheapGrain/max(1, r.size)), r, (*planeRun).mean)
+		runs.run(ctx, threads, len(r.y), max(1, planeGrain/max(1, r.size)), r, (*planeRun).mean)
 		return ctx.Err()
 	}
 }
