@@ -122,8 +122,8 @@ func (a *assembler) sums(n int) []vec {
 	return s
 }
 
-// give folds vectors by f, then the elements of what remains by pairs, and returns the first.
-func (a *assembler) give(s []vec, f func(x, y vec), pair uint32) {
+// fold makes one of vectors by f, then of its elements by pairs: the result is in all of the first vector.
+func (a *assembler) fold(s []vec, f func(x, y vec), pair uint32) {
 	for n := len(s) / 2; n > 0; n /= 2 {
 		for i := range n {
 			f(s[i], s[n+i])
@@ -131,6 +131,11 @@ func (a *assembler) give(s []vec, f func(x, y vec), pair uint32) {
 	}
 	a.opTo(s[0], pair, s[0], s[0])
 	a.opTo(s[0], pair, s[0], s[0])
+}
+
+// give returns what fold makes.
+func (a *assembler) give(s []vec, f func(x, y vec), pair uint32) {
+	a.fold(s, f, pair)
 	a.p("FMOVS F%d, ret+%d(FP)", a.in[s[0]], a.result)
 	a.end()
 }
