@@ -252,7 +252,7 @@ func rowsOf(c *graph.Node, w *tensor.Tensor) *convRows {
 // scaled is a copy of weights that see by·x + plus, times the scale of their channel. What plus gives is added to the bias.
 func (r *convRows) scaled(w *tensor.Tensor, scale []float64, by, plus float64, bias []float32) *tensor.Tensor {
 	from := w.F32()
-	to := make([]float32, 0, len(from))
+	to := make([]float32, len(from))
 	for i := 0; i*r.each < len(from); i++ {
 		m := i%r.inner + i/r.span*r.inner
 		row := from[i*r.each : (i+1)*r.each]
@@ -263,9 +263,9 @@ func (r *convRows) scaled(w *tensor.Tensor, scale []float64, by, plus float64, b
 			}
 			bias[m] += float32(sum * plus)
 		}
-		factor := scale[m] * by
-		for _, v := range row {
-			to = append(to, float32(float64(v)*factor))
+		factor, dst := scale[m]*by, to[i*r.each:][:len(row)]
+		for j, v := range row {
+			dst[j] = float32(float64(v) * factor)
 		}
 	}
 	return tensor.Floats(to, w.Shape()...)

@@ -206,7 +206,11 @@ func (g *productF32) packing(i0, i1, j0, j1 int) {
 	if i1-i0 <= aRows {
 		columns = 4 * tileColumns // each is used once, while it is in cache
 	}
-	memory := floats.take(g.kBlock * min(columns, padded(j1-j0)))
+	need := g.kBlock * min(columns, padded(j1-j0))
+	if columns == bColumns { // what one product needs is little less than what the next does: it is taken once
+		need = kMost * bColumns
+	}
+	memory := floats.take(need)
 	defer floats.put(memory)
 	for ; j0 < j1; j0 += columns {
 		j2 := min(j0+columns, j1)

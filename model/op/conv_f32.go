@@ -4,7 +4,6 @@ package op
 
 import (
 	"context"
-	"sync"
 
 	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
@@ -20,18 +19,18 @@ const (
 // are the kernel's epilogue.
 type convFast struct {
 	*conv[float32]
-	e    kernel.Epilogue   // without biases
-	w    *tensor.Tensor    // the weights, where they are constant, or nil
-	once sync.Once         // lays them out, when a run needs it first
-	left []*kernel.LeftF32 // of each group
+	e    kernel.Epilogue          // without biases
+	w    *tensor.Tensor           // the weights, where they are constant, or nil
+	left later[[]*kernel.LeftF32] // laid out, of each group
 }
 
 // layLeft lays out constant weights, mg rows and k columns for each group.
-func (f *convFast) layLeft(mg, k int) {
-	f.left = make([]*kernel.LeftF32, f.group)
-	for i := range f.left {
-		f.left[i] = kernel.PackLeftF32(f.w.F32()[i*mg*k:][:mg*k], mg, k, k)
+func (f *convFast) layLeft(mg, k int) *[]*kernel.LeftF32 {
+	left := make([]*kernel.LeftF32, f.group)
+	for i := range left {
+		left[i] = kernel.PackLeftF32(f.w.F32()[i*mg*k:][:mg*k], mg, k, k)
 	}
+	return &left
 }
 
 // fast makes a float32 convolution use convSlide and convFast. w are its weights where they are constant, else nil.
@@ -75,8 +74,9 @@ func (f *convFast) run(ctx context.Context, v *view, s convSize, a convArgs[floa
 	r := fastRun{f: f, ctx: ctx, v: v, a: a, pixels: pixels, k: k, mg: mg, plane: s.cg * volume(v.in), inner: 1}
 	if v.plain() {
 		if f.w != nil && pixels < convLaid && mg*k > 1<<10 {
-			f.once.Do(func() { f.layLeft(mg, k) })
-			r.left = f.left
+			if left := f.left.get(func() *[]*kernel.LeftF32 { return f.layLeft(mg, k) }); left != nil {
+				r.left = *left
+			}
 		}
 		threads := f.threads
 		if images < threads || mg*k*pixels > 1<<20 {

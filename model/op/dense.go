@@ -60,7 +60,11 @@ func compileDense(n *graph.Node, site *Site) (Kernel, error) {
 		d.epilogue.Func = geluRow
 	}
 	if w := site.constant(1); w != nil && w.Rank() == 2 {
-		d.packed = d.pack(w)
+		if w.Len() < laterFrom {
+			d.packed = d.pack(w)
+		} else {
+			d.w = w
+		}
 	}
 	return d.run, nil
 }
@@ -83,7 +87,9 @@ func epilogueOf(act activation) (a kernel.Activation, lo, hi float32, f func([]f
 type dense struct {
 	threads  int
 	trans    bool
-	packed   *kernel.PackedF32
+	packed   *kernel.PackedF32 // of constant weights, where they are small
+	w        *tensor.Tensor    // constant weights, where they are not
+	later    later[kernel.PackedF32]
 	epilogue kernel.Epilogue
 }
 
@@ -99,26 +105,29 @@ func (d *dense) pack(w *tensor.Tensor) *kernel.PackedF32 {
 
 func (d *dense) run(ctx context.Context, in, out []*tensor.Tensor) error {
 	x, w := in[0], in[1]
-	packed := d.packed
-	if packed == nil {
-		if w.Rank() != 2 {
-			return misfit("Dense", "the weights are not a matrix")
-		}
-		packed = d.pack(w)
+	if w.Rank() != 2 {
+		return misfit("Dense", "the weights are not a matrix")
+	}
+	packed, k, n := d.packed, w.Shape()[0], w.Shape()[1]
+	if d.w != nil {
+		packed = d.later.get(func() *kernel.PackedF32 { return d.pack(d.w) })
+	}
+	if d.trans {
+		k, n = n, k
 	}
 	shape := x.Shape()
-	if len(shape) == 0 || shape[len(shape)-1] != packed.K {
+	if len(shape) == 0 || shape[len(shape)-1] != k {
 		return misfit("Dense", "shapes do not fit: "+shapeText(shape)+" and "+shapeText(w.Shape()))
 	}
 	var buf [MaxRank]int
-	to := append(append(buf[:0], shape[:len(shape)-1]...), packed.N)
+	to := append(append(buf[:0], shape[:len(shape)-1]...), n)
 	if err := Reset(ctx, out[0], tensor.Float32, to...); err != nil {
 		return err
 	}
 	e := d.epilogue
 	e.Done = ctx.Done()
 	if len(in) > 2 && in[2] != nil {
-		if in[2].Len() != packed.N {
+		if in[2].Len() != n {
 			return misfit("Dense", "a bias of another length")
 		}
 		e.ColBias = in[2].F32()
@@ -127,7 +136,11 @@ func (d *dense) run(ctx context.Context, in, out []*tensor.Tensor) error {
 	if len(y) == 0 {
 		return nil
 	}
-	kernel.GemmF32(d.threads, len(y)/packed.N, x.F32(), packed.K, false, packed, y, packed.N, &e)
+	if packed == nil { // weights that are new in each run, or used for the first time
+		kernel.ProductF32(d.threads, len(y)/n, k, n, x.F32(), k, false, w.F32(), w.Shape()[1], d.trans, y, n, &e)
+		return nil
+	}
+	kernel.GemmF32(d.threads, len(y)/n, x.F32(), k, false, packed, y, n, &e)
 	return nil
 }
 
