@@ -107,16 +107,17 @@ func softmaxKernel[T float](n *graph.Node, site *Site, data lane[T], log bool) K
 func softmaxes[T float](dst, src []T, length, inner, lo, hi int, log bool) {
 	d32, _ := any(dst).([]float32)
 	s32, fast := any(src).([]float32)
+	if fast && inner == 1 && !log {
+		kernel.SoftmaxRows(d32[lo*length:hi*length], s32[lo*length:hi*length], length)
+		return
+	}
 	for at := lo * length * inner; at < hi*length*inner; at += length * inner {
-		switch {
-		case fast && inner == 1 && log:
+		if fast && inner == 1 {
 			kernel.LogSoftmax(d32[at:at+length], s32[at:at+length])
-		case fast && inner == 1:
-			kernel.Softmax(d32[at:at+length], s32[at:at+length])
-		default:
-			for i := range inner {
-				softmax(dst[at+i:], src[at+i:], length, inner, log)
-			}
+			continue
+		}
+		for i := range inner {
+			softmax(dst[at+i:], src[at+i:], length, inner, log)
 		}
 	}
 }
