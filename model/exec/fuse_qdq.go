@@ -273,7 +273,7 @@ func fuseQuantMove(f *fuser, i int) bool {
 		return false
 	}
 	y, ok := f.stepsOf(n)
-	m, at := f.by(n.In(0), "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Concat", "Relu")
+	m, at := f.by(n.In(0), "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Concat", "MaxPool", "Relu")
 	if !ok || m == nil || !y.one() {
 		return false
 	}
@@ -297,6 +297,9 @@ func fuseQuantMove(f *fuser, i int) bool {
 	version, err := f.s.opset(m)
 	if err != nil {
 		return false
+	}
+	if m.Op == "MaxPool" {
+		version = max(version, 12) // before, it was for real numbers alone
 	}
 	f.replace(i, &graph.Node{Op: name, Inputs: inputs, Attrs: m.Attrs}, at)
 	f.s.versions[f.nodes[i]] = map[string]int64{"": version}

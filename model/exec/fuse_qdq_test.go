@@ -71,8 +71,8 @@ func TestFusingQuantized(t *testing.T) {
 			q := b.through(x, .02, u8(128))
 			y := b.through(b.Op("Relu", b.Op("Add", q, b.through(b.Op("Neg", x), .03, i8(4)))), .05, u8(0))
 			z := b.through(b.OpWith("Transpose", []graph.Attr{graph.IntsAttr("perm", 0, 2, 3, 1)}, b.through(b.Op("Relu", y), .05, u8(0))), .05, u8(0))
-			return z
-		}, "QuantizeLinear Neg QuantizeLinear QuantAdd Identity Transpose DequantizeLinear"},
+			return b.through(b.OpWith("MaxPool", []graph.Attr{graph.IntsAttr("kernel_shape", 2, 2)}, z), .05, u8(0))
+		}, "QuantizeLinear Neg QuantizeLinear QuantAdd Identity Transpose MaxPool DequantizeLinear"},
 		{"another scale after a move", []int{2, 3}, 1e-7, func(b *qdq, x graph.Value) graph.Value {
 			return b.through(b.OpWith("Transpose", nil, b.through(x, .02, u8(128))), .03, u8(128))
 		}, "QuantizeLinear DequantizeLinear Transpose QuantizeLinear DequantizeLinear"},

@@ -34,8 +34,13 @@ func maxPoolKernel[T poolable](data lane[T], n *graph.Node, site *Site, w window
 		return maxPoolPlaces(data, w, n.Int("storage_order", 0) != 0, site.Threads, least)
 	}
 	p := &pooling[T]{op: w.op, window: w, threads: site.Threads, none: least, join: poolMax[T], fold: poolFoldMax(least)}
-	if f32, ok := any(p).(*pooling[float32]); ok {
-		f32.fast = func(plan *windowPlan, x, y, memory []float32) { plan.window.Peaks(y, x, memory) }
+	switch p := any(p).(type) {
+	case *pooling[float32]:
+		p.fast = func(plan *windowPlan, x, y, memory []float32) { plan.window.Peaks(y, x, memory) }
+	case *pooling[uint8]:
+		p.fast = bytePeaks[uint8](0, 255)
+	case *pooling[int8]:
+		p.fast = bytePeaks[int8](-128, 127)
 	}
 	return p.kernel(data)
 }
