@@ -41,18 +41,32 @@ func NewWinograd(w []float32, m, k int) (*Winograd, bool) {
 			deep, at := min(high, k-from), 0
 			for _, g := range winogradTiles(n) {
 				for range g[1] {
-					for r := range g[0] {
-						row := w[(first+at+r)*k*9:]
-						for c := range deep {
-							winogradFilter(u[from*n+at*deep+c*g[0]+r:], n*k, row[(from+c)*9:])
-						}
-					}
+					winogradFilters(u[from*n+at*deep:], n*k, w[((first+at)*k+from)*9:], k, g[0], deep)
 					at += g[0]
 				}
 			}
 		}
 	}
 	return p, true
+}
+
+// winogradFilters transforms the filters of a tile, rows output and deep input channels of w (rows, k, 9). Elements are f apart in u, where addresses
+// may well be equal but for high bits, which a cache holds few of: some filters at a time are made elsewhere.
+func winogradFilters(u []float32, f int, w []float32, k, rows, deep int) {
+	const some, apart = 32, 32*tileRows + 16
+	var made [winogradElements * apart]float32
+	for c := 0; c < deep; c += some {
+		n := min(some, deep-c)
+		for r := range rows {
+			from := w[(r*k+c)*9:][:n*9]
+			for i := range n {
+				winogradFilter(made[i*rows+r:], apart, from[i*9:])
+			}
+		}
+		for e := range winogradElements {
+			copy(u[e*f+c*rows:][:n*rows], made[e*apart:])
+		}
+	}
 }
 
 // winogradTiles cuts n rows into tiles: how many rows, and how many such.
@@ -64,15 +78,20 @@ func winogradTiles(n int) [3][2]int {
 // winogradFilter writes G·g·Gᵀ, its elements f apart.
 func winogradFilter(u []float32, f int, g []float32) {
 	_, _ = g[8], u[15*f]
-	var t [4][3]float64
-	for j := range 3 {
-		a, b, c := float64(g[j]), float64(g[3+j]), float64(g[6+j])
-		t[0][j], t[1][j], t[2][j], t[3][j] = a, (a+c+b)/2, (a+c-b)/2, c
-	}
-	for i := range t {
-		a, b, c := t[i][0], t[i][1], t[i][2]
-		u[4*i*f], u[(4*i+1)*f], u[(4*i+2)*f], u[(4*i+3)*f] = float32(a), float32((a+c+b)/2), float32((a+c-b)/2), float32(c)
-	}
+	a0, a1, a2 := float64(g[0]), float64(g[1]), float64(g[2])
+	b0, b1, b2 := float64(g[3])/2, float64(g[4])/2, float64(g[5])/2
+	c0, c1, c2 := float64(g[6]), float64(g[7]), float64(g[8])
+	s0, s1, s2 := (a0+c0)/2, (a1+c1)/2, (a2+c2)/2
+	winogradFilterRow(u, f, a0, a1, a2)
+	winogradFilterRow(u[4*f:], f, s0+b0, s1+b1, s2+b2)
+	winogradFilterRow(u[8*f:], f, s0-b0, s1-b1, s2-b2)
+	winogradFilterRow(u[12*f:], f, c0, c1, c2)
+}
+
+// winogradFilterRow writes (a, b, c)·Gᵀ.
+func winogradFilterRow(u []float32, f int, a, b, c float64) {
+	s, b := (a+c)/2, b/2
+	u[0], u[f], u[2*f], u[3*f] = float32(a), float32(s+b), float32(s-b), float32(c)
 }
 
 // Blocks is into how many blocks the output channels are cut.
