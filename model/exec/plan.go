@@ -1,6 +1,8 @@
 package exec
 
 import (
+	"slices"
+
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/tensor"
@@ -15,6 +17,7 @@ type planner struct {
 	owner   map[graph.Value]graph.Value // the value whose memory a view shows
 	lastUse map[graph.Value]int         // index of the last node that reads a value or a view of it
 	free    [3][]place                  // slots without a value: of numbers, of strings, of containers
+	size    map[place]int               // of slots: the most that a value in them may need, in elements by what is known of the shapes
 }
 
 // plan turns the compiled nodes into steps over places.
@@ -25,7 +28,7 @@ func (p *Program) plan(s *scope) error {
 		nodes = append(nodes, c.node)
 		byNode[c.node] = c
 	}
-	pl := &planner{p: p, s: s, at: map[graph.Value]place{}, owner: map[graph.Value]graph.Value{}, lastUse: map[graph.Value]int{}}
+	pl := &planner{p: p, s: s, at: map[graph.Value]place{}, owner: map[graph.Value]graph.Value{}, lastUse: map[graph.Value]int{}, size: map[place]int{}}
 	for _, n := range live(s.graph, nodes) {
 		pl.nodes = append(pl.nodes, byNode[n])
 	}
@@ -129,7 +132,7 @@ func (pl *planner) step(i int, outputs map[graph.Value]place) error {
 	for k, v := range c.node.Outputs {
 		at := outputs[v]
 		if v != "" && at == absent && (pl.used(v, i) || len(c.node.Outputs) == 1) {
-			at = pl.take(class(pl.s.types[v].DType), c.spec.View && k == 0)
+			at = pl.take(pl.s.types[v], c.spec.View && k == 0)
 		}
 		if v != "" {
 			pl.at[v] = at
@@ -151,16 +154,41 @@ func (pl *planner) step(i int, outputs map[graph.Value]place) error {
 // used reports whether anything after node i needs v or the memory that v shows.
 func (pl *planner) used(v graph.Value, i int) bool { return pl.lastUse[pl.root(v)] > i }
 
-// take gives a slot without a value. Views get slots of their own, which hold no memory.
-func (pl *planner) take(class int, view bool) place {
-	if free := &pl.free[class]; !view && len(*free) > 0 {
-		at := (*free)[len(*free)-1]
-		*free = (*free)[:len(*free)-1]
+// take gives a slot without a value: the smallest that is large enough, of these the one that was used last; else the largest, which grows. Views
+// get slots of their own, which hold no memory.
+func (pl *planner) take(t tensor.Type, view bool) place {
+	free, need := &pl.free[class(t.DType)], elements(t)
+	if view || len(*free) == 0 {
+		at := pl.place(nil)
+		pl.p.slots = append(pl.p.slots, slot{at: at, view: view})
+		pl.size[at] = need
 		return at
 	}
-	at := pl.place(nil)
-	pl.p.slots = append(pl.p.slots, slot{at: at, view: view})
+	best := len(*free) - 1
+	for i := best - 1; i >= max(0, len(*free)-mostFree); i-- {
+		has, had := pl.size[(*free)[i]], pl.size[(*free)[best]]
+		if had < need && has > had || has >= need && has < had {
+			best = i
+		}
+	}
+	at := (*free)[best]
+	*free = slices.Delete(*free, best, best+1)
+	pl.size[at] = max(pl.size[at], need)
 	return at
+}
+
+// mostFree bounds the search for a slot, so that planning takes linear time.
+const mostFree = 64
+
+// elements is about how many elements a value has: dimensions that are not known count as one.
+func elements(t tensor.Type) int {
+	n := 1
+	for _, d := range t.Dims {
+		if d.Size > 1 && n < 1<<40 {
+			n *= min(d.Size, 1<<20)
+		}
+	}
+	return n
 }
 
 // release gives back the slot of a value, if it has one.
