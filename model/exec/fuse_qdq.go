@@ -17,11 +17,11 @@ import (
 var quantRules = []func(f *fuser, i int) bool{fuseQuantized, fuseQuantMove, fuseQuantReal, fuseQuantOwn}
 
 func (f *fuser) quantized() {
-	any := len(f.s.dequantized) > 0
+	found := len(f.s.dequantized) > 0
 	for _, n := range f.nodes {
-		any = any || is(n, "DequantizeLinear") || n.Op == "QLinearAdd" || n.Op == "QGemm"
+		found = found || is(n, "DequantizeLinear") || n.Op == "QLinearAdd" || n.Op == "QGemm"
 	}
-	if !any {
+	if !found {
 		return
 	}
 	for _, rule := range quantRules {

@@ -86,14 +86,15 @@ func (q *Requantizer) Rows(dst []byte, ld, i, m, j, n int, sums []int32) {
 		done = requantizeMachine(q, dst, ld, m, at, sums)
 	} else if path != plainGo && m > 0 && n > 0 && (q.ByRow || at+byteColumns <= len(q.Add) && at+byteColumns <= len(q.Scale)) {
 		var row [byteColumns]byte // in one piece, of which n columns count
-		for done = 0; done < m; done++ {
+		for r := range m {
 			by := at
 			if q.ByRow {
-				by += done
+				by += r
 			}
-			requantizeMachine(q, row[:], byteColumns, 1, by, sums[done*byteColumns:][:byteColumns])
-			copy(dst[done*ld:][:n], row[:n])
+			requantizeMachine(q, row[:], byteColumns, 1, by, sums[r*byteColumns:][:byteColumns])
+			copy(dst[r*ld:][:n], row[:n])
 		}
+		done = m
 	}
 	for r := done; r < m; r++ {
 		row, s := dst[r*ld:][:n], sums[r*byteColumns:][:n]

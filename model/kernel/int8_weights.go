@@ -167,11 +167,11 @@ func take(r *int16, to *byte, room *[2]int16) (over bool) {
 // spill lays out weights, groups of four for each column, that are left of group at, until nothing is.
 func (w *byteWeights) spill(r []int16, at int) {
 	for {
-		any := int16(0)
+		left := int16(0)
 		for _, v := range r {
-			any |= v
+			left |= v
 		}
-		if any == 0 {
+		if left == 0 {
 			return
 		}
 		w.at = append(w.at, int32(at))
