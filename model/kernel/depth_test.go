@@ -93,9 +93,13 @@ func BenchmarkPlanes(b *testing.B) {
 		s      Spread
 		planes int
 	}{
-		{"3x3 of 112", Spread{112, 112, 3, 1, 1, 1}, 16}, {"3x3 of 112 by 2", Spread{112, 56, 3, 2, 1, 1}, 64}, {"3x3 of 56", Spread{56, 56, 3, 1, 1, 1}, 72},
-		{"5x5 of 56 by 2", Spread{56, 28, 5, 2, 1, 2}, 72}, {"5x5 of 28", Spread{28, 28, 5, 1, 1, 2}, 120}, {"3x3 of 28 by 2", Spread{28, 14, 3, 2, 1, 1}, 240},
-		{"3x3 of 14", Spread{14, 14, 3, 1, 1, 1}, 480}, {"5x5 of 14 by 2", Spread{14, 7, 5, 2, 1, 2}, 672}, {"5x5 of 7", Spread{7, 7, 5, 1, 1, 2}, 960},
+		{"3x3 of 112", Spread{112, 112, 3, 1, 1, 1}, 16},
+		{"3x3 of 112 by 2", Spread{112, 56, 3, 2, 1, 1}, 64},
+		{"5x5 of 56 by 2", Spread{56, 28, 5, 2, 1, 2}, 72},
+		{"5x5 of 28", Spread{28, 28, 5, 1, 1, 2}, 120},
+		{"3x3 of 14", Spread{14, 14, 3, 1, 1, 1}, 480},
+		{"5x5 of 14 by 2", Spread{14, 7, 5, 2, 1, 2}, 672},
+		{"5x5 of 7", Spread{7, 7, 5, 1, 1, 2}, 960},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			s := c.s

@@ -243,8 +243,9 @@ func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 		t.act, t.lo, t.hi = int(g.e.Act), g.e.Lo, g.e.Hi
 	}
 	tail := g.tail(j0, j1)
-	for i2 := i0; i0 < i1 && !isDone(g.e.Done); i0 = i2 {
-		if i2 = min(i0+rows, i1); g.left != nil && i1-i2 < high {
+	for i0 < i1 && !isDone(g.e.Done) {
+		i2 := min(i0+rows, i1)
+		if g.left != nil && i1-i2 < high {
 			i2 = i1
 		}
 		l := left{i0: i0, i1: i2, p: p, k: k}
@@ -275,6 +276,7 @@ func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 				}
 			}
 		}
+		i0 = i2
 	}
 }
 
