@@ -196,6 +196,7 @@ func compilePad(n *graph.Node, site *Site) (Kernel, error) {
 
 // padder copies rows of the last dimension.
 type padder struct {
+	ctx         context.Context
 	x, y, value *tensor.Tensor
 	mode        string
 	from        [MaxRank][]int // for each dimension of y, where in x its elements come from; -1: the value
@@ -249,33 +250,41 @@ func (p *padder) run(ctx context.Context, threads int) error {
 		return nil
 	}
 	width := p.y.Shape()[rank-1]
-	parallel(ctx, threads, p.y.Len()/width, 1+(1<<15)/width, func(lo, hi int) {
-		for row := lo; row < hi; row++ {
-			if row%256 == 0 && ctx.Err() != nil {
-				return
-			}
-			from, k := 0, row
-			for d := rank - 2; d >= 0; d-- {
-				n := p.y.Shape()[d]
-				at := p.from[d][k%n]
-				if k /= n; at < 0 {
-					from = -1
-					break
-				}
-				from += at * p.steps[d]
-			}
-			if from < 0 {
-				fillFrom(p.y, row*width, width, p.value)
-				continue
-			}
-			if p.hi > p.lo {
-				moveBlock(p.y, row*width+p.lo, p.x, from+p.from[rank-1][p.lo], p.hi-p.lo)
-			}
-			p.outside(row*width, from, 0, p.lo)
-			p.outside(row*width, from, p.hi, width)
-		}
-	})
+	p.ctx = ctx
+	padders.run(ctx, threads, p.y.Len()/width, 1+(1<<15)/width, *p, (*padder).rows)
 	return ctx.Err()
+}
+
+var padders crew[padder]
+
+// rows fills the rows [lo, hi) of y.
+func (p *padder) rows(lo, hi int) {
+	rank := len(p.y.Shape())
+	width := p.y.Shape()[rank-1]
+	for row := lo; row < hi; row++ {
+		if row%256 == 0 && p.ctx.Err() != nil {
+			return
+		}
+		from, k := 0, row
+		for d := rank - 2; d >= 0; d-- {
+			n := p.y.Shape()[d]
+			at := p.from[d][k%n]
+			if k /= n; at < 0 {
+				from = -1
+				break
+			}
+			from += at * p.steps[d]
+		}
+		if from < 0 {
+			fillFrom(p.y, row*width, width, p.value)
+			continue
+		}
+		if p.hi > p.lo {
+			moveBlock(p.y, row*width+p.lo, p.x, from+p.from[rank-1][p.lo], p.hi-p.lo)
+		}
+		p.outside(row*width, from, 0, p.lo)
+		p.outside(row*width, from, p.hi, width)
+	}
 }
 
 // outside fills the columns from lo to hi of a row.
