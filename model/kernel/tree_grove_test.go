@@ -8,8 +8,10 @@ import (
 )
 
 // hard are numbers at which comparisons part.
-var hard = []float32{0, float32(math.Copysign(0, -1)), 1, -1, math.SmallestNonzeroFloat32, -math.SmallestNonzeroFloat32, math.MaxFloat32, -math.MaxFloat32,
-	float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN())}
+var hard = []float32{
+	0, float32(math.Copysign(0, -1)), 1, -1, math.SmallestNonzeroFloat32, -math.SmallestNonzeroFloat32, math.MaxFloat32, -math.MaxFloat32,
+	float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()),
+}
 
 // woods makes random trees of up to depth levels, uneven ones and such whose two ways lead to the same node among them.
 func woods(r *rand.Rand, count, depth, features int) (nodes []TreeNode[float32], missing []bool, trees []Tree) {

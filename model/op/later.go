@@ -19,10 +19,10 @@ type later[T any] struct {
 }
 
 // get returns it, or nil at the first use.
-func (l *later[T]) get(make func() *T) *T {
+func (l *later[T]) get(made func() *T) *T {
 	if l.uses.Load() == 0 && l.uses.Add(1) == 1 {
 		return nil
 	}
-	l.once.Do(func() { l.v = make() })
+	l.once.Do(func() { l.v = made() })
 	return l.v
 }
