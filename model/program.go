@@ -44,6 +44,9 @@ func Load(file []byte, opts ...Option) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := refusePrivate(m); err != nil {
+		return nil, err
+	}
 	return compile(m, o)
 }
 

@@ -252,3 +252,26 @@ func TestDescribe(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What only the engine writes, a file may not hold: kernels of such operators trust what the engine has made sure of.
+func TestPrivateOperatorsAreRefused(t *testing.T) {
+	node := func(inner *graph.Graph) *graph.Graph {
+		g := graph.New("g")
+		g.Inputs = []graph.Port{{Name: "x", Type: graph.TensorOf(tensor.TypeOf(tensor.Bool))}}
+		n := &graph.Node{Domain: "ai.jarvis", Op: "QuantAdd", Inputs: []graph.Value{"x"}, Outputs: []graph.Value{"y"}}
+		if inner != nil {
+			n = &graph.Node{Op: "If", Inputs: []graph.Value{"x"}, Outputs: []graph.Value{"y"}, Attrs: []graph.Attr{{Name: "then_branch", Kind: graph.AttrGraph, Graph: inner}, {Name: "else_branch", Kind: graph.AttrGraph, Graph: inner}}}
+		}
+		g.Nodes, g.Outputs = []*graph.Node{n}, []graph.Port{{Name: "y"}}
+		return g
+	}
+	for _, g := range []*graph.Graph{node(nil), node(node(nil))} {
+		file, err := onnx.Encode(&graph.Model{IRVersion: 10, Opsets: map[string]int64{"": 17, "ai.jarvis": 1}, Graph: g})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := model.Load(file); fault.CodeOf(err) != fault.Unsupported || !strings.Contains(err.Error(), "ai.jarvis.QuantAdd") {
+			t.Errorf("%v", err)
+		}
+	}
+}
