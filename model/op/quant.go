@@ -457,14 +457,9 @@ func init() {
 		Compile: func(_ *graph.Node, site *Site) (Kernel, error) {
 			threads := site.Threads
 			return func(ctx context.Context, in, out []*tensor.Tensor) error {
-				var own [3]tensor.Tensor // for outputs that nobody uses
-				to := [3]*tensor.Tensor{&own[0], &own[1], &own[2]}
-				for i, t := range out {
-					if t != nil {
-						to[i] = t
-					}
-				}
-				return dynamicQuantize(ctx, threads, in[0], to[:])
+				r := dynamicRuns.take()
+				defer dynamicRuns.put(r)
+				return r.run(ctx, threads, in[0], out)
 			}, nil
 		},
 		Cases: []Case{
@@ -474,31 +469,59 @@ func init() {
 	})
 }
 
-func dynamicQuantize(ctx context.Context, threads int, x *tensor.Tensor, out []*tensor.Tensor) error {
-	if err := Reset(ctx, out[0], tensor.Uint8, x.Shape()...); err != nil {
+// dynamicRun is a run of DynamicQuantizeLinear.
+type dynamicRun struct {
+	own [3]tensor.Tensor // for outputs that nobody uses
+	x   []float32
+	y   []byte
+
+	merge  sync.Mutex
+	lo, hi float32 // limits of x
+
+	scale float32
+	zero  uint8
+}
+
+var dynamicRuns kept[dynamicRun]
+
+func (r *dynamicRun) run(ctx context.Context, threads int, x *tensor.Tensor, out []*tensor.Tensor) error {
+	to := [3]*tensor.Tensor{&r.own[0], &r.own[1], &r.own[2]}
+	for i, t := range out {
+		if t != nil {
+			to[i] = t
+		}
+	}
+	if err := Reset(ctx, to[0], tensor.Uint8, x.Shape()...); err != nil {
 		return err
 	}
-	if err := Reset(ctx, out[1], tensor.Float32); err != nil {
+	if err := Reset(ctx, to[1], tensor.Float32); err != nil {
 		return err
 	}
-	if err := Reset(ctx, out[2], tensor.Uint8); err != nil {
+	if err := Reset(ctx, to[2], tensor.Uint8); err != nil {
 		return err
 	}
-	var lo, hi float32
-	var merge sync.Mutex
-	parallel(ctx, threads, x.Len(), 1<<14, func(from, to int) {
-		a, b := kernel.Limits(x.F32()[from:to])
-		merge.Lock()
-		lo, hi = min(lo, a), max(hi, b)
-		merge.Unlock()
-	})
-	scale, zero := dynamicScale(lo, hi)
-	out[1].F32()[0], out[2].Bytes()[0] = scale, zero
-	y, from := out[0].Bytes(), x.F32()
-	parallel(ctx, threads, len(from), 1<<14, func(lo, hi int) {
-		kernel.QuantizeBytes(y[lo:hi], from[lo:hi], scale, -float32(zero), 255-float32(zero), int32(zero))
-	})
+	r.x, r.y = x.F32(), to[0].Bytes()
+	spread(ctx, threads, len(r.x), 1<<14, (*dynamicLimits)(r))
+	r.scale, r.zero = dynamicScale(r.lo, r.hi)
+	to[1].F32()[0], to[2].Bytes()[0] = r.scale, r.zero
+	spread(ctx, threads, len(r.x), 1<<14, r)
 	return ctx.Err()
+}
+
+// Do makes the bytes of some elements.
+func (r *dynamicRun) Do(lo, hi int) {
+	kernel.QuantizeBytes(r.y[lo:hi], r.x[lo:hi], r.scale, -float32(r.zero), 255-float32(r.zero), int32(r.zero))
+}
+
+// dynamicLimits is the part of a run that looks for the limits.
+type dynamicLimits dynamicRun
+
+// Do takes some elements into the limits.
+func (r *dynamicLimits) Do(from, to int) {
+	lo, hi := kernel.Limits(r.x[from:to])
+	r.merge.Lock()
+	r.lo, r.hi = min(r.lo, lo), max(r.hi, hi)
+	r.merge.Unlock()
 }
 
 func dynamicScale(lo, hi float32) (scale float32, zero uint8) {
