@@ -160,7 +160,7 @@ func quantLayoutOf(op string, x, scale []int, axis, block int64) (l quantLayout,
 		return quantLayout{outer: 1, axis: 1, inner: size}, nil
 	}
 	a := 0
-	if len(x) > 1 || block > 0 {
+	if len(x) != 1 || block > 0 { // a list has one axis, whatever the attribute says
 		if a, err = axisOf(op, axis, len(x)); err != nil {
 			return l, err
 		}
