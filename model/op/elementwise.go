@@ -68,6 +68,7 @@ func unaryKernel[T, R any](from lane[T], to lane[R], d tensor.DType, f func(dst 
 
 // mapKernel is unaryKernel in pieces of grain elements on several goroutines.
 func mapKernel[T, R any](threads, grain int, from lane[T], to lane[R], d tensor.DType, f func(dst []R, src []T)) Kernel {
+	var runs kept[mapRun[T, R]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		if err := Reset(ctx, out[0], d, in[0].Shape()...); err != nil {
 			return err
@@ -77,7 +78,27 @@ func mapKernel[T, R any](threads, grain int, from lane[T], to lane[R], d tensor.
 			f(dst, src)
 			return nil
 		}
-		return sweep(ctx, threads, len(src), grain, func(i, j int) { f(dst[i:j], src[i:j]) })
+		r := runs.take()
+		*r = mapRun[T, R]{ctx, dst, src, grain, f}
+		spread(ctx, threads, len(src), grain, r)
+		runs.put(r)
+		return ctx.Err()
+	}
+}
+
+type mapRun[T, R any] struct {
+	ctx   context.Context
+	dst   []R
+	src   []T
+	grain int
+	f     func(dst []R, src []T)
+}
+
+// Do maps some elements, so many at a time that a run can be given up soon.
+func (r *mapRun[T, R]) Do(lo, hi int) {
+	for ; lo < hi && r.ctx.Err() == nil; lo += r.grain {
+		to := min(lo+r.grain, hi)
+		r.f(r.dst[lo:to], r.src[lo:to])
 	}
 }
 

@@ -74,6 +74,7 @@ func compileLayerNorm(n *graph.Node, site *Site) (Kernel, error) {
 
 // layerNorm is one call: rows of x, their scale and bias, nil where they are applied afterwards.
 type layerNorm[T float] struct {
+	ctx               context.Context
 	y, x, scale, bias []T
 	mean, inverse     []float32 // nil where nobody asks
 	columns           int
@@ -83,6 +84,7 @@ type layerNorm[T float] struct {
 
 func layerNormKernel[T float](data lane[T], node *graph.Node, site *Site) Kernel {
 	wanted, epsilon, rms, threads := node.Int("axis", -1), normEpsilon(node), node.Op == "RMSNormalization", site.Threads
+	var runs kept[layerNorm[T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		shape := in[0].Shape()
 		axis, err := axisOf(node.Op, wanted, len(shape))
@@ -92,7 +94,9 @@ func layerNormKernel[T float](data lane[T], node *graph.Node, site *Site) Kernel
 		if err := Reset(ctx, out[0], in[0].DType(), shape...); err != nil {
 			return err
 		}
-		l := layerNorm[T]{y: data(out[0]), x: data(in[0]), columns: normSize(shape[axis:]), epsilon: epsilon, rms: rms}
+		l := runs.take()
+		defer runs.put(l)
+		*l = layerNorm[T]{ctx: ctx, y: data(out[0]), x: data(in[0]), columns: normSize(shape[axis:]), epsilon: epsilon, rms: rms}
 		if l.mean, err = layerStats(ctx, out, 1, shape, axis); err != nil {
 			return err
 		}
@@ -113,7 +117,7 @@ func layerNormKernel[T float](data lane[T], node *graph.Node, site *Site) Kernel
 				l.bias = data(in[i])
 			}
 		}
-		l.run(ctx, threads)
+		l.run(threads)
 		if late[0] != nil {
 			broadcastPair(l.y, shape, l.y, shape, data(late[0]), late[0].Shape(), mul)
 		}
@@ -152,7 +156,7 @@ func layerStats(ctx context.Context, out []*tensor.Tensor, i int, shape []int, a
 }
 
 // run does all rows.
-func (l *layerNorm[T]) run(ctx context.Context, threads int) {
+func (l *layerNorm[T]) run(threads int) {
 	if len(l.x) == 0 {
 		fill(l.mean, float32(math.NaN()))
 		fill(l.inverse, float32(math.NaN()))
@@ -160,20 +164,16 @@ func (l *layerNorm[T]) run(ctx context.Context, threads int) {
 	}
 	rows := len(l.x) / l.columns
 	if threads < 2 || len(l.x) < 2*normGrain {
-		l.some(ctx, 0, rows)
+		l.Do(0, rows)
 		return
 	}
-	l.spread(ctx, threads, rows)
+	spread(l.ctx, threads, rows, 1+normGrain/l.columns, l)
 }
 
-// spread divides the rows among goroutines.
-func (l layerNorm[T]) spread(ctx context.Context, threads, rows int) {
-	parallel(ctx, threads, rows, 1+normGrain/l.columns, func(lo, hi int) { l.some(ctx, lo, hi) })
-}
-
-func (l *layerNorm[T]) some(ctx context.Context, lo, hi int) {
+// Do does some rows.
+func (l *layerNorm[T]) Do(lo, hi int) {
 	for r := lo; r < hi; r++ {
-		if r&63 == 0 && ctx.Err() != nil {
+		if r&63 == 0 && l.ctx.Err() != nil {
 			return
 		}
 		x, y := l.x[r*l.columns:][:l.columns], l.y[r*l.columns:][:l.columns]

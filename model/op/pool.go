@@ -116,6 +116,7 @@ type pooling[T poolable] struct {
 	leave     func(y T, elements int) T // finishes a window of that many elements; nil: as it is
 	countPads bool                      // elements include the padding
 	rows      scratch[T]
+	runs      kept[planesRun[T]]
 	fast      func(plan *windowPlan, x, y, memory []T) // a plane, where the kernel is made for the window; or nil
 	plans     windowPlans
 }
@@ -137,11 +138,12 @@ func (p *pooling[T]) kernel(data lane[T]) Kernel {
 				return ctx.Err()
 			}
 		}
-		parallel(ctx, p.threads, len(y)/size, max(1, (1<<14)/(size*volume(v.kernel))), func(lo, hi int) {
-			buf := p.rows.take(2 * v.in[2])
+		w := v // its own, as this lies on the heap
+		parallel(ctx, p.threads, len(y)/size, max(1, (1<<14)/(size*volume(w.kernel))), func(lo, hi int) {
+			buf := p.rows.take(2 * w.in[2])
 			defer p.rows.put(buf)
 			for c := lo; c < hi && ctx.Err() == nil; c++ {
-				p.plane(&v, x[c*plane:][:plane], y[c*size:][:size], (*buf)[:v.in[2]], (*buf)[v.in[2]:])
+				p.plane(&w, x[c*plane:][:plane], y[c*size:][:size], (*buf)[:w.in[2]], (*buf)[w.in[2]:])
 			}
 		})
 		return ctx.Err()
@@ -151,14 +153,28 @@ func (p *pooling[T]) kernel(data lane[T]) Kernel {
 // planes pools all planes by the kernel.
 func (p *pooling[T]) planes(ctx context.Context, plan *windowPlan, x, y []T) {
 	v := &plan.view
-	plane, size := volume(v.in), volume(v.out)
-	parallel(ctx, p.threads, len(y)/size, max(1, (1<<16)/(size*volume(v.kernel))), func(lo, hi int) {
-		memory := p.rows.take(plan.window.Len())
-		defer p.rows.put(memory)
-		for c := lo; c < hi && ctx.Err() == nil; c++ {
-			p.fast(plan, x[c*plane:][:plane], y[c*size:][:size], *memory)
-		}
-	})
+	r := p.runs.take()
+	*r = planesRun[T]{p, ctx, plan, x, y, volume(v.in), volume(v.out)}
+	spread(ctx, p.threads, len(y)/r.to, max(1, (1<<16)/(r.to*volume(v.kernel))), r)
+	p.runs.put(r)
+}
+
+// planesRun is a run of planes, of so many elements each.
+type planesRun[T poolable] struct {
+	p        *pooling[T]
+	ctx      context.Context
+	plan     *windowPlan
+	x, y     []T
+	from, to int
+}
+
+// Do pools some planes.
+func (r *planesRun[T]) Do(lo, hi int) {
+	memory := r.p.rows.take(r.plan.window.Len())
+	defer r.p.rows.put(memory)
+	for c := lo; c < hi && r.ctx.Err() == nil; c++ {
+		r.p.fast(r.plan, r.x[c*r.from:][:r.from], r.y[c*r.to:][:r.to], *memory)
+	}
 }
 
 // poolShape lays the window over x and gives y its shape.

@@ -110,11 +110,12 @@ func rangeKernel[T number](data lane[T], steps func(start, limit, delta T) float
 			return err
 		}
 		dst := data(out[0])
-		return sweep(ctx, 1, len(dst), cheapGrain, func(lo, hi int) {
-			for i := lo; i < hi; i++ {
+		for lo := 0; lo < len(dst) && ctx.Err() == nil; lo += cheapGrain {
+			for i := lo; i < min(lo+cheapGrain, len(dst)); i++ {
 				dst[i] = start + T(i)*delta
 			}
-		})
+		}
+		return ctx.Err()
 	}
 }
 

@@ -68,6 +68,7 @@ func softmaxAxis(n *graph.Node, site *Site) int64 {
 
 func softmaxKernel[T float](n *graph.Node, site *Site, data lane[T], log bool) Kernel {
 	wanted, flatten, op, threads := softmaxAxis(n, site), site.Opset < 13, n.Op, site.Threads
+	var runs kept[softmaxRun[T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		shape := in[0].Shape()
 		if err := Reset(ctx, out[0], in[0].DType(), shape...); err != nil {
@@ -92,14 +93,25 @@ func softmaxKernel[T float](n *graph.Node, site *Site, data lane[T], log bool) K
 			softmaxes(dst, src, length, inner, 0, outer, log)
 			return nil
 		}
-		n, step, grain := length, inner, max(1, dearGrain/(length*inner)) // n, step: copies for the function, as those of every run would lie on the heap
-		if threads > 1 {
-			return sweep(ctx, threads, outer, grain, func(lo, hi int) { softmaxes(dst, src, n, step, lo, hi, log) })
-		}
-		for lo := 0; lo < outer && ctx.Err() == nil; lo += grain {
-			softmaxes(dst, src, n, step, lo, min(lo+grain, outer), log)
-		}
+		r := runs.take()
+		*r = softmaxRun[T]{ctx, dst, src, length, inner, max(1, dearGrain/(length*inner)), log}
+		spread(ctx, threads, outer, r.grain, r)
+		runs.put(r)
 		return ctx.Err()
+	}
+}
+
+type softmaxRun[T float] struct {
+	ctx                  context.Context
+	dst, src             []T
+	length, inner, grain int
+	log                  bool
+}
+
+// Do does some of the outer places, so many at a time that a run can be given up soon.
+func (r *softmaxRun[T]) Do(lo, hi int) {
+	for ; lo < hi && r.ctx.Err() == nil; lo += r.grain {
+		softmaxes(r.dst, r.src, r.length, r.inner, lo, min(lo+r.grain, hi), r.log)
 	}
 }
 
