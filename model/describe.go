@@ -142,14 +142,12 @@ func (s *survey) nodes(nodes []*graph.Node, opsets map[string]int64) {
 			s.missing[longDomain(n.Domain)+"."+n.Op+"-"+strconv.FormatInt(opsets[n.Domain], 10)] = true
 		}
 		for i := range n.Attrs {
-			a := &n.Attrs[i]
 			if n.Op == "Constant" {
-				s.parameters(a.Tensor)
+				s.parameters(n.Attrs[i].Tensor)
 			}
-			s.graph(a.Graph, opsets)
-			for _, g := range a.Graphs {
-				s.graph(g, opsets)
-			}
+		}
+		for _, g := range n.Subgraphs() {
+			s.graph(g, opsets)
 		}
 	}
 }

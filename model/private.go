@@ -24,17 +24,9 @@ func refuseNodes(nodes []*graph.Node) error {
 		if n.Domain == op.Private {
 			return fault.New(fault.Unsupported, "the operator "+n.Domain+"."+n.Op+" is for the engine alone: no file may hold it").At(n.Name)
 		}
-		for i := range n.Attrs {
-			a := &n.Attrs[i]
-			if a.Graph != nil {
-				if err := refuseNodes(a.Graph.Nodes); err != nil {
-					return err
-				}
-			}
-			for _, g := range a.Graphs {
-				if err := refuseNodes(g.Nodes); err != nil {
-					return err
-				}
+		for _, g := range n.Subgraphs() {
+			if err := refuseNodes(g.Nodes); err != nil {
+				return err
 			}
 		}
 	}

@@ -187,7 +187,7 @@ func check(g *graph.Graph, outer *visible) error {
 
 // checkInner checks the subgraphs of a node.
 func checkInner(n *graph.Node, outer *visible) error {
-	for _, g := range subgraphs(n) {
+	for _, g := range n.Subgraphs() {
 		if err := check(g, outer); err != nil {
 			return located(n, err)
 		}

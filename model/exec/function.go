@@ -75,7 +75,7 @@ func (e *expander) nodes(nodes []*graph.Node, depth int) ([]*graph.Node, error) 
 
 // inner expands the subgraphs of a node.
 func (e *expander) inner(n *graph.Node, depth int) (*graph.Node, error) {
-	if len(subgraphs(n)) == 0 {
+	if len(n.Subgraphs()) == 0 {
 		return n, nil
 	}
 	c := *n
@@ -119,7 +119,7 @@ func (e *expander) call(n *graph.Node, f *graph.Function) []*graph.Node {
 // own notes the opsets of a node and of those in its subgraphs.
 func (e *expander) own(n *graph.Node, opsets map[string]int64) {
 	e.versions[n] = opsets
-	for _, g := range subgraphs(n) {
+	for _, g := range n.Subgraphs() {
 		for _, inner := range g.Nodes {
 			e.own(inner, opsets)
 		}

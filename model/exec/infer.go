@@ -147,7 +147,7 @@ func (s *scope) visit(n *graph.Node) error {
 	n = withCaptures(n)
 	site := s.site(n, opset)
 	site.Own = own
-	if len(subgraphs(n)) > 0 {
+	if len(n.Subgraphs()) > 0 {
 		site.Body = s.bodies(n, own)
 	}
 	if spec.Simplify != nil {
@@ -218,7 +218,7 @@ func random(spec *op.Spec, n *graph.Node) bool {
 	if spec.Random {
 		return true
 	}
-	for _, g := range subgraphs(n) {
+	for _, g := range n.Subgraphs() {
 		for _, inner := range g.Nodes {
 			if s := op.Lookup(inner.Domain, inner.Op, op.NewestOpset); s != nil && random(s, inner) {
 				return true

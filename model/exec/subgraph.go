@@ -12,18 +12,6 @@ import (
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
-// subgraphs lists the subgraphs of a node.
-func subgraphs(n *graph.Node) []*graph.Graph {
-	var list []*graph.Graph
-	for i := range n.Attrs {
-		if g := n.Attrs[i].Graph; g != nil {
-			list = append(list, g)
-		}
-		list = append(list, n.Attrs[i].Graphs...)
-	}
-	return list
-}
-
 // replaceSubgraphs puts f of each subgraph in its place. The node's list of attributes must be its own.
 func replaceSubgraphs(n *graph.Node, f func(*graph.Graph) (*graph.Graph, error)) (err error) {
 	for i := range n.Attrs {
@@ -47,7 +35,7 @@ func replaceSubgraphs(n *graph.Node, f func(*graph.Graph) (*graph.Graph, error))
 func captures(n *graph.Node) []graph.Value {
 	var list []graph.Value
 	seen := map[graph.Value]bool{}
-	for _, g := range subgraphs(n) {
+	for _, g := range n.Subgraphs() {
 		for _, v := range freeValues(g) {
 			if !seen[v] {
 				seen[v] = true

@@ -86,6 +86,18 @@ func (n *Node) In(i int) Value {
 	return ""
 }
 
+// Subgraphs lists the graphs in the node's attributes.
+func (n *Node) Subgraphs() []*Graph {
+	var list []*Graph
+	for i := range n.Attrs {
+		if g := n.Attrs[i].Graph; g != nil {
+			list = append(list, g)
+		}
+		list = append(list, n.Attrs[i].Graphs...)
+	}
+	return list
+}
+
 // Attr is an ONNX AttributeProto; Kind says which field holds the value.
 type Attr struct {
 	Name    string
