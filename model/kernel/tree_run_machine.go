@@ -1,9 +1,11 @@
+//go:build amd64 || arm64
+
 package kernel
 
 // The functions that walk through a Grove in assembly, where this process uses it.
 
 func (g *Grove) sumMachine(ranks []uint32, values, sums []float32) bool {
-	if path != neon || len(ranks) == 0 {
+	if path == plainGo || len(ranks) == 0 {
 		return false
 	}
 	nodes, step := &g.nodes[0].rank, uintptr(g.Ranks())*4
@@ -18,7 +20,7 @@ func (g *Grove) sumMachine(ranks []uint32, values, sums []float32) bool {
 }
 
 func (g *Grove) findMachine(group int, ranks []uint32, leaves []int32) bool {
-	if path != neon || len(ranks) == 0 {
+	if path == plainGo || len(ranks) == 0 {
 		return false
 	}
 	groveLeaves(&g.nodes[0].rank, &leaves[0], &g.groups[group].nodes, &ranks[0], uintptr(g.Ranks())*4, len(leaves)/GroveSide)
