@@ -76,7 +76,8 @@ func Copy(ctx context.Context, dst, src *tensor.Tensor) error {
 	return nil
 }
 
-// scratch is memory that a kernel borrows for the length of a call.
+// scratch is memory that a kernel borrows for the length of a call. A scratch of tensors lends slots for what lies between: Reset uses again what
+// memory they have.
 type scratch[T any] struct{ pool sync.Pool }
 
 // take returns n elements with any content, and the handle that put gives back.
@@ -98,3 +99,18 @@ func (s *scratch[T]) put(p *[]T) {
 		s.pool.Put(p)
 	}
 }
+
+// spares are tensors for what a kernel works out on its way, kept from run to run with their memory.
+type spares struct{ pool sync.Pool }
+
+// take returns a tensor of any type and content, to be given its own with Reset; it must not become an alias.
+func (s *spares) take() *tensor.Tensor {
+	t, _ := s.pool.Get().(*tensor.Tensor)
+	if t == nil {
+		t = new(tensor.Tensor)
+	}
+	return t
+}
+
+// put gives a tensor back.
+func (s *spares) put(t *tensor.Tensor) { s.pool.Put(t) }
