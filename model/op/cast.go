@@ -118,6 +118,12 @@ func castKernel(to tensor.DType, c casting) Kernel {
 	}
 }
 
+// Memory for numbers between two types that are converted by way of these.
+var (
+	castReals   scratch[float32]
+	castDoubles scratch[float64]
+)
+
 // castInto converts the elements of src to the type that dst, of the same length, has.
 func castInto(dst, src *tensor.Tensor) error {
 	return castWith(dst, src, casting{saturate: true, mode: "up"})
@@ -156,10 +162,11 @@ func castWith(dst, src *tensor.Tensor, c casting) error {
 		convertTo(dst, tensor.Data[float32](src), c)
 	case tensor.Float64:
 		convertTo(dst, tensor.Data[float64](src), c)
-	case tensor.Float16:
-		convertTo(dst, widen(tensor.Data[uint16](src), halfToFloat), c)
-	case tensor.BFloat16:
-		convertTo(dst, widen(tensor.Data[uint16](src), brainToFloat), c)
+	case tensor.Float16, tensor.BFloat16:
+		wide := castReals.take(src.Len())
+		defer castReals.put(wide)
+		widenInto(*wide, src)
+		convertTo(dst, *wide, c)
 	default:
 		if castSmall != nil && castSmall(dst, src, c) {
 			return nil
@@ -212,9 +219,10 @@ func convertTo[S numeric](dst *tensor.Tensor, src []S, c casting) {
 	case tensor.Int2:
 		keepBits(dst, src, 2, 6)
 	default:
-		wide := make([]float64, len(src))
-		convert(wide, src)
-		castNarrow(dst, wide, c)
+		wide := castDoubles.take(len(src))
+		defer castDoubles.put(wide)
+		convert(*wide, src)
+		castNarrow(dst, *wide, c)
 	}
 }
 
@@ -232,14 +240,6 @@ func convert[D, S numeric](dst []D, src []S) {
 	for i, x := range src {
 		dst[i] = D(x)
 	}
-}
-
-func widen(src []uint16, f func(uint16) float32) []float32 {
-	w := make([]float32, len(src))
-	for i, h := range src {
-		w[i] = f(h)
-	}
-	return w
 }
 
 func narrow[S numeric](dst []uint16, src []S, f func(float32) uint16) {

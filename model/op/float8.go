@@ -152,11 +152,13 @@ func castFromSmall(dst, src *tensor.Tensor, c casting) bool {
 	if table == nil {
 		return false
 	}
-	wide := make([]float32, src.Len())
+	wide := castReals.take(src.Len())
+	defer castReals.put(wide)
 	for i, code := range src.Bytes() {
-		wide[i] = table[code]
+		(*wide)[i] = table[code]
 	}
-	return castWith(dst, tensor.Floats(wide, src.Shape()...), c) == nil
+	convertTo(dst, *wide, c)
+	return true
 }
 
 // castToSmall is castNarrow: to the floating-point types of a byte and less.

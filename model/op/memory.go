@@ -99,18 +99,3 @@ func (s *scratch[T]) put(p *[]T) {
 		s.pool.Put(p)
 	}
 }
-
-// spares are tensors for what a kernel works out on its way, kept from run to run with their memory.
-type spares struct{ pool sync.Pool }
-
-// take returns a tensor of any type and content, to be given its own with Reset; it must not become an alias.
-func (s *spares) take() *tensor.Tensor {
-	t, _ := s.pool.Get().(*tensor.Tensor)
-	if t == nil {
-		t = new(tensor.Tensor)
-	}
-	return t
-}
-
-// put gives a tensor back.
-func (s *spares) put(t *tensor.Tensor) { s.pool.Put(t) }
