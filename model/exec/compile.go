@@ -4,11 +4,11 @@ package exec
 
 import (
 	"runtime"
-	"sync"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/op"
+	"github.com/jarvis-ml/jarvis/model/reuse"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -28,7 +28,7 @@ type Program struct {
 	copies          []copyOut
 	args, results   int // the largest number of inputs and outputs of a step
 	limit           int64
-	frames          sync.Pool // of *frame
+	frames          reuse.Pool[frame]
 }
 
 // Places in a frame's values: absent, then the inputs, the outputs, the constants and the slots.

@@ -31,16 +31,14 @@ func (f *frame) Grow(bytes int64) error {
 	return nil
 }
 
-func (p *Program) newFrame() *frame {
-	f := &frame{
-		values: make([]*tensor.Tensor, len(p.values)), slots: make([]tensor.Tensor, len(p.slots)), limit: p.limit,
-		in: make([]*tensor.Tensor, p.args), out: make([]*tensor.Tensor, p.results),
-	}
+// furnish gives a new frame its parts.
+func (p *Program) furnish(f *frame) {
+	f.values, f.slots, f.limit = make([]*tensor.Tensor, len(p.values)), make([]tensor.Tensor, len(p.slots)), p.limit
+	f.in, f.out = make([]*tensor.Tensor, p.args), make([]*tensor.Tensor, p.results)
 	copy(f.values, p.values)
 	for i, s := range p.slots {
 		f.values[s.at] = &f.slots[i]
 	}
-	return f
 }
 
 // Run computes the outputs, in the graph's order, from the inputs, in the order of Inputs. The outputs belong to the caller; the inputs
@@ -78,9 +76,9 @@ func (p *Program) RunObserved(ctx context.Context, in, out []*tensor.Tensor, aft
 
 // run is RunInto without a look at the arguments: subgraphs are run by kernels.
 func (p *Program) run(ctx context.Context, in, out []*tensor.Tensor, after func(node, operator string)) (err error) {
-	f, _ := p.frames.Get().(*frame)
-	if f == nil {
-		f = p.newFrame()
+	f := p.frames.Take()
+	if f.values == nil {
+		p.furnish(f)
 	}
 	f.Context = ctx
 	copy(f.values[1:], in)

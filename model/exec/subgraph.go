@@ -4,11 +4,11 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"sync"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/op"
+	"github.com/jarvis-ml/jarvis/model/reuse"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -93,7 +93,7 @@ type body struct {
 	program *Program
 	pick    []int // places of the program's further inputs among the captured values
 	types   []tensor.Type
-	frames  sync.Pool // of *[]*tensor.Tensor
+	frames  reuse.Pool[[]*tensor.Tensor]
 }
 
 // bodies makes op.Site.Body for a node, whose inputs from own on are captured.
@@ -164,10 +164,7 @@ func (b *body) Outputs() []tensor.Type { return b.types }
 
 // Run implements op.Body.
 func (b *body) Run(ctx context.Context, formals, captured, out []*tensor.Tensor) error {
-	in, _ := b.frames.Get().(*[]*tensor.Tensor)
-	if in == nil {
-		in = new([]*tensor.Tensor)
-	}
+	in := b.frames.Take()
 	*in = append((*in)[:0], formals...)
 	for _, i := range b.pick {
 		*in = append(*in, captured[i])

@@ -1,8 +1,9 @@
 package kernel
 
 import (
-	"sync"
 	"unsafe"
+
+	"github.com/jarvis-ml/jarvis/model/reuse"
 )
 
 const (
@@ -141,7 +142,7 @@ func (g *productF32) spread(threads, pieces int) {
 		}
 	}
 	byColumn := pieces / byRow
-	s := grids.Get().(*grid)
+	s := grids.Take()
 	s.g = *g
 	high := tileHigh()
 	s.h = ((g.m+byRow-1)/byRow + high - 1) / high * high
@@ -162,7 +163,7 @@ type grid struct {
 	h, w, across int
 }
 
-var grids = sync.Pool{New: func() any { return new(grid) }}
+var grids reuse.Pool[grid]
 
 // Do implements Work.
 func (s *grid) Do(lo, hi int) {
@@ -210,8 +211,8 @@ func (g *productF32) packing(i0, i1, j0, j1 int) {
 	if columns == bColumns { // what one product needs is little less than what the next does: it is taken once
 		need = kMost * bColumns
 	}
-	memory := floats.take(need)
-	defer floats.put(memory)
+	memory := floats.Take(need)
+	defer floats.Put(memory)
 	for ; j0 < j1; j0 += columns {
 		j2 := min(j0+columns, j1)
 		for p := 0; p < g.k; p += g.kBlock {
@@ -231,8 +232,8 @@ func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 	rows = ((i1-i0+rows-1)/rows + high - 1) / high * high
 	var memory *[]float32
 	if packs {
-		memory = floats.take(rows*k + half)
-		defer floats.put(memory)
+		memory = floats.Take(rows*k + half)
+		defer floats.Put(memory)
 	}
 	t := tile{k: k, ldc: uintptr(g.ldc) * 4, rs: uintptr(g.rs) * 4, cs: uintptr(g.cs) * 4, count: 1, padded: b.padded}
 	if p > 0 || g.e.Add {
@@ -488,20 +489,4 @@ func weaveTile(dst []float32, n int, a []float32, k, ld int) {
 }
 
 // floats is memory that products borrow.
-var floats pool
-
-type pool struct{ pool sync.Pool }
-
-func (s *pool) take(n int) *[]float32 {
-	p, _ := s.pool.Get().(*[]float32)
-	if p == nil {
-		p = new([]float32)
-	}
-	if cap(*p) < n {
-		*p = make([]float32, n)
-	}
-	*p = (*p)[:n]
-	return p
-}
-
-func (s *pool) put(p *[]float32) { s.pool.Put(p) }
+var floats reuse.Slices[float32]

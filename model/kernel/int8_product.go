@@ -1,6 +1,6 @@
 package kernel
 
-import "sync"
+import "github.com/jarvis-ml/jarvis/model/reuse"
 
 // byteJob is one product of bytes: a (m, k) by panels of b, k being whole steps, one of them weights.
 type byteJob struct {
@@ -16,7 +16,7 @@ type byteJob struct {
 	memory      []int32
 }
 
-var byteJobs = sync.Pool{New: func() any { return new(byteJob) }}
+var byteJobs reuse.Pool[byteJob]
 
 // GemmBytes gives (A - zero)·B to sink: rows of a (m, k), unsigned bytes, are ld apart and at least ByteK(k) long, what lies behind k elements being
 // of no matter. It runs on up to so many goroutines, this one included; when done is closed, it may leave parts out.
@@ -24,7 +24,7 @@ func GemmBytes(done <-chan struct{}, threads, m int, a []byte, ld int, zero int3
 	if m <= 0 || b.N <= 0 {
 		return
 	}
-	j := byteJobs.Get().(*byteJob)
+	j := byteJobs.Take()
 	j.m, j.n, j.k, j.ld, j.a, j.b, j.rows, j.w, j.one, j.sink = m, b.N, ByteK(b.K), ld, a, b.w.data, false, &b.w, false, sink
 	_ = a[:(m-1)*ld+j.k]
 	if columns := len(b.w.sums); cap(j.memory) < columns {
@@ -42,7 +42,7 @@ func (a *ByteRows) Product(done <-chan struct{}, threads int, b *BytePanels, sin
 	if a.M <= 0 || b.N <= 0 {
 		return
 	}
-	j := byteJobs.Get().(*byteJob)
+	j := byteJobs.Take()
 	j.m, j.n, j.k, j.ld, j.a, j.b, j.rows, j.w, j.one, j.sink = a.M, b.N, ByteK(a.K), ByteK(a.K), a.w.data, b.data, true, &a.w, true, sink
 	j.start = noSums[:]
 	j.run(done, threads)
@@ -71,7 +71,7 @@ func (j *byteJob) run(done <-chan struct{}, threads int) {
 
 // Do implements Work.
 func (j *byteJob) Do(lo, hi int) {
-	memory := byteMemory.Get().(*byteMost16)
+	memory := byteMemory.Take()
 	defer byteMemory.Put(memory)
 	panels := (j.n + byteColumns - 1) / byteColumns
 	for t := lo; t < hi; t++ {
@@ -80,9 +80,7 @@ func (j *byteJob) Do(lo, hi int) {
 	}
 }
 
-type byteMost16 = [byteRows * byteColumns]int32
-
-var byteMemory = sync.Pool{New: func() any { return new(byteMost16) }}
+var byteMemory reuse.Pool[[byteRows * byteColumns]int32]
 
 // part computes the rows from i0 to i1 of the panels from p0 to p1.
 func (j *byteJob) part(i0, i1, p0, p1 int, memory []int32) {

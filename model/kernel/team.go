@@ -2,8 +2,9 @@ package kernel
 
 import (
 	"runtime"
-	"sync"
 	"sync/atomic"
+
+	"github.com/jarvis-ml/jarvis/model/reuse"
 )
 
 // Work is what several goroutines can do parts of at once. It must not panic.
@@ -22,7 +23,10 @@ func Share(done <-chan struct{}, threads, n, pieces int, w Work) {
 		}
 		return
 	}
-	j := jobs.Get().(*job)
+	j := jobs.Take()
+	if j.done == nil {
+		j.done = make(chan struct{}, 1)
+	}
 	j.work, j.given, j.n, j.pieces = w, done, n, pieces
 	j.run(min(threads, pieces))
 	j.work, j.given = nil, nil // keeps nothing alive
@@ -181,5 +185,4 @@ func serve() {
 	}
 }
 
-// jobs are reused.
-var jobs = sync.Pool{New: func() any { return &job{done: make(chan struct{}, 1)} }}
+var jobs reuse.Pool[job]

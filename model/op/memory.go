@@ -3,9 +3,9 @@ package op
 import (
 	"context"
 	"strconv"
-	"sync"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/model/reuse"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -78,14 +78,11 @@ func Copy(ctx context.Context, dst, src *tensor.Tensor) error {
 
 // scratch is memory that a kernel borrows for the length of a call. A scratch of tensors lends slots for what lies between: Reset uses again what
 // memory they have.
-type scratch[T any] struct{ pool sync.Pool }
+type scratch[T any] struct{ pool reuse.Pool[[]T] }
 
 // take returns n elements with any content, and the handle that put gives back.
 func (s *scratch[T]) take(n int) *[]T {
-	p, _ := s.pool.Get().(*[]T)
-	if p == nil {
-		p = new([]T)
-	}
+	p := s.pool.Take()
 	if cap(*p) < n {
 		*p = make([]T, n)
 	}

@@ -2,9 +2,9 @@ package op
 
 import (
 	"context"
-	"sync"
 
 	"github.com/jarvis-ml/jarvis/model/kernel"
+	"github.com/jarvis-ml/jarvis/model/reuse"
 )
 
 // turns is how many pieces a goroutine's share is cut into: some more than one, because another goroutine may come late, and because a run that is
@@ -37,15 +37,9 @@ func spread(ctx context.Context, threads, n, grain int, w kernel.Work) {
 }
 
 // kept are values that are used again from run to run.
-type kept[A any] struct{ pool sync.Pool }
+type kept[A any] struct{ pool reuse.Pool[A] }
 
-func (k *kept[A]) take() *A {
-	a, _ := k.pool.Get().(*A)
-	if a == nil {
-		a = new(A)
-	}
-	return a
-}
+func (k *kept[A]) take() *A { return k.pool.Take() }
 
 func (k *kept[A]) put(a *A) {
 	var zero A
