@@ -208,37 +208,61 @@ func (l *quantLayout) each(f func(at, n, s, step int)) {
 	}
 }
 
-// quantReals are the values of a tensor of any number type as float32.
-func quantReals(t *tensor.Tensor) ([]float32, error) {
+// realsOf are the values of a tensor of any number type as float32: its own, or what is written to wide.
+func realsOf(ctx context.Context, wide, t *tensor.Tensor) ([]float32, error) {
 	if t.DType() == tensor.Float32 {
 		return t.F32(), nil
 	}
-	wide := tensor.New(tensor.Float32, t.Len())
+	if err := Reset(ctx, wide, tensor.Float32, t.Len()); err != nil {
+		return nil, err
+	}
 	return wide.F32(), castInto(wide, t)
 }
 
-// quantOperands are what both operators read beside x: how scales lie, the scales and the zero points.
-func quantOperands(op string, in []*tensor.Tensor, axis, block int64) (l quantLayout, scale, zero []float32, err error) {
-	if l, err = quantLayoutOf(op, in[0].Shape(), in[1].Shape(), axis, block); err != nil {
-		return l, nil, nil, err
-	}
-	if scale, err = quantReals(in[1]); err != nil {
-		return l, nil, nil, err
-	}
-	zero, err = quantZeros(op, in, len(scale))
-	return l, scale, zero, err
+// quantCall is what one node does.
+type quantCall struct {
+	op          string
+	to          tensor.DType
+	axis, block int64
+	threads     int
+	narrow      func(float32) float32 // rounds quotients to a smaller type, or nil
+	float       *minifloat            // what is written, where that is no integer
+	saturate    bool
+	memory      scratch[tensor.Tensor] // quantWide a run
 }
 
-// quantZeros are zero points as float32; nil where there are none or all are zero.
-func quantZeros(op string, in []*tensor.Tensor, scales int) ([]float32, error) {
-	if len(in) < 3 || in[2] == nil {
-		return nil, nil
+// quantWide is how many tensors a run may need in another type: x, the scales, the zero points and y.
+const quantWide = 4
+
+// quantOperands are what both operators read beside x: how scales lie, the scales and the zero points, nil where there are none.
+type quantOperands struct {
+	l           quantLayout
+	scale, zero []float32
+}
+
+func (q *quantOperands) read(ctx context.Context, c *quantCall, in, out []*tensor.Tensor, wide []tensor.Tensor) (err error) {
+	if q.l, err = quantLayoutOf(c.op, in[0].Shape(), in[1].Shape(), c.axis, c.block); err != nil {
+		return err
 	}
-	z, err := quantReals(in[2])
-	if err == nil && len(z) != scales {
-		err = misfit(op, itoa(int64(len(z)))+" zero points for "+itoa(int64(scales))+" scales")
+	if q.scale, err = realsOf(ctx, &wide[1], in[1]); err != nil {
+		return err
 	}
-	return z, err
+	if z := inputOf(in, 2); z != nil {
+		if q.zero, err = realsOf(ctx, &wide[2], z); err != nil {
+			return err
+		}
+		if len(q.zero) != len(q.scale) {
+			return misfit(c.op, itoa(int64(len(q.zero)))+" zero points for "+itoa(int64(len(q.scale)))+" scales")
+		}
+	}
+	return Reset(ctx, out[0], c.to, in[0].Shape()...)
+}
+
+func (q *quantOperands) zeroAt(s int) float32 {
+	if q.zero == nil {
+		return 0
+	}
+	return q.zero[s]
 }
 
 func compileQuantize(n *graph.Node, site *Site) (Kernel, error) {
@@ -246,79 +270,87 @@ func compileQuantize(n *graph.Node, site *Site) (Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	to, axis, block := types[0].DType, n.Int("axis", 1), n.Int("block_size", 0)
-	precision := tensor.DType(n.Int("precision", int64(site.Types[1].DType)))
-	var narrow func(float32) float32
-	switch precision {
+	c := &quantCall{op: n.Op, to: types[0].DType, axis: n.Int("axis", 1), block: n.Int("block_size", 0), threads: site.Threads, saturate: castingOf(n).saturate}
+	switch tensor.DType(n.Int("precision", int64(site.Types[1].DType))) {
 	case tensor.Float16:
-		narrow = func(x float32) float32 { return halfToFloat(floatToHalf(x)) }
+		c.narrow = func(x float32) float32 { return halfToFloat(floatToHalf(x)) }
 	case tensor.BFloat16:
-		narrow = func(x float32) float32 { return brainToFloat(floatToBrain(x)) }
+		c.narrow = func(x float32) float32 { return brainToFloat(floatToBrain(x)) }
 	}
-	c := castingOf(n)
-	threads := site.Threads
-	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		l, scale, zero, err := quantOperands(n.Op, in, axis, block)
-		if err != nil {
-			return err
-		}
-		x, err := quantReals(in[0])
-		if err != nil {
-			return err
-		}
-		if err := Reset(ctx, out[0], to, in[0].Shape()...); err != nil {
-			return err
-		}
-		q := quantizer{x: x, scale: scale, zero: zero, narrow: narrow, threads: threads}
-		q.lo, q.hi, _ = quantRange(to)
-		switch to {
-		case tensor.Uint8, tensor.Uint4, tensor.Uint2:
-			quantizeInto(ctx, &l, &q, tensor.Data[uint8](out[0]))
-		case tensor.Int8, tensor.Int4, tensor.Int2:
-			quantizeInto(ctx, &l, &q, tensor.Data[int8](out[0]))
-		case tensor.Uint16:
-			quantizeInto(ctx, &l, &q, tensor.Data[uint16](out[0]))
-		case tensor.Int16:
-			quantizeInto(ctx, &l, &q, tensor.Data[int16](out[0]))
-		default:
-			q.float8(&l, minifloatOf(to), out[0].Bytes(), c)
-		}
-		return ctx.Err()
-	}, nil
-}
-
-// quantizer holds what QuantizeLinear divides by and adds.
-type quantizer struct {
-	x, scale, zero []float32
-	narrow         func(float32) float32 // rounds quotients to a smaller type, or nil
-	lo, hi         int32
-	threads        int
-}
-
-func (q *quantizer) zeroAt(s int) float32 {
-	if q.zero == nil {
-		return 0
+	switch c.to {
+	case tensor.Uint8, tensor.Uint4, tensor.Uint2:
+		return quantizeKernel(c, tensor.Data[uint8]), nil
+	case tensor.Int8, tensor.Int4, tensor.Int2:
+		return quantizeKernel(c, tensor.Data[int8]), nil
+	case tensor.Uint16:
+		return quantizeKernel(c, tensor.Data[uint16]), nil
+	case tensor.Int16:
+		return quantizeKernel(c, tensor.Data[int16]), nil
 	}
-	return q.zero[s]
+	c.float = minifloatOf(c.to)
+	return quantizeKernel(c, tensor.Data[uint8]), nil
 }
 
-func quantizeInto[T int8 | uint8 | int16 | uint16](ctx context.Context, l *quantLayout, q *quantizer, y []T) {
-	l.each(func(at, n, s, step int) {
-		if step == 0 && q.narrow == nil {
-			parallel(ctx, q.threads, n, 1<<15, func(lo, hi int) {
-				quantizeRun(y[at+lo:at+hi], q.x[at+lo:at+hi], q.scale[s], q.zeroAt(s), q.lo, q.hi)
-			})
-			return
+func quantizeKernel[T int8 | uint8 | int16 | uint16](c *quantCall, data lane[T]) Kernel {
+	var runs kept[quantizing[T]]
+	return func(ctx context.Context, in, out []*tensor.Tensor) (err error) {
+		wide, r := c.memory.take(quantWide), runs.take()
+		defer c.memory.put(wide)
+		defer runs.put(r)
+		if err := r.read(ctx, c, in, out, *wide); err != nil {
+			return err
 		}
-		for i := range n {
-			v := q.x[at+i] / q.scale[s]
-			if q.narrow != nil {
-				v = q.narrow(v)
+		if r.x, err = realsOf(ctx, &(*wide)[0], in[0]); err != nil {
+			return err
+		}
+		r.c, r.y = c, data(out[0])
+		r.lo, r.hi, _ = quantRange(c.to)
+		r.l.each(func(at, n, s, step int) {
+			if r.at, r.s = at, s; step == 0 && c.narrow == nil && c.float == nil {
+				spread(ctx, c.threads, n, 1<<15, r)
+			} else {
+				r.singly(n, step)
 			}
-			quantizeRun(y[at+i:at+i+1], []float32{v}, 1, q.zeroAt(s), q.lo, q.hi)
-			s += step
+		})
+		return ctx.Err()
+	}
+}
+
+// quantizing is a run of QuantizeLinear; the elements at work begin at a place, with the scale of some place.
+type quantizing[T int8 | uint8 | int16 | uint16] struct {
+	quantOperands
+	c      *quantCall
+	x      []float32
+	y      []T
+	lo, hi int32
+	at, s  int
+}
+
+// Do quantises elements of one scale.
+func (r *quantizing[T]) Do(lo, hi int) {
+	quantizeRun(r.y[r.at+lo:r.at+hi], r.x[r.at+lo:r.at+hi], r.scale[r.s], r.zeroAt(r.s), r.lo, r.hi)
+}
+
+// singly quantises n elements one by one, whose scales are step apart.
+func (r *quantizing[T]) singly(n, step int) {
+	var one [1]float32
+	f := r.c.float
+	for i := r.at; i < r.at+n; i++ {
+		v := r.x[i] / r.scale[r.s]
+		if r.c.narrow != nil {
+			v = r.c.narrow(v)
 		}
-	})
+		switch {
+		case f == &float4E2M1:
+			r.y[i] = T(f.encode(float64(v+r.zeroAt(r.s)), true))
+		case f != nil:
+			r.y[i] = T(f.encode(float64(v), r.c.saturate))
+		default:
+			one[0] = v
+			quantizeRun(r.y[i:i+1], one[:], 1, r.zeroAt(r.s), r.lo, r.hi)
+		}
+		r.s += step
+	}
 }
 
 // roundBias, added to a number below 2^22 and taken off again, rounds it to an integer, halves to even.
@@ -348,100 +380,88 @@ func quantizeRun[T int8 | uint8 | int16 | uint16](y []T, x []float32, scale, zer
 	}
 }
 
-func (q *quantizer) float8(l *quantLayout, f *minifloat, y []byte, c casting) {
-	l.each(func(at, n, s, step int) {
-		for i := range n {
-			v := q.x[at+i] / q.scale[s]
-			if q.narrow != nil {
-				v = q.narrow(v)
-			}
-			if f == &float4E2M1 {
-				v += q.zeroAt(s)
-			}
-			y[at+i] = f.encode(float64(v), c.saturate || f == &float4E2M1)
-			s += step
-		}
-	})
-}
-
 func compileDequantize(n *graph.Node, site *Site) (Kernel, error) {
 	types, err := inferDequantize(n, site)
 	if err != nil {
 		return nil, err
 	}
-	to, axis, block, threads := types[0].DType, n.Int("axis", 1), n.Int("block_size", 0), site.Threads
-	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		x := in[0]
-		l, scale, zero, err := quantOperands(n.Op, in, axis, block)
-		if err != nil {
-			return err
-		}
-		y := out[0]
-		if to != tensor.Float32 {
-			y = new(tensor.Tensor)
-		}
-		if err := Reset(ctx, y, tensor.Float32, x.Shape()...); err != nil {
-			return err
-		}
-		dst := y.F32()
-		switch x.DType() {
-		case tensor.Uint8, tensor.Uint4, tensor.Uint2:
-			dequantizeInto(ctx, &l, dst, tensor.Data[uint8](x), scale, zero, threads)
-		case tensor.Int8, tensor.Int4, tensor.Int2:
-			dequantizeInto(ctx, &l, dst, tensor.Data[int8](x), scale, zero, threads)
-		case tensor.Uint16:
-			dequantizeInto(ctx, &l, dst, tensor.Data[uint16](x), scale, zero, threads)
-		case tensor.Int16:
-			dequantizeInto(ctx, &l, dst, tensor.Data[int16](x), scale, zero, threads)
-		case tensor.Int32:
-			dequantizeInto(ctx, &l, dst, tensor.Data[int32](x), scale, zero, threads)
-		default:
-			wide, err := quantReals(x)
-			if err != nil {
-				return err
-			}
-			dequantizeInto(ctx, &l, dst, wide, scale, zero, threads)
-		}
-		if y == out[0] {
-			return nil
-		}
-		if err := Reset(ctx, out[0], to, x.Shape()...); err != nil {
-			return err
-		}
-		return castInto(out[0], y)
-	}, nil
+	c := &quantCall{op: n.Op, to: types[0].DType, axis: n.Int("axis", 1), block: n.Int("block_size", 0), threads: site.Threads}
+	switch site.Types[0].DType {
+	case tensor.Uint8, tensor.Uint4, tensor.Uint2:
+		return dequantizeKernel(c, tensor.Data[uint8]), nil
+	case tensor.Int8, tensor.Int4, tensor.Int2:
+		return dequantizeKernel(c, tensor.Data[int8]), nil
+	case tensor.Uint16:
+		return dequantizeKernel(c, tensor.Data[uint16]), nil
+	case tensor.Int16:
+		return dequantizeKernel(c, tensor.Data[int16]), nil
+	case tensor.Int32:
+		return dequantizeKernel(c, tensor.Data[int32]), nil
+	}
+	return dequantizeKernel(c, tensor.Data[float32]), nil
 }
 
-func dequantizeInto[T int8 | uint8 | int16 | uint16 | int32 | float32](ctx context.Context, l *quantLayout, y []float32, x []T, scale, zero []float32, threads int) {
-	at0 := func(s int) float32 {
-		if zero == nil {
-			return 0
+// dequantizeKernel reads x by data, minifloats by way of float32.
+func dequantizeKernel[T int8 | uint8 | int16 | uint16 | int32 | float32](c *quantCall, data lane[T]) Kernel {
+	var runs kept[dequantizing[T]]
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		wide, r := c.memory.take(quantWide), runs.take()
+		defer c.memory.put(wide)
+		defer runs.put(r)
+		if err := r.read(ctx, c, in, out, *wide); err != nil {
+			return err
 		}
-		return zero[s]
+		x, y := in[0], out[0]
+		if minifloatOf(x.DType()) != nil {
+			x = &(*wide)[0]
+			if _, err := realsOf(ctx, x, in[0]); err != nil {
+				return err
+			}
+		}
+		if c.to != tensor.Float32 {
+			y = &(*wide)[3]
+			if err := Reset(ctx, y, tensor.Float32, in[0].Len()); err != nil {
+				return err
+			}
+		}
+		r.x, r.y = data(x), y.F32()
+		r.l.each(func(at, n, s, step int) {
+			if r.at, r.s = at, s; step == 0 {
+				spread(ctx, c.threads, n, 1<<15, r)
+				return
+			}
+			for i := range n {
+				r.y[at+i] = (float32(r.x[at+i]) - r.zeroAt(s+i)) * r.scale[s+i]
+			}
+		})
+		if y == out[0] {
+			return ctx.Err()
+		}
+		return castInto(out[0], y)
 	}
-	l.each(func(at, n, s, step int) {
-		if step == 0 {
-			f, z := scale[s], at0(s)
-			parallel(ctx, threads, n, 1<<15, func(lo, hi int) {
-				dst := y[at+lo : at+hi]
-				switch b := any(x).(type) {
-				case []uint8:
-					kernel.RealBytes(dst, b[at+lo:at+hi], int32(z), f)
-					return
-				case []int8:
-					kernel.RealBytes(dst, b[at+lo:at+hi], int32(z), f)
-					return
-				}
-				for i, v := range x[at+lo : at+hi] {
-					dst[i] = (float32(v) - z) * f
-				}
-			})
-			return
+}
+
+// dequantizing is a run of DequantizeLinear; the elements at work begin at a place, with the scale of some place.
+type dequantizing[T int8 | uint8 | int16 | uint16 | int32 | float32] struct {
+	quantOperands
+	x     []T
+	y     []float32
+	at, s int
+}
+
+// Do makes real values of elements of one scale.
+func (r *dequantizing[T]) Do(lo, hi int) {
+	dst, x, f, z := r.y[r.at+lo:r.at+hi], r.x[r.at+lo:r.at+hi], r.scale[r.s], r.zeroAt(r.s)
+	switch b := any(x).(type) {
+	case []uint8:
+		kernel.RealBytes(dst, b, int32(z), f)
+	case []int8:
+		kernel.RealBytes(dst, b, int32(z), f)
+	default:
+		for i, v := range x {
+			dst[i] = (float32(v) - z) * f
 		}
-		for i := range n {
-			y[at+i] = (float32(x[at+i]) - at0(s+i)) * scale[s+i]
-		}
-	})
+	}
 }
 
 // DynamicQuantizeLinear: x as uint8, with the scale and zero point that its range, widened to hold 0, asks for.
@@ -471,9 +491,8 @@ func init() {
 
 // dynamicRun is a run of DynamicQuantizeLinear.
 type dynamicRun struct {
-	own [3]tensor.Tensor // for outputs that nobody uses
-	x   []float32
-	y   []byte
+	x []float32
+	y []byte
 
 	merge  sync.Mutex
 	lo, hi float32 // limits of x
@@ -482,10 +501,15 @@ type dynamicRun struct {
 	zero  uint8
 }
 
-var dynamicRuns kept[dynamicRun]
+var (
+	dynamicRuns kept[dynamicRun]
+	dynamicOwn  scratch[tensor.Tensor] // for outputs that nobody uses
+)
 
 func (r *dynamicRun) run(ctx context.Context, threads int, x *tensor.Tensor, out []*tensor.Tensor) error {
-	to := [3]*tensor.Tensor{&r.own[0], &r.own[1], &r.own[2]}
+	own := dynamicOwn.take(3)
+	defer dynamicOwn.put(own)
+	to := [3]*tensor.Tensor{&(*own)[0], &(*own)[1], &(*own)[2]}
 	for i, t := range out {
 		if t != nil {
 			to[i] = t

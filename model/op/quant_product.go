@@ -295,15 +295,18 @@ func compileQLinearMatMul(n *graph.Node, site *Site) (Kernel, error) {
 	q := &quantProduct{op: n.Op, threads: site.Threads}
 	q.prepare(site.constant(3), site.constant(5), true)
 	d := site.Types[7].DType
+	var memory scratch[tensor.Tensor]
 	act, err := cuttingOf(n)
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		var scale [3][]float32
-		for i, at := range []int{1, 4, 6} {
+		wide := memory.take(len(scale))
+		defer memory.put(wide)
+		for i, at := range [...]int{1, 4, 6} {
 			var err error
-			if scale[i], err = quantReals(in[at]); err != nil {
+			if scale[i], err = realsOf(ctx, &(*wide)[i], in[at]); err != nil {
 				return err
 			}
 		}
