@@ -51,8 +51,8 @@ func inferTreeClassifier(n *graph.Node, site *Site) ([]tensor.Type, error) {
 // compileTrees computes in float64 for float64 rows and in float32 for all others.
 func compileTrees(n *graph.Node, site *Site) (Kernel, error) {
 	if site.Types[0].DType == tensor.Float64 {
-		return ensembleKernel(n, site, func(t *tensor.Tensor, _ *scratch[float32]) ([]float64, func(), error) {
-			return tensor.Data[float64](t), func() {}, nil
+		return ensembleKernel(n, site, func(_ context.Context, t *tensor.Tensor, _ *scratch[tensor.Tensor]) ([]float64, *[]tensor.Tensor, error) {
+			return tensor.Data[float64](t), nil, nil
 		})
 	}
 	return ensembleKernel(n, site, asFloats)
@@ -69,12 +69,15 @@ type ensemble[T float] struct {
 	base      []T
 	positive  bool // no weight is negative
 	oneClass  bool // two classes, but all weights are for one
-	rows      func(*tensor.Tensor, *scratch[float32]) ([]T, func(), error)
+	rows      tableRows[T]
 	threads   int
-	cast      scratch[float32]
+	cast      scratch[tensor.Tensor]
 	work      scratch[score[T]]
 	leaves    scratch[int32]
 }
+
+// tableRows gives the elements of a table: its own memory, or that of a slot which is borrowed.
+type tableRows[T float] func(context.Context, *tensor.Tensor, *scratch[tensor.Tensor]) ([]T, *[]tensor.Tensor, error)
 
 // score of one target in one row.
 type score[T float] struct {
@@ -82,7 +85,7 @@ type score[T float] struct {
 	has bool // a leaf voted for it
 }
 
-func ensembleKernel[T float](n *graph.Node, site *Site, rows func(*tensor.Tensor, *scratch[float32]) ([]T, func(), error)) (Kernel, error) {
+func ensembleKernel[T float](n *graph.Node, site *Site, rows tableRows[T]) (Kernel, error) {
 	e := &ensemble[T]{name: n.Op, rows: rows, threads: site.Threads, aggregate: n.Str("aggregate_function", "SUM")}
 	var err error
 	if e.post, err = checkPost(n); err != nil {
@@ -177,8 +180,8 @@ func (e *ensemble[T]) run(ctx context.Context, in, out []*tensor.Tensor) error {
 			return err
 		}
 	}
-	x, back, err := e.rows(in[0], &e.cast)
-	defer back()
+	x, borrowed, err := e.rows(ctx, in[0], &e.cast)
+	defer e.cast.put(borrowed)
 	if err != nil {
 		return err
 	}

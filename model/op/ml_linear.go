@@ -57,7 +57,7 @@ type linear struct {
 	packed            *panels[float32] // (features, targets)
 	intercepts        []float32
 	gemm              gemm[float32]
-	cast              scratch[float32]
+	cast              scratch[tensor.Tensor]
 }
 
 // newLinear reads coefficients (targets, features).
@@ -74,8 +74,8 @@ func newLinear(n *graph.Node, targets int, site *Site) (*linear, error) {
 
 // scores fills dst (rows, targets).
 func (l *linear) scores(ctx context.Context, op string, x *tensor.Tensor, dst []float32) error {
-	src, back, err := asFloats(x, &l.cast)
-	defer back()
+	src, borrowed, err := asFloats(ctx, x, &l.cast)
+	defer l.cast.put(borrowed)
 	if err != nil {
 		return err
 	}

@@ -133,6 +133,8 @@ func inferCastMap(n *graph.Node, site *Site) ([]tensor.Type, error) {
 func compileCastMap(n *graph.Node, _ *Site) (Kernel, error) {
 	to := castMapTypes[n.Str("cast_to", "TO_FLOAT")]
 	sparse, width := n.Str("map_form", "DENSE") == "SPARSE", n.Int("max_map", 1)
+	var slots scratch[tensor.Tensor]
+	var places scratch[int]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		keys, values, err := mapParts("CastMap", in[0])
 		if err != nil {
@@ -141,7 +143,12 @@ func compileCastMap(n *graph.Node, _ *Site) (Kernel, error) {
 		if keys.DType() != tensor.Int64 {
 			return misfit("CastMap", "keys that are no int64")
 		}
-		cast := tensor.New(to, values.Len())
+		held := slots.take(1)
+		defer slots.put(held)
+		cast := &(*held)[0]
+		if err := Reset(ctx, cast, to, values.Len()); err != nil {
+			return err
+		}
 		if err := castInto(cast, values); err != nil {
 			return err
 		}
@@ -154,7 +161,10 @@ func compileCastMap(n *graph.Node, _ *Site) (Kernel, error) {
 		}
 		clear(out[0].Bytes())
 		if !sparse {
-			for at, i := range ascending(keys.I64()) {
+			order := places.take(size)
+			defer places.put(order)
+			ascending(*order, keys.I64())
+			for at, i := range *order {
 				moveBlock(out[0], at, cast, i, 1)
 			}
 			return nil
@@ -171,12 +181,10 @@ func compileCastMap(n *graph.Node, _ *Site) (Kernel, error) {
 	}, nil
 }
 
-// ascending are the places of keys in the order of their values.
-func ascending(keys []int64) []int {
-	order := make([]int, len(keys))
+// ascending fills order with the places of keys in the order of their values.
+func ascending(order []int, keys []int64) {
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(keys[a], keys[b]) })
-	return order
 }

@@ -126,7 +126,7 @@ func compileVectorizer(n *graph.Node, _ *Site) (Kernel, error) {
 	for _, v := range w {
 		width += int(v)
 	}
-	var s scratch[float32]
+	var s scratch[tensor.Tensor]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		rows, _, err := tableShape("FeatureVectorizer", in[0].Shape())
 		if err != nil {
@@ -145,14 +145,14 @@ func compileVectorizer(n *graph.Node, _ *Site) (Kernel, error) {
 			if r != rows {
 				return misfit("FeatureVectorizer", "inputs with different numbers of rows")
 			}
-			x, back, err := asFloats(t, &s)
+			x, borrowed, err := asFloats(ctx, t, &s)
 			if err == nil {
 				take := min(features, int(w[i]))
 				for k := range rows {
 					copy(y[k*width+at:][:take], x[k*features:])
 				}
 			}
-			back()
+			s.put(borrowed)
 			if err != nil {
 				return err
 			}

@@ -50,7 +50,8 @@ type svm struct {
 	vectors             []float32 // (count, features)
 	count, features     int
 	post                string
-	cast                scratch[float32]
+	cast                scratch[tensor.Tensor]
+	memory              scratch[float64]
 }
 
 // newSVM reads count support vectors; without any the coefficients themselves (rows, features) are a linear model.
@@ -106,17 +107,17 @@ func (s *svm) similarities(k []float64, x []float32) {
 	}
 }
 
-// table checks the input and gives its rows as float32.
-func (s *svm) table(op string, t *tensor.Tensor) (x []float32, rows int, back func(), err error) {
+// table checks the input and gives its rows as float32, as asFloats does.
+func (s *svm) table(ctx context.Context, op string, t *tensor.Tensor) (x []float32, rows int, borrowed *[]tensor.Tensor, err error) {
 	rows, features, err := tableShape(op, t.Shape())
 	if err == nil && features != s.features {
 		err = misfit(op, "the input has "+itoa(int64(features))+" features, the model "+itoa(int64(s.features)))
 	}
 	if err != nil {
-		return nil, 0, func() {}, err
+		return nil, 0, nil, err
 	}
-	x, back, err = asFloats(t, &s.cast)
-	return x, rows, back, err
+	x, borrowed, err = asFloats(ctx, t, &s.cast)
+	return x, rows, borrowed, err
 }
 
 func inferSVMRegressor(n *graph.Node, site *Site) ([]tensor.Type, error) {
@@ -142,15 +143,17 @@ func compileSVMRegressor(n *graph.Node, _ *Site) (Kernel, error) {
 		return nil, bad(n, "coefficients that are not one for each support vector")
 	}
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		x, rows, back, err := s.table("SVMRegressor", in[0])
-		defer back()
+		x, rows, borrowed, err := s.table(ctx, "SVMRegressor", in[0])
+		defer s.cast.put(borrowed)
 		if err != nil {
 			return err
 		}
 		if err := Reset(ctx, out[0], tensor.Float32, rows, 1); err != nil {
 			return err
 		}
-		k := make([]float64, s.count)
+		memory := s.memory.take(s.count)
+		defer s.memory.put(memory)
+		k := *memory
 		for r, y := 0, out[0].F32(); r < rows; r++ {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -182,6 +185,7 @@ type svmClasses struct {
 	a, b     []float32
 	positive bool
 	columns  int
+	marks    scratch[float32]
 }
 
 func newSVMClasses(n *graph.Node) (*svmClasses, error) {
@@ -241,8 +245,8 @@ func compileSVMClassifier(n *graph.Node, _ *Site) (Kernel, error) {
 		return nil, err
 	}
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		x, rows, back, err := c.table("SVMClassifier", in[0])
-		defer back()
+		x, rows, borrowed, err := c.table(ctx, "SVMClassifier", in[0])
+		defer c.cast.put(borrowed)
 		if err != nil {
 			return err
 		}
@@ -259,13 +263,16 @@ func compileSVMClassifier(n *graph.Node, _ *Site) (Kernel, error) {
 				return err
 			}
 		}
-		k, scores := make([]float64, c.count), make([]float32, max(c.columns, c.classes))
+		memory, marks := c.memory.take(c.count+c.room()), c.marks.take(max(c.columns, c.classes))
+		defer c.memory.put(memory)
+		defer c.marks.put(marks)
+		k, room, scores := (*memory)[:c.count], (*memory)[c.count:], *marks
 		for r := range rows {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
 			c.similarities(k, x[r*c.features:])
-			best := c.decide(k, scores[:c.columns])
+			best := c.decide(k, room, scores[:c.columns])
 			if out[0] != nil {
 				moveBlock(out[0], r, c.labels, best, 1)
 			}
@@ -278,8 +285,19 @@ func compileSVMClassifier(n *graph.Node, _ *Site) (Kernel, error) {
 	}, nil
 }
 
+// room is the number of elements that decide borrows: votes (classes), a decision for each pair, and what couple needs.
+func (c *svmClasses) room() int {
+	switch {
+	case c.starts == nil:
+		return 0
+	case len(c.a) == 0:
+		return c.classes + len(c.rho)
+	}
+	return c.classes + len(c.rho) + 2*c.classes*(c.classes+1)
+}
+
 // decide fills the scores of one row and gives the class.
-func (c *svmClasses) decide(k []float64, scores []float32) int {
+func (c *svmClasses) decide(k, room []float64, scores []float32) int {
 	if c.starts == nil {
 		best := 0
 		for j, v := range k {
@@ -292,7 +310,8 @@ func (c *svmClasses) decide(k []float64, scores []float32) int {
 		}
 		return best
 	}
-	votes, pairs := make([]int, c.classes), make([]float64, 0, len(c.rho))
+	clear(room)
+	votes, pairs := room[:c.classes], room[c.classes:][:0]
 	for i := range c.classes {
 		for j := i + 1; j < c.classes; j++ {
 			s := float64(c.rho[len(pairs)])
@@ -317,7 +336,7 @@ func (c *svmClasses) decide(k []float64, scores []float32) int {
 	}
 	switch {
 	case len(c.a) > 0:
-		c.couple(pairs, scores)
+		c.couple(pairs, room[c.classes+len(c.rho):], scores)
 		return best
 	case len(pairs) == 1:
 		scores[0], scores[1] = float32(-pairs[0]), float32(pairs[0])
@@ -332,10 +351,10 @@ func (c *svmClasses) decide(k []float64, scores []float32) int {
 	return best
 }
 
-// couple turns the decisions of pairs into probabilities of classes.
-func (c *svmClasses) couple(pairs []float64, p []float32) {
+// couple turns the decisions of pairs into probabilities of classes; room (2·classes·(classes+1)) holds zeros.
+func (c *svmClasses) couple(pairs, room []float64, p []float32) {
 	n, at := c.classes, 0
-	r, q, prob, qp := make([]float64, n*n), make([]float64, n*n), make([]float64, n), make([]float64, n)
+	r, q, prob, qp := room[:n*n], room[n*n:2*n*n], room[2*n*n:][:n], room[2*n*n+n:][:n]
 	for i := range n {
 		for j := i + 1; j < n; j++ {
 			v := 1 - Logistic(pairs[at]*float64(c.a[at])+float64(c.b[at]))

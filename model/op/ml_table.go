@@ -162,16 +162,17 @@ func imputeKernel[T number](data lane[T], d tensor.DType, values []T, hole T) Ke
 	}
 }
 
-// asFloats gives the elements of t as float32: its own memory, or scratch that back returns.
-func asFloats(t *tensor.Tensor, s *scratch[float32]) (v []float32, back func(), err error) {
+// asFloats gives the elements of t as float32: its own memory, or that of a slot which is borrowed from s then.
+func asFloats(ctx context.Context, t *tensor.Tensor, s *scratch[tensor.Tensor]) (v []float32, borrowed *[]tensor.Tensor, err error) {
 	if t.DType() == tensor.Float32 {
-		return t.F32(), func() {}, nil
+		return t.F32(), nil, nil
 	}
-	p := s.take(t.Len())
-	if t.Len() > 0 {
-		err = castInto(tensor.FromSlice(tensor.Float32, *p, t.Len()), t)
+	borrowed = s.take(1)
+	wide := &(*borrowed)[0]
+	if err := Reset(ctx, wide, tensor.Float32, t.Len()); err != nil {
+		return nil, borrowed, err
 	}
-	return *p, func() { s.put(p) }, err
+	return wide.F32(), borrowed, castInto(wide, t)
 }
 
 func compileScaler(n *graph.Node, _ *Site) (Kernel, error) {
@@ -179,7 +180,7 @@ func compileScaler(n *graph.Node, _ *Site) (Kernel, error) {
 	if len(offset) == 0 || len(offset) != len(factor) {
 		return nil, bad(n, "offset and scale must have the same length")
 	}
-	var s scratch[float32]
+	var s scratch[tensor.Tensor]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		rows, features, err := tableShape("Scaler", in[0].Shape())
 		if err != nil {
@@ -192,8 +193,8 @@ func compileScaler(n *graph.Node, _ *Site) (Kernel, error) {
 		if err := Reset(ctx, out[0], tensor.Float32, in[0].Shape()...); err != nil {
 			return err
 		}
-		src, back, err := asFloats(in[0], &s)
-		defer back()
+		src, borrowed, err := asFloats(ctx, in[0], &s)
+		defer s.put(borrowed)
 		if err != nil {
 			return err
 		}
@@ -212,7 +213,7 @@ func compileNormalizer(n *graph.Node, _ *Site) (Kernel, error) {
 	if norm != "MAX" && norm != "L1" && norm != "L2" {
 		return nil, refuseAttr(n, "norm", norm)
 	}
-	var s scratch[float32]
+	var s scratch[tensor.Tensor]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		_, features, err := tableShape("Normalizer", in[0].Shape())
 		if err != nil {
@@ -221,8 +222,8 @@ func compileNormalizer(n *graph.Node, _ *Site) (Kernel, error) {
 		if err := Reset(ctx, out[0], tensor.Float32, in[0].Shape()...); err != nil {
 			return err
 		}
-		src, back, err := asFloats(in[0], &s)
-		defer back()
+		src, borrowed, err := asFloats(ctx, in[0], &s)
+		defer s.put(borrowed)
 		if err != nil {
 			return err
 		}

@@ -222,7 +222,15 @@ func compileTreeSet(n *graph.Node, site *Site) (Kernel, error) {
 	return treeSetKernel[float64](t), nil
 }
 
+// treeTotal is what the trees add up to for one target; any tells whether one has.
+type treeTotal struct {
+	sum float64
+	any bool
+}
+
 func treeSetKernel[T float](t *treeSet) Kernel {
+	var totals scratch[treeTotal]
+	var memory scratch[float32]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		rows, features, err := tableShape("TreeEnsemble", in[0].Shape())
 		if err != nil {
@@ -236,28 +244,31 @@ func treeSetKernel[T float](t *treeSet) Kernel {
 		}
 		y, x := tensor.Data[T](out[0]), tensor.Data[T](in[0])
 		clear(y)
-		sums, has, scores := make([]float64, t.targets), make([]bool, t.targets), make([]float32, t.targets)
+		held, marks := totals.take(t.targets), memory.take(t.targets)
+		defer totals.put(held)
+		defer memory.put(marks)
+		sums, scores := *held, *marks
 		for r := range rows {
 			if r%64 == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
 			clear(sums)
-			clear(has)
 			row := x[r*features:][:features]
 			for _, root := range t.roots {
 				l := t.leaf(root, func(f int) float64 { return float64(row[f]) })
 				k, w := t.targetOf[l], t.weights[l]
 				switch {
-				case t.aggregate < 2 || !has[k]:
-					sums[k] += w
+				case t.aggregate < 2 || !sums[k].any:
+					sums[k].sum += w
 				case t.aggregate == 2:
-					sums[k] = min(sums[k], w)
+					sums[k].sum = min(sums[k].sum, w)
 				default:
-					sums[k] = max(sums[k], w)
+					sums[k].sum = max(sums[k].sum, w)
 				}
-				has[k] = true
+				sums[k].any = true
 			}
-			for k, s := range sums {
+			for k, total := range sums {
+				s := total.sum
 				if t.aggregate == 0 && len(t.roots) > 0 {
 					s /= float64(len(t.roots))
 				}

@@ -127,6 +127,7 @@ func compileRandom(n *graph.Node, site *Site, like bool, draw func(*twister) flo
 	}
 	d, from := types[0].DType, seeded(n)
 	shape, _ := fixed(types[0])
+	var slots scratch[tensor.Tensor]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		to := shape
 		if like {
@@ -137,34 +138,34 @@ func compileRandom(n *graph.Node, site *Site, like bool, draw func(*twister) flo
 		}
 		g := from.take()
 		defer from.put(g)
-		return drawInto(ctx, out[0], func() float64 { return draw(g) })
+		switch d {
+		case tensor.Float32:
+			return drawAll(ctx, out[0].F32(), g, draw)
+		case tensor.Float64:
+			return drawAll(ctx, tensor.Data[float64](out[0]), g, draw)
+		}
+		held := slots.take(1) // half precision is rounded from float32
+		defer slots.put(held)
+		wide := &(*held)[0]
+		if err := Reset(ctx, wide, tensor.Float32, to...); err != nil {
+			return err
+		}
+		if err := drawAll(ctx, wide.F32(), g, draw); err != nil {
+			return err
+		}
+		return castInto(out[0], wide)
 	}, nil
 }
 
-// drawInto fills a tensor of numbers, in order.
-func drawInto(ctx context.Context, t *tensor.Tensor, draw func() float64) error {
-	switch t.DType() {
-	case tensor.Float32:
-		return drawSlice(ctx, t.F32(), draw)
-	case tensor.Float64:
-		return drawSlice(ctx, tensor.Data[float64](t), draw)
-	}
-	var wide tensor.Tensor
-	if err := Reset(ctx, &wide, tensor.Float32, t.Shape()...); err != nil {
-		return err
-	}
-	if err := drawSlice(ctx, wide.F32(), draw); err != nil {
-		return err
-	}
-	return castInto(t, &wide)
-}
-
-func drawSlice[T float](ctx context.Context, dst []T, draw func() float64) error {
-	return sweep(ctx, 1, len(dst), dearGrain, func(lo, hi int) {
-		for i := range dst[lo:hi] {
-			dst[lo+i] = T(draw())
+// drawAll fills dst in order.
+func drawAll[T float](ctx context.Context, dst []T, g *twister, draw func(*twister) float64) error {
+	for i := range dst {
+		if i%dearGrain == 0 && ctx.Err() != nil {
+			break
 		}
-	})
+		dst[i] = T(draw(g))
+	}
+	return ctx.Err()
 }
 
 func inferBernoulli(n *graph.Node, site *Site) ([]tensor.Type, error) {
@@ -189,32 +190,32 @@ func compileBernoulli(n *graph.Node, site *Site) (Kernel, error) {
 		return nil, err
 	}
 	d, from := types[0].DType, seeded(n)
+	var slots scratch[tensor.Tensor]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		var p, y tensor.Tensor
-		for _, t := range []*tensor.Tensor{&p, &y} {
-			if err := Reset(ctx, t, tensor.Float64, in[0].Shape()...); err != nil {
-				return err
-			}
+		held := slots.take(1)
+		defer slots.put(held)
+		wide := &(*held)[0] // probabilities, then what was drawn by them
+		if err := Reset(ctx, wide, tensor.Float64, in[0].Shape()...); err != nil {
+			return err
 		}
-		if err := castInto(&p, in[0]); err != nil {
+		if err := castInto(wide, in[0]); err != nil {
 			return err
 		}
 		g := from.take()
 		defer from.put(g)
-		i, chance := -1, tensor.Data[float64](&p)
-		err := drawInto(ctx, &y, func() float64 {
-			if i++; g.happens(chance[i]) {
-				return 1
+		y := tensor.Data[float64](wide)
+		for i, chance := range y {
+			if i%dearGrain == 0 && ctx.Err() != nil {
+				return ctx.Err()
 			}
-			return 0
-		})
-		if err != nil {
-			return err
+			if y[i] = 0; g.happens(chance) {
+				y[i] = 1
+			}
 		}
 		if err := Reset(ctx, out[0], d, in[0].Shape()...); err != nil {
 			return err
 		}
-		return castInto(out[0], &y)
+		return castInto(out[0], wide)
 	}, nil
 }
 
@@ -253,6 +254,7 @@ func compileMultinomial(n *graph.Node, site *Site) (Kernel, error) {
 		return nil, err
 	}
 	d, samples, from := types[0].DType, int(n.Int("sample_size", 1)), seeded(n)
+	var slots scratch[tensor.Tensor]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		shape := in[0].Shape()
 		if len(shape) != 2 {
@@ -265,17 +267,19 @@ func compileMultinomial(n *graph.Node, site *Site) (Kernel, error) {
 		if err := Reset(ctx, out[0], d, batch, samples); err != nil {
 			return err
 		}
-		var wide tensor.Tensor
-		if err := Reset(ctx, &wide, tensor.Float64, shape...); err != nil {
+		held := slots.take(1)
+		defer slots.put(held)
+		wide := &(*held)[0]
+		if err := Reset(ctx, wide, tensor.Float64, shape...); err != nil {
 			return err
 		}
-		if err := castInto(&wide, in[0]); err != nil {
+		if err := castInto(wide, in[0]); err != nil {
 			return err
 		}
 		g := from.take()
 		defer from.put(g)
 		for i := range batch {
-			row := tensor.Data[float64](&wide)[i*classes : (i+1)*classes]
+			row := tensor.Data[float64](wide)[i*classes : (i+1)*classes]
 			accumulate(row)
 			for k := range samples {
 				if k%dearGrain == 0 && ctx.Err() != nil {

@@ -18,7 +18,9 @@ func init() {
 	register(&Spec{
 		Name: "SequenceConstruct", Since: 11, In: Arity{1, Many}, Out: Arity{1, 1}, Infer: inferSequenceConstruct,
 		Compile: func(*graph.Node, *Site) (Kernel, error) {
-			return func(ctx context.Context, in, out []*tensor.Tensor) error { return fillSequence(ctx, out[0], in) }, nil
+			return func(ctx context.Context, in, out []*tensor.Tensor) error {
+				return fillSequence(ctx, out[0], len(in), func(i int) *tensor.Tensor { return in[i] })
+			}, nil
 		},
 		Cases: []Case{{In: in(a, b, c), Out: in(seq(a, b, c))}, {Name: "mixed", In: in(a, i64v(1)), Err: "different types"}},
 	})
@@ -149,11 +151,10 @@ func inferSequenceLength(n *graph.Node, site *Site) ([]tensor.Type, error) {
 	return []tensor.Type{tensor.TypeOf(tensor.Int64)}, nil
 }
 
-// fillSequence makes out a sequence of copies.
-func fillSequence(ctx context.Context, out *tensor.Tensor, elements []*tensor.Tensor) error {
-	list := out.ResetList(tensor.Sequence, len(elements))
-	for i, e := range elements {
-		if err := Copy(ctx, list[i], e); err != nil {
+// fillSequence makes out a sequence of n copies.
+func fillSequence(ctx context.Context, out *tensor.Tensor, n int, element func(i int) *tensor.Tensor) error {
+	for i, e := range out.ResetList(tensor.Sequence, n) {
+		if err := Copy(ctx, e, element(i)); err != nil {
 			return err
 		}
 	}
@@ -195,7 +196,8 @@ func compileSequenceInsert(*graph.Node, *Site) (Kernel, error) {
 		list := in[0].List()
 		at := len(list)
 		if len(in) > 2 && in[2] != nil {
-			v := intsOf(nil, in[2])
+			var buf [1]int64
+			v := intsOf(buf[:0], in[2])
 			if len(v) != 1 {
 				return misfit("SequenceInsert", "the position is not one number")
 			}
@@ -208,8 +210,15 @@ func compileSequenceInsert(*graph.Node, *Site) (Kernel, error) {
 			}
 			at = int(p)
 		}
-		elements := append(append(append(make([]*tensor.Tensor, 0, len(list)+1), list[:at]...), in[1]), list[at:]...)
-		return fillSequence(ctx, out[0], elements)
+		return fillSequence(ctx, out[0], len(list)+1, func(i int) *tensor.Tensor {
+			switch {
+			case i < at:
+				return list[i]
+			case i == at:
+				return in[1]
+			}
+			return list[i-1]
+		})
 	}, nil
 }
 
@@ -220,7 +229,11 @@ func compileSequenceErase(*graph.Node, *Site) (Kernel, error) {
 		if err != nil {
 			return err
 		}
-		elements := append(append(make([]*tensor.Tensor, 0, len(list)), list[:at]...), list[at+1:]...)
-		return fillSequence(ctx, out[0], elements)
+		return fillSequence(ctx, out[0], len(list)-1, func(i int) *tensor.Tensor {
+			if i < at {
+				return list[i]
+			}
+			return list[i+1]
+		})
 	}, nil
 }

@@ -4,7 +4,6 @@ package op
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
@@ -55,12 +54,15 @@ func compileStringNormalizer(n *graph.Node, _ *Site) (Kernel, error) {
 		}
 		stop[w] = true
 	}
+	var borrowed scratch[string]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		shape := in[0].Shape()
 		if len(shape) != 1 && (len(shape) != 2 || shape[0] != 1) {
 			return misfit("StringNormalizer", "the input is neither a vector nor one row: "+shapeText(shape))
 		}
-		kept := make([]string, 0, in[0].Len())
+		memory := borrowed.take(max(in[0].Len(), 1))
+		defer func() { clear(*memory); borrowed.put(memory) }() // keeps no text alive
+		kept := (*memory)[:0]
 		for _, s := range in[0].Str() {
 			key := s
 			if !sensitive && len(stop) > 0 {
@@ -178,11 +180,14 @@ func compileTfIdf(n *graph.Node, site *Site) (Kernel, error) {
 	}
 	switch site.Types[0].DType {
 	case tensor.String:
-		return tfIdfKernel(n, t, n.Strs("pool_strings"), func(x *tensor.Tensor) []string { return x.Str() })
+		return tfIdfKernel(n, t, n.Strs("pool_strings"), func(x *tensor.Tensor, _ *[]int64) []string { return x.Str() })
 	case tensor.Int64:
-		return tfIdfKernel(n, t, n.Ints("pool_int64s"), tensor.Data[int64])
+		return tfIdfKernel(n, t, n.Ints("pool_int64s"), func(x *tensor.Tensor, _ *[]int64) []int64 { return x.I64() })
 	}
-	return tfIdfKernel(n, t, n.Ints("pool_int64s"), func(x *tensor.Tensor) []int64 { return intsOf(nil, x) })
+	return tfIdfKernel(n, t, n.Ints("pool_int64s"), func(x *tensor.Tensor, memory *[]int64) []int64 {
+		*memory = intsOf((*memory)[:0], x)
+		return *memory
+	})
 }
 
 // grams builds the tree of the pool: counts tell where the n-grams of each length begin.
@@ -223,27 +228,32 @@ func grams[K comparable](n *graph.Node, t *tfIdf, pool []K) (*gram[K], error) {
 	return root, nil
 }
 
-func tfIdfKernel[K comparable](n *graph.Node, t *tfIdf, pool []K, words func(*tensor.Tensor) []K) (Kernel, error) {
+// tfIdfKernel reads an input by words, which may use memory.
+func tfIdfKernel[K comparable](n *graph.Node, t *tfIdf, pool []K, words func(x *tensor.Tensor, memory *[]int64) []K) (Kernel, error) {
 	root, err := grams(n, t, pool)
 	if err != nil {
 		return nil, err
 	}
+	var borrowed scratch[int64]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		shape := in[0].Shape()
 		rows, columns := 1, in[0].Len()
-		to := []int{t.width}
+		buf := [2]int{1, t.width}
+		to := buf[1:]
 		switch len(shape) {
 		case 0, 1:
 		case 2:
 			rows, columns = shape[0], shape[1]
-			to = slices.Insert(to, 0, rows)
+			buf[0], to = rows, buf[:]
 		default:
 			return misfit("TfIdfVectorizer", "an input of more than two dimensions")
 		}
 		if err := Reset(ctx, out[0], tensor.Float32, to...); err != nil {
 			return err
 		}
-		y, x := out[0].F32(), words(in[0])
+		memory := borrowed.take(0)
+		defer borrowed.put(memory)
+		y, x := out[0].F32(), words(in[0], memory)
 		clear(y)
 		for r := range rows {
 			row := y[r*t.width:][:t.width]

@@ -70,6 +70,7 @@ func windowKernel(n *graph.Node, a, b, c float64) Kernel {
 		shorter = 1
 	}
 	to, err := outputType(n)
+	var slots scratch[tensor.Tensor]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		if err != nil {
 			return err
@@ -84,22 +85,25 @@ func windowKernel(n *graph.Node, a, b, c float64) Kernel {
 		if size > 1<<40 {
 			return fault.New(fault.TooLarge, op+": a size of more than 2^40")
 		}
-		var wide tensor.Tensor
 		if err := Reset(ctx, out[0], to, int(size)); err != nil {
 			return err
 		}
-		if err := Reset(ctx, &wide, tensor.Float64, int(size)); err != nil {
+		held := slots.take(1)
+		defer slots.put(held)
+		wide := &(*held)[0]
+		if err := Reset(ctx, wide, tensor.Float64, int(size)); err != nil {
 			return err
 		}
 		turn := 2 * math.Pi / float64(int(size)-shorter) // a symmetric window of one point is 0/0, as in the standard's formula
-		for i := range tensor.Data[float64](&wide) {
+		y := tensor.Data[float64](wide)
+		for i := range y {
 			if i%cheapGrain == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
 			x := float64(i) * turn
-			tensor.Data[float64](&wide)[i] = a + b*math.Cos(x) + c*math.Cos(2*x)
+			y[i] = a + b*math.Cos(x) + c*math.Cos(2*x)
 		}
-		return castInto(out[0], &wide)
+		return castInto(out[0], wide)
 	}
 }
 
@@ -125,9 +129,10 @@ func compileMel(n *graph.Node, _ *Site) (Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
+	var slots scratch[tensor.Tensor]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		var v [5]float64
-		for i, what := range []string{"num_mel_bins", "dft_length", "sample_rate", "lower_edge_hertz", "upper_edge_hertz"} {
+		for i, what := range [...]string{"num_mel_bins", "dft_length", "sample_rate", "lower_edge_hertz", "upper_edge_hertz"} {
 			x, err := scalarFloat("MelWeightMatrix", what, in[i])
 			if err != nil {
 				return err
@@ -141,16 +146,18 @@ func compileMel(n *graph.Node, _ *Site) (Kernel, error) {
 		if err := Reset(ctx, out[0], to, rows, bins); err != nil {
 			return err
 		}
-		var wide tensor.Tensor
-		if err := Reset(ctx, &wide, tensor.Float64, rows, bins); err != nil {
+		held := slots.take(1)
+		defer slots.put(held)
+		wide := &(*held)[0]
+		if err := Reset(ctx, wide, tensor.Float64, rows, bins); err != nil {
 			return err
 		}
-		y := tensor.Data[float64](&wide)
+		y := tensor.Data[float64](wide)
 		clear(y)
 		if err := melTriangles(ctx, y, rows, bins, v[1], v[2], v[3], v[4]); err != nil {
 			return err
 		}
-		return castInto(out[0], &wide)
+		return castInto(out[0], wide)
 	}, nil
 }
 
@@ -184,12 +191,17 @@ func melTriangles(ctx context.Context, y []float64, rows, bins int, length, rate
 	return nil
 }
 
+var scalars scratch[tensor.Tensor]
+
 // scalarFloat reads a tensor of one number of any type.
 func scalarFloat(op, what string, t *tensor.Tensor) (float64, error) {
 	if t.Len() != 1 {
 		return 0, misfit(op, what+" is not a scalar")
 	}
-	one := tensor.New(tensor.Float64)
+	held := scalars.take(1)
+	defer scalars.put(held)
+	one := &(*held)[0]
+	one.Reset(tensor.Float64)
 	if err := castInto(one, t); err != nil {
 		return 0, err
 	}
