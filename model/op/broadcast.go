@@ -134,6 +134,18 @@ func (g *grid) finish() {
 	}
 }
 
+// part is g from lo to hi of its outermost dimension, and where each operand begins there.
+func (g *grid) part(lo, hi int) (h grid, o [3]int) {
+	h = *g
+	last := g.rank - 1
+	h.dims[last] = hi - lo
+	h.inner = h.dims[0]
+	for k := range o {
+		o[k] = lo * g.step[k][last]
+	}
+	return h, o
+}
+
 // each calls f for every inner run: at is its place in the result, o the places in the operands.
 func (g *grid) each(f func(at int, o [3]int)) {
 	for _, n := range g.dims[:g.rank] {

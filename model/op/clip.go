@@ -72,9 +72,12 @@ func clipBound[T float](n *graph.Node, name string, def T) T {
 
 func clipKernel[T number](site *Site, data lane[T], lowest, highest T) Kernel {
 	threads := site.Threads
+	var runs kept[clipRun[T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		low, high := lowest, highest
-		for i, bound := range []*T{&low, &high} {
+		r := runs.take()
+		defer runs.put(r)
+		r.low, r.high = lowest, highest
+		for i, bound := range []*T{&r.low, &r.high} {
 			if i+1 >= len(in) || in[i+1] == nil {
 				continue
 			}
@@ -86,17 +89,24 @@ func clipKernel[T number](site *Site, data lane[T], lowest, highest T) Kernel {
 		if err := Reset(ctx, out[0], in[0].DType(), in[0].Shape()...); err != nil {
 			return err
 		}
-		dst, src := data(out[0]), data(in[0])
-		if len(src) <= cheapGrain {
-			clipRun(dst, src, low, high)
+		r.dst, r.src = data(out[0]), data(in[0])
+		if len(r.src) <= cheapGrain {
+			r.Do(0, len(r.src))
 			return nil
 		}
-		least, most := low, high // copies: captured by the function, the bounds of every short run would lie on the heap
-		return sweep(ctx, threads, len(src), cheapGrain, func(i, j int) { clipRun(dst[i:j], src[i:j], least, most) })
+		return sweepBy(ctx, threads, len(r.src), cheapGrain, r)
 	}
 }
 
-func clipRun[T number](dst, src []T, low, high T) {
+// clipRun is one call.
+type clipRun[T number] struct {
+	dst, src  []T
+	low, high T
+}
+
+func (r *clipRun[T]) Do(lo, hi int) { clip(r.dst[lo:hi], r.src[lo:hi], r.low, r.high) }
+
+func clip[T number](dst, src []T, low, high T) {
 	if s, ok := any(src).([]float32); ok {
 		kernel.ClipTo(any(dst).([]float32), s, float32(low), float32(high))
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -53,12 +54,31 @@ const (
 // sweep runs f over [0, n) in pieces of at most grain, on up to threads goroutines; between pieces it stops when ctx ends. Where n is no
 // more than grain, callers that want no allocation call f themselves.
 func sweep(ctx context.Context, threads, n, grain int, f func(lo, hi int)) error {
-	parallel(ctx, threads, n, grain, func(lo, hi int) {
-		for ; lo < hi && ctx.Err() == nil; lo += grain {
-			f(lo, min(lo+grain, hi))
-		}
-	})
+	return sweepBy(ctx, threads, n, grain, pieceFunc(f))
+}
+
+// sweepBy is sweep for work in memory of its own, which allocates nothing.
+func sweepBy(ctx context.Context, threads, n, grain int, w kernel.Work) error {
+	s := sweeps.take()
+	*s = steps{ctx, grain, w}
+	spread(ctx, threads, n, grain, s)
+	sweeps.put(s)
 	return ctx.Err()
+}
+
+// steps does work in pieces of at most grain, so that it can be given up soon.
+type steps struct {
+	ctx   context.Context
+	grain int
+	work  kernel.Work
+}
+
+var sweeps kept[steps]
+
+func (s *steps) Do(lo, hi int) {
+	for ; lo < hi && s.ctx.Err() == nil; lo += s.grain {
+		s.work.Do(lo, min(lo+s.grain, hi))
+	}
 }
 
 // unaryKernel maps an input of any shape element by element.
@@ -79,28 +99,20 @@ func mapKernel[T, R any](threads, grain int, from lane[T], to lane[R], d tensor.
 			return nil
 		}
 		r := runs.take()
-		*r = mapRun[T, R]{ctx, dst, src, grain, f}
-		spread(ctx, threads, len(src), grain, r)
+		*r = mapRun[T, R]{dst, src, f}
+		err := sweepBy(ctx, threads, len(src), grain, r)
 		runs.put(r)
-		return ctx.Err()
+		return err
 	}
 }
 
 type mapRun[T, R any] struct {
-	ctx   context.Context
-	dst   []R
-	src   []T
-	grain int
-	f     func(dst []R, src []T)
+	dst []R
+	src []T
+	f   func(dst []R, src []T)
 }
 
-// Do maps some elements, so many at a time that a run can be given up soon.
-func (r *mapRun[T, R]) Do(lo, hi int) {
-	for ; lo < hi && r.ctx.Err() == nil; lo += r.grain {
-		to := min(lo+r.grain, hi)
-		r.f(r.dst[lo:to], r.src[lo:to])
-	}
-}
+func (r *mapRun[T, R]) Do(lo, hi int) { r.f(r.dst[lo:hi], r.src[lo:hi]) }
 
 // floatUnary compiles a function of real numbers for float32 and float64.
 func floatUnary(f32 func(dst, src []float32), f64 func(dst, src []float64)) func(*graph.Node, *Site) (Kernel, error) {
@@ -140,6 +152,7 @@ func binaryKernel[T, R any](op string, from lane[T], to lane[R], d tensor.DType,
 
 // pairKernel is binaryKernel on several goroutines.
 func pairKernel[T, R any](op string, threads int, from lane[T], to lane[R], d tensor.DType, f pair[T, R]) Kernel {
+	var runs kept[pairRun[T, R]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		a, b := in[0], in[1]
 		var buf [MaxRank]int
@@ -150,11 +163,7 @@ func pairKernel[T, R any](op string, threads int, from lane[T], to lane[R], d te
 		if err := Reset(ctx, out[0], d, shape...); err != nil {
 			return err
 		}
-		if dst := to(out[0]); len(dst) > cheapGrain {
-			return broadcastSweep(ctx, threads, dst, out[0].Shape(), from(a), a.Shape(), from(b), b.Shape(), f)
-		}
-		broadcastPair(to(out[0]), shape, from(a), a.Shape(), from(b), b.Shape(), f)
-		return nil
+		return broadcastSweep(ctx, threads, &runs, to(out[0]), shape, from(a), a.Shape(), from(b), b.Shape(), f)
 	}
 }
 
@@ -163,7 +172,7 @@ func broadcastPair[T, R any](dst []R, shape []int, a []T, as []int, b []T, bs []
 	if len(dst) == 0 {
 		return
 	}
-	if len(a) == len(dst) && len(b) == len(dst) || len(a) == 1 || len(b) == 1 {
+	if alike(len(dst), len(a), len(b)) {
 		f(dst, a, b)
 		return
 	}
@@ -172,21 +181,43 @@ func broadcastPair[T, R any](dst []R, shape []int, a []T, as []int, b []T, bs []
 	gridPairs(&g, dst, a, b, f)
 }
 
-// broadcastSweep is broadcastPair for much data: in pieces, on several goroutines.
-func broadcastSweep[T, R any](ctx context.Context, threads int, dst []R, shape []int, a []T, as []int, b []T, bs []int, f pair[T, R]) error {
-	if len(a) == len(dst) && len(b) == len(dst) || len(a) == 1 || len(b) == 1 {
-		return sweep(ctx, threads, len(dst), cheapGrain, func(i, j int) { f(dst[i:j], part(a, i, j), part(b, i, j)) })
+// alike tells whether an operand is one element, or both have all n: no grid is needed then.
+func alike(n, a, b int) bool { return a == n && b == n || a == 1 || b == 1 }
+
+// broadcastSweep is broadcastPair that goes over much data in pieces, on several goroutines.
+func broadcastSweep[T, R any](ctx context.Context, threads int, runs *kept[pairRun[T, R]], dst []R, shape []int, a []T, as []int, b []T, bs []int, f pair[T, R]) error {
+	if len(dst) <= cheapGrain {
+		broadcastPair(dst, shape, a, as, b, bs, f)
+		return nil
 	}
-	var g grid
-	g.set(shape, as, bs)
-	last := g.rank - 1
-	width := len(dst) / g.dims[last]
-	return sweep(ctx, threads, g.dims[last], max(cheapGrain/width, 1), func(i, j int) {
-		h := g // a part of the outermost dimension
-		h.dims[last] = j - i
-		h.inner = h.dims[0]
-		gridPairs(&h, dst[i*width:j*width], a[i*g.step[0][last]:], b[i*g.step[1][last]:], f)
-	})
+	r := runs.take()
+	defer runs.put(r)
+	*r = pairRun[T, R]{dst: dst, a: a, b: b, f: f}
+	if alike(len(dst), len(a), len(b)) {
+		return sweepBy(ctx, threads, len(dst), cheapGrain, r)
+	}
+	r.grid.set(shape, as, bs)
+	rows := r.grid.dims[r.grid.rank-1]
+	r.width = len(dst) / rows
+	return sweepBy(ctx, threads, rows, max(cheapGrain/r.width, 1), r)
+}
+
+// pairRun is one call of broadcastSweep: over elements, or with a width over parts of the outermost dimension of the grid.
+type pairRun[T, R any] struct {
+	dst   []R
+	a, b  []T
+	f     pair[T, R]
+	grid  grid
+	width int
+}
+
+func (r *pairRun[T, R]) Do(lo, hi int) {
+	if r.width == 0 {
+		r.f(r.dst[lo:hi], part(r.a, lo, hi), part(r.b, lo, hi))
+		return
+	}
+	g, o := r.grid.part(lo, hi)
+	gridPairs(&g, r.dst[lo*r.width:hi*r.width], r.a[o[0]:], r.b[o[1]:], r.f)
 }
 
 // gridPairs fills dst with f of a and b along g.

@@ -79,6 +79,7 @@ func folding(op string, f32 pair[float32, float32], f64 pair[float64, float64], 
 }
 
 func foldKernel[T any](op string, threads int, data lane[T], d tensor.DType, f pair[T, T], finish func(dst []T, inputs int)) Kernel {
+	var runs kept[pairRun[T, T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		var bufs [2][MaxRank]int
 		shape := append(bufs[0][:0], in[0].Shape()...)
@@ -95,14 +96,14 @@ func foldKernel[T any](op string, threads int, data lane[T], d tensor.DType, f p
 		done := 1 // inputs taken in
 		if len(in) > 1 && (x.Len() == len(dst) || in[1].Len() == len(dst)) {
 			done = 2
-			if err := foldPair(ctx, threads, dst, shape, data(x), x.Shape(), data(in[1]), in[1].Shape(), f); err != nil {
+			if err := broadcastSweep(ctx, threads, &runs, dst, shape, data(x), x.Shape(), data(in[1]), in[1].Shape(), f); err != nil {
 				return err
 			}
 		} else {
 			broadcastPair(dst, shape, data(x), x.Shape(), data(x), x.Shape(), first)
 		}
 		for _, x := range in[done:] { // the result so far has the full shape, so each place is read before it is written
-			if err := foldPair(ctx, threads, dst, shape, dst, shape, data(x), x.Shape(), f); err != nil {
+			if err := broadcastSweep(ctx, threads, &runs, dst, shape, dst, shape, data(x), x.Shape(), f); err != nil {
 				return err
 			}
 		}
@@ -111,14 +112,6 @@ func foldKernel[T any](op string, threads int, data lane[T], d tensor.DType, f p
 		}
 		return nil
 	}
-}
-
-func foldPair[T any](ctx context.Context, threads int, dst []T, shape []int, a []T, as []int, b []T, bs []int, f pair[T, T]) error {
-	if len(dst) > cheapGrain {
-		return broadcastSweep(ctx, threads, dst, shape, a, as, b, bs, f)
-	}
-	broadcastPair(dst, shape, a, as, b, bs, f)
-	return nil
 }
 
 // first copies a.

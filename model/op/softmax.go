@@ -94,26 +94,21 @@ func softmaxKernel[T float](n *graph.Node, site *Site, data lane[T], log bool) K
 			return nil
 		}
 		r := runs.take()
-		*r = softmaxRun[T]{ctx, dst, src, length, inner, max(1, dearGrain/(length*inner)), log}
-		spread(ctx, threads, outer, r.grain, r)
+		*r = softmaxRun[T]{dst, src, length, inner, log}
+		err := sweepBy(ctx, threads, outer, max(1, dearGrain/(length*inner)), r)
 		runs.put(r)
-		return ctx.Err()
+		return err
 	}
 }
 
 type softmaxRun[T float] struct {
-	ctx                  context.Context
-	dst, src             []T
-	length, inner, grain int
-	log                  bool
+	dst, src      []T
+	length, inner int
+	log           bool
 }
 
-// Do does some of the outer places, so many at a time that a run can be given up soon.
-func (r *softmaxRun[T]) Do(lo, hi int) {
-	for ; lo < hi && r.ctx.Err() == nil; lo += r.grain {
-		softmaxes(r.dst, r.src, r.length, r.inner, lo, min(lo+r.grain, hi), r.log)
-	}
-}
+// Do does some of the outer places.
+func (r *softmaxRun[T]) Do(lo, hi int) { softmaxes(r.dst, r.src, r.length, r.inner, lo, hi, r.log) }
 
 // softmaxes normalises src (…, length, inner) along length, from lo to hi of the rest.
 func softmaxes[T float](dst, src []T, length, inner, lo, hi int, log bool) {

@@ -52,6 +52,7 @@ func init() {
 }
 
 func whereKernel[T any](threads int, data lane[T]) Kernel {
+	var runs kept[whereRun[T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		c, x, y := in[0], in[1], in[2]
 		var ab, bb [MaxRank]int
@@ -65,32 +66,40 @@ func whereKernel[T any](threads int, data lane[T]) Kernel {
 		if err := Reset(ctx, out[0], x.DType(), shape...); err != nil {
 			return err
 		}
-		var g grid
-		g.set(shape, c.Shape(), x.Shape(), y.Shape())
-		dst, cond, xs, ys := data(out[0]), tensor.Data[bool](c), data(x), data(y)
-		last := g.rank - 1
-		if len(dst) <= cheapGrain || last == 0 {
-			g.each(func(at int, o [3]int) { whereRun(dst[at:at+g.inner], cond[o[0]:], xs[o[1]:], ys[o[2]:], g.unit) })
+		if out[0].Len() == 0 {
 			return nil
 		}
-		return whereSweep(ctx, threads, g, dst, cond, xs, ys)
+		r := runs.take()
+		defer runs.put(r)
+		*r = whereRun[T]{dst: data(out[0]), cond: tensor.Data[bool](c), x: data(x), y: data(y)}
+		r.grid.set(shape, c.Shape(), x.Shape(), y.Shape())
+		rows := r.grid.dims[r.grid.rank-1]
+		if len(r.dst) <= cheapGrain {
+			r.Do(0, rows)
+			return nil
+		}
+		return sweepBy(ctx, threads, rows, max(cheapGrain*rows/len(r.dst), 1), r)
 	}
 }
 
-// whereSweep goes over much data in parts of the outermost dimension.
-func whereSweep[T any](ctx context.Context, threads int, g grid, dst []T, cond []bool, xs, ys []T) error {
-	last := g.rank - 1
-	width := len(dst) / g.dims[last]
-	return sweep(ctx, threads, g.dims[last], max(cheapGrain/width, 1), func(i, j int) {
-		h := g
-		h.dims[last] = j - i
-		to, c, x, y := dst[i*width:], cond[i*g.step[0][last]:], xs[i*g.step[1][last]:], ys[i*g.step[2][last]:]
-		h.each(func(at int, o [3]int) { whereRun(to[at:at+h.inner], c[o[0]:], x[o[1]:], y[o[2]:], h.unit) })
-	})
+// whereRun is one call.
+type whereRun[T any] struct {
+	dst  []T
+	cond []bool
+	x, y []T
+	grid grid
 }
 
-// whereRun chooses along one run; unit is the step, 0 or 1, of the condition and the two operands.
-func whereRun[T any](dst []T, cond []bool, xs, ys []T, unit [3]int) {
+// Do goes over a part of the outermost dimension.
+func (r *whereRun[T]) Do(lo, hi int) {
+	g, o := r.grid.part(lo, hi)
+	rows := r.grid.dims[g.rank-1]
+	dst, c, x, y := r.dst[lo*(len(r.dst)/rows):], r.cond[o[0]:], r.x[o[1]:], r.y[o[2]:]
+	g.each(func(at int, o [3]int) { choose(dst[at:at+g.inner], c[o[0]:], x[o[1]:], y[o[2]:], g.unit) })
+}
+
+// choose fills one run; unit is the step, 0 or 1, of the condition and the two operands.
+func choose[T any](dst []T, cond []bool, xs, ys []T, unit [3]int) {
 	n := len(dst)
 	switch unit {
 	case [3]int{1, 1, 1}:
