@@ -166,6 +166,9 @@ type conv[T kernel.Number] struct {
 	plans   windowPlans
 	lines   scratch[T]
 	panels  scratch[[4]T]
+
+	tileds   kept[convTiles[T]]
+	channels kept[depthPlanes[T]]
 }
 
 // convSize is what the window does not tell: images, input channels of a group, output channels.

@@ -60,7 +60,6 @@ func compileCausalConv(n *graph.Node, site *Site) (Kernel, error) {
 		return nil, refuseAttr(n, "activation", name)
 	}
 	threads := site.Threads
-	var lines scratch[float32]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x, w := in[0].Shape(), in[1].Shape()
 		if len(x) != 3 || len(w) != 3 || w[0] != x[1] || w[1] != 1 || w[2] < 1 {
@@ -88,31 +87,48 @@ func compileCausalConv(n *graph.Node, site *Site) (Kernel, error) {
 			}
 			present = out[1].F32()
 		}
-		src, weights, dst := in[0].F32(), in[1].F32(), out[0].F32()
-		parallel(ctx, threads, x[0]*channels, max(1, (1<<15)/max(1, length*k)), func(lo, hi int) {
-			buf := lines.take(k - 1 + length)
-			defer lines.put(buf)
-			line := *buf
-			for i := lo; i < hi && ctx.Err() == nil; i++ {
-				clear(line[:k-1])
-				if past != nil {
-					copy(line[:k-1], past[i*(k-1):])
-				}
-				copy(line[k-1:], src[i*length:][:length])
-				y, b := dst[i*length:][:length], float32(0)
-				if bias != nil {
-					b = bias[i%channels]
-				}
-				fill(y, b)
-				for j, weight := range weights[i%channels*k:][:k] {
-					addScaled(y, weight, line[j:], 1)
-				}
-				activate(act, y)
-				if present != nil {
-					copy(present[i*(k-1):][:k-1], line[length:])
-				}
-			}
-		})
+		r := causalRun{ctx: ctx, x: in[0].F32(), w: in[1].F32(), bias: bias, past: past, y: out[0].F32(), present: present, channels: channels, length: length, k: k, act: act}
+		causalRuns.run(ctx, threads, x[0]*channels, max(1, (1<<15)/max(1, length*k)), r, (*causalRun).lines)
 		return ctx.Err()
 	}, nil
+}
+
+// causalRun is a run of CausalConvWithState.
+type causalRun struct {
+	ctx                          context.Context
+	x, w, bias, past, y, present []float32 // bias, past and present may be nil
+	channels, length, k          int
+	act                          activation
+}
+
+var (
+	causalRuns  crew[causalRun]
+	causalLines scratch[float32]
+)
+
+// lines computes [lo, hi) of the channels of all images.
+func (r *causalRun) lines(lo, hi int) {
+	before, length := r.k-1, r.length
+	buf := causalLines.take(before + length)
+	defer causalLines.put(buf)
+	line := *buf
+	for i := lo; i < hi && r.ctx.Err() == nil; i++ {
+		clear(line[:before])
+		if r.past != nil {
+			copy(line[:before], r.past[i*before:])
+		}
+		copy(line[before:], r.x[i*length:][:length])
+		y, b := r.y[i*length:][:length], float32(0)
+		if r.bias != nil {
+			b = r.bias[i%r.channels]
+		}
+		fill(y, b)
+		for j, weight := range r.w[i%r.channels*r.k:][:r.k] {
+			addScaled(y, weight, line[j:], 1)
+		}
+		activate(r.act, y)
+		if r.present != nil {
+			copy(r.present[i*before:][:before], line[length:])
+		}
+	}
 }

@@ -48,6 +48,7 @@ func compileDeformConv(n *graph.Node, site *Site) (Kernel, error) {
 
 func deformConvKernel[T float](data lane[T], win window, group, offsetGroups int, site *Site) Kernel {
 	c := &conv[T]{window: win, group: group, threads: site.Threads}
+	var runs kept[deformRun[T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		v, s, err := c.shape(in[0].Shape(), in[1].Shape())
 		if err != nil {
@@ -73,51 +74,65 @@ func deformConvKernel[T float](data lane[T], win window, group, offsetGroups int
 				return misfit(win.op, "mask "+shapeText(in[4].Shape())+" does not fit")
 			}
 		}
-		return c.deformed(ctx, &v, s, a, data(in[2]), mask, offsetGroups)
+		if len(a.y) == 0 {
+			return nil
+		}
+		r := runs.take()
+		defer runs.put(r)
+		*r = deformRun[T]{c: c, ctx: ctx, v: v, s: s, a: a, offset: data(in[2]), mask: mask, offsetGroups: offsetGroups}
+		r.width = min(pixels, max(16, convTile/max(s.cg*taps, 1)))
+		r.tiles = (pixels + r.width - 1) / r.width
+		spread(ctx, c.threads, s.batch*group*r.tiles, 1, r)
+		return ctx.Err()
 	}
 }
 
-// deformed samples the columns of each image and group, tile by tile of pixels, and multiplies the weights by them.
-func (c *conv[T]) deformed(ctx context.Context, v *view, s convSize, a convArgs[T], offset, mask []T, offsetGroups int) error {
+// deformRun samples the columns of each image and group, tile by tile of pixels, and multiplies the weights by them.
+type deformRun[T float] struct {
+	c            *conv[T]
+	ctx          context.Context
+	v            view
+	s            convSize
+	a            convArgs[T]
+	offset, mask []T
+	offsetGroups int
+	width, tiles int // pixels that are sampled at a time, and how often
+}
+
+// Do computes the tiles [lo, hi) of all images and groups.
+func (r *deformRun[T]) Do(lo, hi int) {
+	c, v, a, cg := r.c, &r.v, &r.a, r.s.cg
 	pixels, taps, plane := volume(v.out), volume(v.kernel), volume(v.in)
-	k, mg := s.cg*taps, s.m/c.group
-	if len(a.y) == 0 {
-		return nil
-	}
-	width := min(pixels, max(16, convTile/max(k, 1)))
-	tiles := (pixels + width - 1) / width
-	each := s.cg * c.group / offsetGroups // channels that share offsets
-	parallel(ctx, c.threads, s.batch*c.group*tiles, 1, func(lo, hi int) {
-		columns, panels := c.columns.take(k*width), c.panels.take(kernel.PackedLen(k, width))
-		defer c.columns.put(columns)
-		defer c.panels.put(panels)
-		for i := lo; i < hi && ctx.Err() == nil; i++ {
-			image, first := i/tiles, i%tiles*width // image and group
-			group, n := image%c.group, min(width, pixels-first)
-			for row := range k {
-				channel, tap := group*s.cg+row/taps, row%taps
-				set := (image/c.group*offsetGroups+channel/each)*taps + tap
-				dst := (*columns)[row*n:][:n]
-				sample(v, dst, a.x[(image*s.cg+row/taps)*plane:][:plane], tap, first, func(d, p int) float64 { return float64(offset[(set*v.rank+d)*pixels+p]) })
-				if mask != nil {
-					for j, weight := range mask[set*pixels+first:][:n] {
-						dst[j] *= weight
-					}
+	k, mg := cg*taps, r.s.m/c.group
+	each := cg * c.group / r.offsetGroups // channels that share offsets
+	columns, panels := c.columns.take(k*r.width), c.panels.take(kernel.PackedLen(k, r.width))
+	defer c.columns.put(columns)
+	defer c.panels.put(panels)
+	for i := lo; i < hi && r.ctx.Err() == nil; i++ {
+		image, first := i/r.tiles, i%r.tiles*r.width // image and group
+		group, n := image%c.group, min(r.width, pixels-first)
+		for row := range k {
+			channel, tap := group*cg+row/taps, row%taps
+			set := (image/c.group*r.offsetGroups+channel/each)*taps + tap
+			dst := (*columns)[row*n:][:n]
+			sample(v, dst, a.x[(image*cg+row/taps)*plane:][:plane], tap, first, func(d, p int) float64 { return float64(r.offset[(set*v.rank+d)*pixels+p]) })
+			if r.mask != nil {
+				for j, weight := range r.mask[set*pixels+first:][:n] {
+					dst[j] *= weight
 				}
 			}
-			b := kernel.Pack(*columns, k, n, n, false, *panels)
-			y := a.y[image*mg*pixels+first:]
-			for m := range mg {
-				var bias T
-				if a.bias != nil {
-					bias = a.bias[group*mg+m]
-				}
-				fill(y[m*pixels:][:n], bias)
-			}
-			kernel.Gemm(mg, a.w[group*mg*k:], k, &b, y, pixels)
 		}
-	})
-	return ctx.Err()
+		b := kernel.Pack(*columns, k, n, n, false, *panels)
+		y := a.y[image*mg*pixels+first:]
+		for m := range mg {
+			var bias T
+			if a.bias != nil {
+				bias = a.bias[group*mg+m]
+			}
+			fill(y[m*pixels:][:n], bias)
+		}
+		kernel.Gemm(mg, a.w[group*mg*k:], k, &b, y, pixels)
+	}
 }
 
 // sample reads a plane x at the moved places of one tap for pixels from first on: the mean of the 2^rank elements around, by their nearness.

@@ -15,33 +15,47 @@ func (c *conv[T]) depthwise(ctx context.Context, v *view, s convSize, a convArgs
 			return depthwiseFast(ctx, f32, v, w, s, any(a).(convArgs[float32]))
 		}
 	}
-	pixels, plane, taps := volume(v.out), volume(v.in), volume(v.kernel)
-	mg := s.m / c.group
-	grain := max(1, (1<<15)/(pixels*taps))
-	parallel(ctx, c.threads, s.batch*s.m, grain, func(lo, hi int) {
-		for i := lo; i < hi && ctx.Err() == nil; i++ { // i: image and output channel
-			m := i % s.m
-			source := i/s.m*c.group + m/mg
-			x, w, y := a.x[source*plane:][:plane], a.w[m*taps:][:taps], a.y[i*pixels:][:pixels]
-			var bias T
-			if a.bias != nil {
-				bias = a.bias[m]
-			}
-			fill(y, bias)
-			for d := range v.out[0] {
-				for h := range v.out[1] {
-					depthRow(v, d, h, x, w, y[(d*v.out[1]+h)*v.out[2]:][:v.out[2]])
-				}
-			}
-			if a.residual != nil {
-				for j, r := range a.residual[i*pixels:][:pixels] {
-					y[j] += r
-				}
-			}
-			activate(c.act, y)
-		}
-	})
+	r := c.channels.take()
+	*r = depthPlanes[T]{c: c, ctx: ctx, v: v, s: s, a: a}
+	spread(ctx, c.threads, s.batch*s.m, max(1, (1<<15)/(volume(v.out)*volume(v.kernel))), r)
+	c.channels.put(r)
 	return ctx.Err()
+}
+
+// depthPlanes is a run of depthwise.
+type depthPlanes[T kernel.Number] struct {
+	c   *conv[T]
+	ctx context.Context
+	v   *view
+	s   convSize
+	a   convArgs[T]
+}
+
+// Do computes [lo, hi) of the output channels of all images.
+func (r *depthPlanes[T]) Do(lo, hi int) {
+	c, v, a, all := r.c, r.v, &r.a, r.s.m
+	pixels, plane, taps, mg := volume(v.out), volume(v.in), volume(v.kernel), all/c.group
+	for i := lo; i < hi && r.ctx.Err() == nil; i++ {
+		m := i % all
+		source := i/all*c.group + m/mg
+		x, w, y := a.x[source*plane:][:plane], a.w[m*taps:][:taps], a.y[i*pixels:][:pixels]
+		var bias T
+		if a.bias != nil {
+			bias = a.bias[m]
+		}
+		fill(y, bias)
+		for d := range v.out[0] {
+			for h := range v.out[1] {
+				depthRow(v, d, h, x, w, y[(d*v.out[1]+h)*v.out[2]:][:v.out[2]])
+			}
+		}
+		if a.residual != nil {
+			for j, r := range a.residual[i*pixels:][:pixels] {
+				y[j] += r
+			}
+		}
+		activate(c.act, y)
+	}
 }
 
 // depthwiseFast is depthwise for float32 and the windows that the kernel is made for.

@@ -31,28 +31,45 @@ func (c *conv[T]) run(ctx context.Context, v *view, s convSize, a convArgs[T]) e
 	if c.quick != nil {
 		return c.quick(ctx, v, s, a)
 	}
-	width := min(pixels, max(16, convTile/max(k, 1)&^15))
-	tiles := (pixels + width - 1) / width
-	mg := s.m / c.group
-	grain := max(1, (1<<17)/max(1, width*k*mg))
-	parallel(ctx, c.threads, s.batch*c.group*tiles, grain, func(lo, hi int) {
-		columns, panels := c.columns.take(k*width), c.panels.take(kernel.PackedLen(k, width))
-		defer c.columns.put(columns)
-		defer c.panels.put(panels)
-		for i := lo; i < hi && ctx.Err() == nil; i++ {
-			plane, first := i/tiles, i%tiles*width // plane: image and group
-			group := plane % c.group
-			t := convArgs[T]{x: a.x[plane*s.cg*volume(v.in):], w: a.w[group*mg*k:], y: a.y[plane*mg*pixels:]}
-			if a.bias != nil {
-				t.bias = a.bias[group*mg:]
-			}
-			if a.residual != nil {
-				t.residual = a.residual[plane*mg*pixels:]
-			}
-			c.tile(v, mg, k, first, min(width, pixels-first), t, *columns, *panels)
-		}
-	})
+	r := c.tileds.take()
+	*r = convTiles[T]{c: c, ctx: ctx, v: v, s: s, a: a, k: k, mg: s.m / c.group, pixels: pixels}
+	r.width = min(pixels, max(16, convTile/max(k, 1)&^15))
+	r.tiles = (pixels + r.width - 1) / r.width
+	spread(ctx, c.threads, s.batch*c.group*r.tiles, max(1, (1<<17)/max(1, r.width*k*r.mg)), r)
+	c.tileds.put(r)
 	return ctx.Err()
+}
+
+// convTiles is a run by tiles.
+type convTiles[T kernel.Number] struct {
+	c   *conv[T]
+	ctx context.Context
+	v   *view
+	s   convSize
+	a   convArgs[T]
+
+	k, mg, pixels int
+	width, tiles  int // pixels that are unfolded at a time, and how often
+}
+
+// Do computes the tiles [lo, hi) of all images and groups.
+func (r *convTiles[T]) Do(lo, hi int) {
+	c, a, k, mg, pixels := r.c, &r.a, r.k, r.mg, r.pixels
+	columns, panels := c.columns.take(k*r.width), c.panels.take(kernel.PackedLen(k, r.width))
+	defer c.columns.put(columns)
+	defer c.panels.put(panels)
+	for i := lo; i < hi && r.ctx.Err() == nil; i++ {
+		plane, first := i/r.tiles, i%r.tiles*r.width // plane: image and group
+		group := plane % c.group
+		t := convArgs[T]{x: a.x[plane*r.s.cg*volume(r.v.in):], w: a.w[group*mg*k:], y: a.y[plane*mg*pixels:]}
+		if a.bias != nil {
+			t.bias = a.bias[group*mg:]
+		}
+		if a.residual != nil {
+			t.residual = a.residual[plane*mg*pixels:]
+		}
+		c.tile(r.v, mg, k, first, min(r.width, pixels-first), t, *columns, *panels)
+	}
 }
 
 // tile computes the pixels [first, first+n) of all output channels of one image and group.

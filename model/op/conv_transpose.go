@@ -198,8 +198,10 @@ func convTransposeKernel[T float](data lane[T], t transposed, group int, act act
 	c.tiles = newTransposeTiles(c, site.constant(1))
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x, w := in[0].Shape(), in[1].Shape()
-		v, err := t.fit(x, w)
-		if err != nil {
+		v := views.Get().(*view)
+		defer views.Put(v)
+		var err error
+		if *v, err = t.fit(x, w); err != nil {
 			return err
 		}
 		if x[1] != w[0] || w[0]%group != 0 {
@@ -216,7 +218,7 @@ func convTransposeKernel[T float](data lane[T], t transposed, group int, act act
 				return misfit(t.op, "bias "+shapeText(in[2].Shape())+" for "+itoa(int64(s.m))+" channels")
 			}
 		}
-		return c.run(ctx, &v, s, a)
+		return c.run(ctx, v, s, a)
 	}
 }
 
@@ -226,6 +228,7 @@ type convTranspose[T float] struct {
 	tiles            *transposeTiles // instead of sums in y, for float32 and windows side by side; or nil
 	columns, weights scratch[T]
 	panels           scratch[[4]T]
+	runs             kept[transposeRun[T]]
 }
 
 // run computes, for each image and group, wᵀ (m/group·taps, c/group)·x (c/group, pixels) and adds its rows to where the taps fall in y, one
@@ -262,26 +265,42 @@ func (c *convTranspose[T]) sums(ctx context.Context, v *view, s convSize, a conv
 	panels, weights := c.panels.take(kernel.PackedLen(s.cg, pixels)), c.weights.take(mg*taps*s.cg)
 	defer c.panels.put(panels)
 	defer c.weights.put(weights)
+	r := c.runs.take()
+	defer c.runs.put(r)
+	*r = transposeRun[T]{c: c, ctx: ctx, v: v, cg: s.cg, taps: taps, w: *weights}
 	for i := range s.batch * c.group {
 		group := i % c.group
-		kernel.Transpose(*weights, a.w[group*s.cg*mg*taps:], s.cg, mg*taps, mg*taps)
-		b := kernel.Pack(a.x[i*s.cg*pixels:], s.cg, pixels, pixels, false, *panels)
-		y := a.y[i*mg*plane:]
-		grain := max(1, (1<<16)/max(1, taps*s.cg*pixels))
-		parallel(ctx, c.threads, mg, grain, func(lo, hi int) {
-			columns := c.columns.take(taps * pixels)
-			defer c.columns.put(columns)
-			for m := lo; m < hi && ctx.Err() == nil; m++ {
-				clear(*columns)
-				kernel.Gemm(taps, (*weights)[m*taps*s.cg:], s.cg, &b, *columns, pixels)
-				fold(v, y[m*plane:][:plane], *columns)
-			}
-		})
+		kernel.Transpose(r.w, a.w[group*s.cg*mg*taps:], s.cg, mg*taps, mg*taps)
+		r.x, r.y = kernel.Pack(a.x[i*s.cg*pixels:], s.cg, pixels, pixels, false, *panels), a.y[i*mg*plane:]
+		spread(ctx, c.threads, mg, max(1, (1<<16)/max(1, taps*s.cg*pixels)), r)
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// transposeRun is a run of convTranspose: an image and group at a time.
+type transposeRun[T float] struct {
+	c        *convTranspose[T]
+	ctx      context.Context
+	v        *view
+	cg, taps int
+	w        []T              // (m/group·taps, c/group)
+	x        kernel.Packed[T] // (c/group, pixels)
+	y        []T
+}
+
+// Do computes some output channels.
+func (r *transposeRun[T]) Do(lo, hi int) {
+	pixels, plane, size := volume(r.v.in), volume(r.v.out), r.taps*r.cg
+	columns := r.c.columns.take(r.taps * pixels)
+	defer r.c.columns.put(columns)
+	for m := lo; m < hi && r.ctx.Err() == nil; m++ {
+		clear(*columns)
+		kernel.Gemm(r.taps, r.w[m*size:], r.cg, &r.x, *columns, pixels)
+		fold(r.v, r.y[m*plane:][:plane], *columns)
+	}
 }
 
 // fold adds columns (taps, pixels of x) to a plane of y: tap k of pixel i falls on i·stride + k·dilation - before.
