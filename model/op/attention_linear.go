@@ -117,14 +117,17 @@ type linearAttention struct {
 	decay, beta      []float32
 	wideDecay, beta1 bool // decay by element of the key; beta for all heads
 	scale            float32
+	ctx              context.Context
 	seen             *scratch[float32]
 }
+
+var linearAttentions crew[linearAttention]
 
 func compileLinearAttention(n *graph.Node, site *Site) (Kernel, error) {
 	heads, kv, scale, threads := n.Int("q_num_heads", 0), n.Int("kv_num_heads", 0), n.Float("scale", 0), site.Threads
 	var memory, states scratch[float32]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		l := linearAttention{scale: scale, seen: &memory}
+		l := linearAttention{scale: scale, ctx: ctx, seen: &memory}
 		var err error
 		if l.q, err = headedOf(n.Op, "query", in[0].F32(), in[0].Shape(), heads); err != nil {
 			return err
@@ -171,11 +174,7 @@ func compileLinearAttention(n *graph.Node, site *Site) (Kernel, error) {
 			}
 			copy(l.state.data, in[3].F32())
 		}
-		parallel(ctx, threads, l.k.batches*l.k.heads, 1, func(lo, hi int) {
-			for i := lo; i < hi; i++ {
-				l.head(ctx, i/l.k.heads, i%l.k.heads)
-			}
-		})
+		linearAttentions.run(ctx, threads, l.k.batches*l.k.heads, 1, l, (*linearAttention).some)
 		return ctx.Err()
 	}, nil
 }
@@ -206,14 +205,21 @@ func (l *linearAttention) gates(op string, in []*tensor.Tensor) error {
 	return nil
 }
 
+// some does the kv heads lo to hi of all batches.
+func (l *linearAttention) some(lo, hi int) {
+	for i := lo; i < hi; i++ {
+		l.head(i/l.k.heads, i%l.k.heads)
+	}
+}
+
 // head does all tokens of one kv head.
-func (l *linearAttention) head(ctx context.Context, b, h int) {
+func (l *linearAttention) head(b, h int) {
 	d, width := l.k.width, l.v.width
 	memory := l.seen.take(width)
 	defer l.seen.put(memory)
 	change := *memory
 	state := l.state.at(b, h, 0)
-	for t := 0; t < l.k.n && ctx.Err() == nil; t++ {
+	for t := 0; t < l.k.n && l.ctx.Err() == nil; t++ {
 		at := b*l.k.n + t
 		k, v := l.k.at(b, h, t)[:d], l.v.at(b, h, t)[:width]
 		if l.decay != nil {

@@ -216,9 +216,9 @@ func dftKernel[T float](node *graph.Node, site *Site, data lane[T]) Kernel {
 		outer, inner := around(shape[:len(shape)-1], axis)
 		l := lines{d: d, threads: threads, size: int(size), count: outer * inner, inner: inner, rows: shape[axis], most: int(extent), from: from, to: parts}
 		if from == 1 {
-			return reals.run(ctx, data(out[0]), data(x), &l)
+			return reals.run(ctx, data(out[0]), data(x), l)
 		}
-		return pairs.run(ctx, data(out[0]), data(x), &l)
+		return pairs.run(ctx, data(out[0]), data(x), l)
 	}
 }
 
@@ -235,9 +235,18 @@ type lines struct {
 type dftLines[W, T float] struct {
 	known plans[W]
 	pool  scratch[cx[W]]
+	runs  kept[dftRun[W, T]]
 }
 
-func (p *dftLines[W, T]) run(ctx context.Context, dst, src []T, l *lines) error {
+// dftRun is one call.
+type dftRun[W, T float] struct {
+	pool     *scratch[cx[W]]
+	plan     *fft[W]
+	dst, src []T
+	lines
+}
+
+func (p *dftLines[W, T]) run(ctx context.Context, dst, src []T, l lines) error {
 	sign := W(-1)
 	if l.d.inverse {
 		sign = 1
@@ -246,25 +255,33 @@ func (p *dftLines[W, T]) run(ctx context.Context, dst, src []T, l *lines) error 
 	if err != nil {
 		return err
 	}
-	return sweep(ctx, l.threads, l.count, max(dearGrain/plan.n, 1), func(lo, hi int) {
-		held := p.pool.take(2*plan.n + plan.room())
-		defer p.pool.put(held)
-		a, b, work := (*held)[:plan.n], (*held)[plan.n:2*plan.n], (*held)[2*plan.n:]
-		for line := lo; line < hi; line++ {
-			o, i := line/l.inner, line%l.inner
-			if clear(a); l.rows > 0 {
-				readLine(a, src[(o*l.rows*l.inner+i)*l.from:], l.rows, l.inner*l.from, l.from)
-			}
-			if l.d.inverse && l.d.onesided {
-				mirror(a)
-			}
-			y := plan.transform(a, b, work)[:l.most]
-			if l.d.inverse {
-				scaleAll(y, 1/W(plan.n))
-			}
-			writeLine(dst[(o*l.most*l.inner+i)*l.to:], y, l.inner*l.to, l.to)
+	r := p.runs.take()
+	*r = dftRun[W, T]{&p.pool, plan, dst, src, l}
+	err = sweepBy(ctx, l.threads, l.count, max(dearGrain/plan.n, 1), r)
+	p.runs.put(r)
+	return err
+}
+
+// Do transforms some of the signals.
+func (r *dftRun[W, T]) Do(lo, hi int) {
+	n := r.plan.n
+	held := r.pool.take(2*n + r.plan.room())
+	defer r.pool.put(held)
+	a, b, work := (*held)[:n], (*held)[n:2*n], (*held)[2*n:]
+	for line := lo; line < hi; line++ {
+		o, i := line/r.inner, line%r.inner
+		if clear(a); r.rows > 0 {
+			readLine(a, r.src[(o*r.rows*r.inner+i)*r.from:], r.rows, r.inner*r.from, r.from)
 		}
-	})
+		if r.d.inverse && r.d.onesided {
+			mirror(a)
+		}
+		y := r.plan.transform(a, b, work)[:r.most]
+		if r.d.inverse {
+			scaleAll(y, 1/W(n))
+		}
+		writeLine(r.dst[(o*r.most*r.inner+i)*r.to:], y, r.inner*r.to, r.to)
+	}
 }
 
 // readLine fills a with up to rows elements of src, step apart, real or complex, and zeros.

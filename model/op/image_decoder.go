@@ -46,6 +46,7 @@ func inferPicture(n *graph.Node, site *Site) ([]tensor.Type, error) {
 
 func compilePicture(n *graph.Node, _ *Site) (Kernel, error) {
 	format := n.Str("pixel_format", "RGB")
+	var colours scratch[byte]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		if in[0].Rank() != 1 {
 			return misfit(n.Op, "the file is no vector of bytes")
@@ -74,7 +75,9 @@ func compilePicture(n *graph.Node, _ *Site) (Kernel, error) {
 		if err := Reset(ctx, out[0], tensor.Uint8, h, w, 1); err != nil {
 			return err
 		}
-		rgb := make([]byte, 3*w*h)
+		held := colours.take(3 * w * h)
+		defer colours.put(held)
+		rgb := *held
 		if err := picture.Decode(ctx, rgb, file, w, h); err != nil {
 			return err
 		}

@@ -48,6 +48,7 @@ func inferSplitToSequence(n *graph.Node, site *Site) ([]tensor.Type, error) {
 
 func compileSplitToSequence(n *graph.Node, _ *Site) (Kernel, error) {
 	wanted, keep := n.Int("axis", 0), n.Int("keepdims", 1) != 0
+	var borrowed scratch[int64]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		shape := in[0].Shape()
 		axis, err := axisOf("SplitToSequence", wanted, len(shape))
@@ -58,14 +59,17 @@ func compileSplitToSequence(n *graph.Node, _ *Site) (Kernel, error) {
 		if len(in) > 1 {
 			split = in[1]
 		}
-		lengths, err := splitLengths(split, shape[axis])
-		if err != nil {
+		lengths := borrowed.take(0)
+		defer borrowed.put(lengths)
+		if *lengths, err = splitLengths(*lengths, split, shape[axis]); err != nil {
 			return err
 		}
-		list := out[0].ResetList(tensor.Sequence, len(lengths))
+		list := out[0].ResetList(tensor.Sequence, len(*lengths))
 		start := 0
-		for i, length := range lengths {
-			to := append([]int(nil), shape...)
+		for i := range *lengths {
+			length := int((*lengths)[i])
+			var buf [MaxRank]int
+			to := append(buf[:0], shape...)
 			to[axis] = length
 			if split == nil && !keep {
 				to = append(to[:axis], to[axis+1:]...)
@@ -80,37 +84,35 @@ func compileSplitToSequence(n *graph.Node, _ *Site) (Kernel, error) {
 	}, nil
 }
 
-// splitLengths are the lengths of the parts of an axis of length n.
-func splitLengths(split *tensor.Tensor, n int) ([]int, error) {
+// splitLengths appends the lengths of the parts of an axis of length n.
+func splitLengths(lengths []int64, split *tensor.Tensor, n int) ([]int64, error) {
 	if split == nil {
-		lengths := make([]int, n)
-		for i := range lengths {
-			lengths[i] = 1
+		for range n {
+			lengths = append(lengths, 1)
 		}
 		return lengths, nil
 	}
-	given := intsOf(nil, split)
-	var lengths []int
 	if split.Rank() == 0 {
-		step := given[0]
+		var buf [1]int64
+		step := intsOf(buf[:0], split)[0]
 		if step <= 0 {
-			return nil, misfit("SplitToSequence", "split is not positive")
+			return lengths, misfit("SplitToSequence", "split is not positive")
 		}
-		for at := 0; at < n; at += int(min(step, int64(n))) {
-			lengths = append(lengths, int(min(step, int64(n-at))))
+		for at := int64(0); at < int64(n); at += min(step, int64(n)) {
+			lengths = append(lengths, min(step, int64(n)-at))
 		}
 		return lengths, nil
 	}
+	lengths = intsOf(lengths, split)
 	sum := int64(0)
-	for _, v := range given {
+	for _, v := range lengths {
 		if v < 0 || v > int64(n) {
-			return nil, misfit("SplitToSequence", "split has a length that does not fit")
+			return lengths, misfit("SplitToSequence", "split has a length that does not fit")
 		}
 		sum += v
-		lengths = append(lengths, int(v))
 	}
 	if sum != int64(n) {
-		return nil, misfit("SplitToSequence", "the lengths in split do not add up to the axis")
+		return lengths, misfit("SplitToSequence", "the lengths in split do not add up to the axis")
 	}
 	return lengths, nil
 }
@@ -161,33 +163,36 @@ func compileConcatFromSequence(n *graph.Node, _ *Site) (Kernel, error) {
 		if err != nil {
 			return err
 		}
-		view := func(shape []int) []int { // the element's shape with the axis
-			if !fresh {
-				return shape
-			}
-			return append(append(append([]int(nil), shape[:axis]...), 1), shape[axis:]...)
-		}
+		var bufs [2][MaxRank + 1]int
+		whole := stacking(bufs[0][:0], first, axis, fresh) // the result's shape
 		total := 0
 		for _, t := range list {
-			s := view(t.Shape())
-			if t.DType() != list[0].DType() || len(s) != rank || !sameBut(s, view(first), axis) {
+			s := stacking(bufs[1][:0], t.Shape(), axis, fresh)
+			if t.DType() != list[0].DType() || len(s) != rank || !sameBut(s, whole, axis) {
 				return misfit("ConcatFromSequence", "elements whose shapes do not go together")
 			}
 			total += s[axis]
 		}
-		to := append([]int(nil), view(first)...)
-		to[axis] = total
-		if err := Reset(ctx, out[0], list[0].DType(), to...); err != nil {
+		whole[axis] = total
+		if err := Reset(ctx, out[0], list[0].DType(), whole...); err != nil {
 			return err
 		}
 		at := 0
 		for _, t := range list {
-			s := view(t.Shape())
+			s := stacking(bufs[1][:0], t.Shape(), axis, fresh)
 			copyAlong(out[0], at, total, t, 0, s[axis], s[axis], s, axis)
 			at += s[axis]
 		}
 		return nil
 	}, nil
+}
+
+// stacking appends a shape to buf, with an axis of length 1 more where that is fresh.
+func stacking(buf, shape []int, axis int, fresh bool) []int {
+	if !fresh || axis > len(shape) {
+		return append(buf, shape...)
+	}
+	return append(append(append(buf, shape[:axis]...), 1), shape[axis:]...)
 }
 
 // sameBut tells whether two shapes of one rank are equal in all axes but one.

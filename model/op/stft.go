@@ -105,6 +105,7 @@ func stftKernel[T float](n *graph.Node, site *Site, data lane[T]) Kernel {
 	onesided, threads := n.Int("onesided", 1) != 0, site.Threads
 	var known plans[float64]
 	var pool scratch[cx[float64]]
+	var runs kept[stftRun[T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		shape := in[0].Shape()
 		if len(shape) != 3 || shape[2] != 1 && shape[2] != 2 {
@@ -130,19 +131,35 @@ func stftKernel[T float](n *graph.Node, site *Site, data lane[T]) Kernel {
 		if len(in) > 2 && in[2] != nil {
 			window = data(in[2])
 		}
-		dst, src := data(out[0]), data(in[0])
-		return sweep(ctx, threads, shape[0]*count, max(dearGrain/frame, 1), func(lo, hi int) {
-			held := pool.take(2*frame + plan.room())
-			defer pool.put(held)
-			a, b, work := (*held)[:frame], (*held)[frame:2*frame], (*held)[2*frame:]
-			for k := lo; k < hi; k++ {
-				at := (k/count*length + k%count*step) * from
-				readLine(a, src[at:], frame, from, from)
-				for i, w := range window {
-					a[i] = cx[float64]{a[i].re * float64(w), a[i].im * float64(w)}
-				}
-				writeLine(dst[k*bins*2:], plan.transform(a, b, work)[:bins], 2, 2)
-			}
-		})
+		r := runs.take()
+		*r = stftRun[T]{&pool, plan, data(out[0]), data(in[0]), window, length, from, step, count, bins}
+		err = sweepBy(ctx, threads, shape[0]*count, max(dearGrain/frame, 1), r)
+		runs.put(r)
+		return err
+	}
+}
+
+// stftRun is one call.
+type stftRun[T float] struct {
+	pool             *scratch[cx[float64]]
+	plan             *fft[float64] // of a frame
+	dst, src, window []T
+	length, from     int // of a signal: elements, and parts of each
+	step, count      int // from one frame to the next; frames of a signal
+	bins             int
+}
+
+// Do transforms some of the frames.
+func (r *stftRun[T]) Do(lo, hi int) {
+	n := r.plan.n
+	held := r.pool.take(2*n + r.plan.room())
+	defer r.pool.put(held)
+	a, b, work := (*held)[:n], (*held)[n:2*n], (*held)[2*n:]
+	for k := lo; k < hi; k++ {
+		readLine(a, r.src[(k/r.count*r.length+k%r.count*r.step)*r.from:], n, r.from, r.from)
+		for i, w := range r.window {
+			a[i] = cx[float64]{a[i].re * float64(w), a[i].im * float64(w)}
+		}
+		writeLine(r.dst[k*r.bins*2:], r.plan.transform(a, b, work)[:r.bins], 2, 2)
 	}
 }
