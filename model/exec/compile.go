@@ -67,11 +67,11 @@ func Compile(m *graph.Model, o Options) (p *Program, err error) {
 	if o.MemoryLimit <= 0 {
 		o.MemoryLimit = op.DefaultLimit
 	}
-	g, versions, err := expand(m)
+	g, err := expand(m)
 	if err != nil {
 		return nil, err
 	}
-	c := &compiler{opsets: m.Opsets, versions: versions, threads: o.Threads, limit: o.MemoryLimit, foldLimit: min(o.MemoryLimit, 64<<20)}
+	c := &compiler{opsets: m.Opsets, threads: o.Threads, limit: o.MemoryLimit, foldLimit: min(o.MemoryLimit, 64<<20)}
 	defer func() { err = recovered(recover(), c.current, err) }()
 	if err := check(g, nil); err != nil {
 		return nil, err

@@ -14,23 +14,20 @@ const (
 	maxExpandedNodes = 1 << 18
 )
 
-// expand puts the bodies of model-local functions where they are called. m stays as it is. versions holds the opsets of nodes that come
-// from a function, which imports its own.
-func expand(m *graph.Model) (g *graph.Graph, versions map[*graph.Node]map[string]int64, err error) {
+// expand puts the bodies of model-local functions where they are called. m stays as it is.
+func expand(m *graph.Model) (*graph.Graph, error) {
 	if len(m.Functions) == 0 {
-		return m.Graph, nil, nil
+		return m.Graph, nil
 	}
-	e := &expander{functions: map[[2]string]*graph.Function{}, versions: map[*graph.Node]map[string]int64{}}
+	e := &expander{functions: map[[2]string]*graph.Function{}}
 	for _, f := range m.Functions {
 		e.functions[[2]string{f.Domain, f.Name}] = f
 	}
-	g, err = e.graph(m.Graph, 0)
-	return g, e.versions, err
+	return e.graph(m.Graph, 0)
 }
 
 type expander struct {
 	functions map[[2]string]*graph.Function
-	versions  map[*graph.Node]map[string]int64
 	made      int // nodes
 	calls     int // makes the names of a call's inner values its own
 }
@@ -81,9 +78,6 @@ func (e *expander) inner(n *graph.Node, depth int) (*graph.Node, error) {
 	c := *n
 	c.Attrs = slices.Clone(n.Attrs)
 	err := replaceSubgraphs(&c, func(g *graph.Graph) (*graph.Graph, error) { return e.graph(g, depth) })
-	if v, ok := e.versions[n]; ok {
-		e.versions[&c] = v
-	}
 	return &c, err
 }
 
@@ -111,17 +105,17 @@ func (e *expander) call(n *graph.Node, f *graph.Function) []*graph.Node {
 	}
 	nodes = append(nodes, through...)
 	for _, made := range nodes {
-		e.own(made, f.Opsets)
+		own(made, f.Opsets)
 	}
 	return nodes
 }
 
-// own notes the opsets of a node and of those in its subgraphs.
-func (e *expander) own(n *graph.Node, opsets map[string]int64) {
-	e.versions[n] = opsets
+// own gives opsets to a node and to those in its subgraphs: a function imports its own.
+func own(n *graph.Node, opsets map[string]int64) {
+	n.Opsets = opsets
 	for _, g := range n.Subgraphs() {
 		for _, inner := range g.Nodes {
-			e.own(inner, opsets)
+			own(inner, opsets)
 		}
 	}
 }

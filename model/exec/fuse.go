@@ -173,6 +173,9 @@ func (f *fuser) split(n *graph.Node, x float64) (other graph.Value, ok bool) {
 // isFloat32 tells whether a value is a float32 tensor: the fused kernels are for these.
 func (f *fuser) isFloat32(v graph.Value) bool { return f.s.types[v].DType == tensor.Float32 }
 
+// newest are the opsets of nodes that fusion makes.
+var newest = map[string]int64{"": op.NewestOpset}
+
 // replace puts a node in place of node i and removes others. It takes over node i's name and outputs.
 func (f *fuser) replace(i int, n *graph.Node, gone ...int) bool {
 	n.Name, n.Outputs = f.nodes[i].Name, f.nodes[i].Outputs
@@ -180,10 +183,7 @@ func (f *fuser) replace(i int, n *graph.Node, gone ...int) bool {
 		n.Name = nodeName(f.nodes[i])
 	}
 	if n.Domain == "" {
-		if f.s.versions == nil {
-			f.s.versions = map[*graph.Node]map[string]int64{}
-		}
-		f.s.versions[n] = map[string]int64{"": op.NewestOpset}
+		n.Opsets = newest
 	}
 	f.leave(i)
 	for _, k := range gone {

@@ -302,7 +302,7 @@ func fuseQuantMove(f *fuser, i int) bool {
 		version = max(version, 12) // before, it was for real numbers alone
 	}
 	f.replace(i, &graph.Node{Op: name, Inputs: inputs, Attrs: m.Attrs}, at)
-	f.s.versions[f.nodes[i]] = map[string]int64{"": version}
+	f.nodes[i].Opsets = map[string]int64{"": version}
 	return true
 }
 

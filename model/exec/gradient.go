@@ -42,6 +42,11 @@ func Gradient(b *graph.Builder, loss graph.Value, wrt []graph.Value) ([]graph.Va
 			}
 		}
 	}
+	defer func() {
+		for _, n := range g.Nodes[len(nodes):] {
+			own(n, written)
+		}
+	}()
 	one := b.Op("CastLike", b.Scalar("one", 1), loss)
 	d.parts[loss] = []graph.Value{b.Op("Expand", one, b.Op("Shape", loss))}
 	for i := len(nodes) - 1; i >= 0; i-- {
@@ -102,16 +107,13 @@ func (d *differentiation) back(n *graph.Node, loss graph.Value) error {
 	if !flows || !wanted {
 		return nil
 	}
-	spec := op.Lookup(n.Domain, n.Op, d.version(n.Domain))
+	spec := op.Lookup(n.Domain, n.Op, d.version(n))
 	if spec == nil || spec.Grad == nil {
 		return fault.New(fault.Unsupported, "the operator "+n.Op+" has no gradient").At(nodeName(n)).
 			Try("it stands between what is trained and the loss: " + d.path(n, loss))
 	}
 	if err := spec.Check(n); err != nil {
 		return located(n, err)
-	}
-	if dy[0] == "" && len(dy) > 1 && n.Op != "Split" {
-		return nil // only secondary outputs, such as masks and indices, are used
 	}
 	dx, err := spec.Grad(d.b, n, dy)
 	if err != nil {
@@ -126,16 +128,26 @@ func (d *differentiation) back(n *graph.Node, loss graph.Value) error {
 	return nil
 }
 
-// version is the opset by which nodes are read: Builder's.
-func (d *differentiation) version(domain string) int64 {
+// version is the opset by which a node is read: its own, or what Builder writes.
+func (d *differentiation) version(n *graph.Node) int64 {
+	domain := n.Domain
+	if domain == "ai.onnx" {
+		domain = ""
+	}
+	if v, own := n.Opsets[domain]; own {
+		return v
+	}
 	switch domain {
-	case op.Private:
-		return 1
+	case "":
+		return d.b.Opset()
 	case graph.ML:
 		return graph.OpsetMLVersion
 	}
-	return graph.OpsetVersion
+	return 1
 }
+
+// written are the opsets of the nodes that gradients append, whatever those of the graph are.
+var written = map[string]int64{"": graph.OpsetVersion, graph.ML: graph.OpsetMLVersion}
 
 // broadcasts are the operators whose inputs may be smaller than the output.
 var broadcasts = map[string]bool{"Add": true, "Sub": true, "Mul": true, "Div": true, "Pow": true, "Max": true, "Min": true, "Sum": true, "Mean": true, "PRelu": true, "Where": true, "Expand": true}

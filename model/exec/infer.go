@@ -13,7 +13,6 @@ import (
 // compiler is what the scopes of one compilation share.
 type compiler struct {
 	opsets    map[string]int64
-	versions  map[*graph.Node]map[string]int64 // opsets of nodes that come from functions, which import their own
 	threads   int
 	limit     int64  // bytes of a run
 	foldLimit int64  // bytes that folding one node may make
@@ -102,8 +101,8 @@ func (s *scope) kernels() error {
 // opset returns the version of a domain for a node.
 func (s *scope) opset(n *graph.Node) (int64, error) {
 	newest, domain, opsets := int64(op.NewestOpset), n.Domain, s.opsets
-	if own := s.versions[n]; own != nil {
-		opsets = own
+	if n.Opsets != nil {
+		opsets = n.Opsets
 	}
 	switch domain {
 	case op.Private:
@@ -152,9 +151,7 @@ func (s *scope) visit(n *graph.Node) error {
 	}
 	if spec.Simplify != nil {
 		if simple := spec.Simplify(n, site); simple != nil {
-			if v := s.versions[n]; v != nil {
-				s.versions[simple] = v
-			}
+			simple.Opsets = n.Opsets
 			return s.visit(simple)
 		}
 	}

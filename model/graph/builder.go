@@ -58,6 +58,9 @@ func (b *Builder) Graph() *Graph { return b.graph }
 // Require raises the ai.onnx opset of the model to at least version, for operators that are younger than OpsetVersion.
 func (b *Builder) Require(version int64) { b.opset = max(b.opset, version) }
 
+// Opset is the version of ai.onnx by which the model's nodes are read.
+func (b *Builder) Opset() int64 { return max(b.opset, OpsetVersion) }
+
 // Taken reports whether the graph uses a name, or keeps it for an output.
 func (b *Builder) Taken(name string) bool { return b.used[Value(name)] }
 
@@ -152,10 +155,8 @@ func (b *Builder) Node(domain, op string, in []Value, outputs int, attrs ...Attr
 
 // Model wraps the graph as it stands into a model with the opsets that it uses.
 func (b *Builder) Model() *Model {
-	m := &Model{IRVersion: IRVersion, Producer: "jarvis", Opsets: map[string]int64{"": OpsetVersion}, Metadata: map[string]string{}, Graph: b.graph}
-	if b.opset > OpsetVersion {
-		m.Opsets[""] = b.opset
-	}
+	m := &Model{IRVersion: IRVersion, Producer: "jarvis", Opsets: map[string]int64{}, Metadata: map[string]string{}, Graph: b.graph}
+	m.Opsets[""] = b.Opset()
 	if b.opset >= 19 {
 		m.IRVersion = 9 // the one that opsets 19 and 20 were released with
 	}

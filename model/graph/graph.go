@@ -76,6 +76,10 @@ type Node struct {
 	Outputs []Value
 	Attrs   []Attr
 	Doc     string
+
+	// Opsets are the versions by which the node is read where they are not the model's: nodes from the body of a function and those
+	// of a gradient have their own. No file holds them.
+	Opsets map[string]int64
 }
 
 // In returns input i, or the absent Value when the node has fewer.
