@@ -4,6 +4,7 @@ package op
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/kernel"
@@ -53,10 +54,9 @@ func compileQuantAdd(n *graph.Node, site *Site) (Kernel, error) {
 		return nil, err
 	}
 	threads := site.Threads
-	var memory scratch[float32]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		a, b := in[0], in[3]
-		if shapeText(a.Shape()) != shapeText(b.Shape()) {
+		if !slices.Equal(a.Shape(), b.Shape()) {
 			return misfit(n.Op, "two shapes: "+shapeText(a.Shape())+" and "+shapeText(b.Shape()))
 		}
 		for _, i := range []int{1, 2, 4, 5, 6, 7} {
@@ -67,24 +67,39 @@ func compileQuantAdd(n *graph.Node, site *Site) (Kernel, error) {
 		if err := Reset(ctx, out[0], in[7].DType(), a.Shape()...); err != nil {
 			return err
 		}
-		scale := in[6].F32()[0]
-		q := requantizer(in[7], 0, nil, nil)
-		cutTo(&q, act, scale)
-		y := out[0].Bytes()
-		parallel(ctx, threads, len(y), 1<<14, func(lo, hi int) {
-			held := memory.take(2 * quantBlock)
-			defer memory.put(held)
-			for ; lo < hi; lo += quantBlock {
-				n := min(quantBlock, hi-lo)
-				s, t := (*held)[:n], (*held)[quantBlock:][:n]
-				realBytes(s, a, lo, in[2], in[1])
-				realBytes(t, b, lo, in[5], in[4])
-				kernel.Pair(kernel.Add, s, s, t)
-				kernel.QuantizeBytes(y[lo:lo+n], s, scale, q.Least, q.Most, q.Zero)
-			}
-		})
+		r := addRun{in: [8]*tensor.Tensor(in), y: out[0].Bytes(), scale: in[6].F32()[0]}
+		roundTo(&r.q, in[7])
+		cutTo(&r.q, act, r.scale)
+		addRuns.run(ctx, threads, len(r.y), 1<<14, r, (*addRun).part)
 		return ctx.Err()
 	}, nil
+}
+
+// addRun is a run of QuantAdd.
+type addRun struct {
+	in    [8]*tensor.Tensor
+	y     []byte
+	scale float32
+	q     kernel.Requantizer // its ends and zero point
+}
+
+var (
+	addRuns  crew[addRun]
+	addReals scratch[float32]
+)
+
+// part adds elements [lo, hi).
+func (r *addRun) part(lo, hi int) {
+	held := addReals.take(2 * quantBlock)
+	defer addReals.put(held)
+	for ; lo < hi; lo += quantBlock {
+		n := min(quantBlock, hi-lo)
+		s, t := (*held)[:n], (*held)[quantBlock:][:n]
+		realBytes(s, r.in[0], lo, r.in[2], r.in[1])
+		realBytes(t, r.in[3], lo, r.in[5], r.in[4])
+		kernel.Pair(kernel.Add, s, s, t)
+		kernel.QuantizeBytes(r.y[lo:lo+n], s, r.scale, r.q.Least, r.q.Most, r.q.Zero)
+	}
 }
 
 // realBytes writes the real values of elements of t from at on, which have one scale.

@@ -79,9 +79,10 @@ type quantConv struct {
 	x, w, y scratch[int32]
 	fx, fw  scratch[float32]
 	fy      scratch[float32]
+	ends    scratch[convEnd]
 }
 
-// convEnd is where sums go: either y, or bytes, rounded by q, whose scales are those of output channels.
+// convEnd is where sums go: either y, or bytes, rounded by q, whose scales, and what is added, are those of output channels.
 type convEnd struct {
 	y     []int32
 	bytes []byte
@@ -102,11 +103,13 @@ func quantConvOf(n *graph.Node, site *Site, w, zero int) (*quantConv, error) {
 	return q, err
 }
 
-// run convolves x by w; end makes room for the result of a shape with so many channels, bias may be nil.
-func (q *quantConv) run(ctx context.Context, x, xzero, w, wzero *tensor.Tensor, bias []int32, end func(shape []int, m int) (convEnd, error)) error {
-	op := q.conv.window.op
-	v, s, err := q.conv.shape(x.Shape(), w.Shape())
-	if err != nil {
+// run convolves x by w to y, of type d; end says where in y sums go. bias may be nil.
+func (q *quantConv) run(ctx context.Context, x, xzero, w, wzero *tensor.Tensor, bias []int32, y *tensor.Tensor, d tensor.DType, end func(e *convEnd)) error {
+	op, v := q.conv.window.op, views.Get().(*view)
+	defer views.Put(v)
+	var s convSize
+	var err error
+	if *v, s, err = q.conv.shape(x.Shape(), w.Shape()); err != nil {
 		return err
 	}
 	if xzero != nil && xzero.Len() != 1 || wzero != nil && wzero.Len() != 1 && wzero.Len() != s.m {
@@ -116,19 +119,23 @@ func (q *quantConv) run(ctx context.Context, x, xzero, w, wzero *tensor.Tensor, 
 		return misfit(op, "bias for "+itoa(int64(len(bias)))+" of "+itoa(int64(s.m))+" channels")
 	}
 	var buf [MaxRank]int
-	e, err := end(v.shape(append(buf[:0], s.batch, s.m)), s.m)
-	if err != nil {
+	if err := Reset(ctx, y, d, v.shape(append(buf[:0], s.batch, s.m))...); err != nil {
 		return err
 	}
+	held := q.ends.take(1)
+	e := &(*held)[0]
+	defer func() { e.y, e.bytes = nil, nil; q.ends.put(held) }()
+	roundColumns(&e.q, s.m)
+	end(e)
 	pixels, k := volume(v.out), s.cg*volume(v.kernel)
 	if s.batch*s.m*pixels == 0 {
 		return nil
 	}
 	switch {
 	case s.cg == 1 && s.m <= 2*q.conv.group && k <= exactProduct && q.small(bias):
-		return q.runReal(ctx, &v, s, x, xzero, w, wzero, bias, e)
-	case kernel.BytesFit() && q.bytes.fits(&v):
-		return q.bytes.run(ctx, &v, s, x, xzero, w, wzero, bias, e)
+		return q.runReal(ctx, v, s, x, xzero, w, wzero, bias, e)
+	case kernel.BytesFit() && q.bytes.fits(v):
+		return q.bytes.run(ctx, v, s, x, xzero, w, wzero, bias, e)
 	}
 	wideX, wideW := q.x.take(x.Len()), q.w.take(w.Len())
 	defer q.x.put(wideX)
@@ -146,7 +153,7 @@ func (q *quantConv) run(ctx context.Context, x, xzero, w, wzero *tensor.Tensor, 
 		defer q.y.put(held)
 		sums = *held
 	}
-	if err := q.conv.run(ctx, &v, s, convArgs[int32]{x: *wideX, w: *wideW, bias: bias, y: sums}); err != nil {
+	if err := q.conv.run(ctx, v, s, convArgs[int32]{x: *wideX, w: *wideW, bias: bias, y: sums}); err != nil {
 		return err
 	}
 	for i := range s.batch * s.m {
@@ -166,20 +173,14 @@ func (q *quantConv) small(bias []int32) bool {
 }
 
 // runReal convolves depthwise in float32, which is exact for up to exactProduct terms, even with a small bias.
-func (q *quantConv) runReal(ctx context.Context, v *view, s convSize, x, xzero, w, wzero *tensor.Tensor, bias []int32, e convEnd) error {
+func (q *quantConv) runReal(ctx context.Context, v *view, s convSize, x, xzero, w, wzero *tensor.Tensor, bias []int32, e *convEnd) error {
 	pixels := volume(v.out)
 	realX, realW, y := q.fx.take(x.Len()), q.fw.take(w.Len()+s.m), q.fy.take(s.batch*s.m*pixels)
 	defer q.fx.put(realX)
 	defer q.fw.put(realW)
 	defer q.fy.put(y)
-	zero := int32(byteAt(xzero, 0))
-	parallel(ctx, q.conv.threads, x.Len(), 1<<14, func(lo, hi int) {
-		if x.DType() == tensor.Int8 {
-			kernel.RealBytes((*realX)[lo:hi], tensor.Data[int8](x)[lo:hi], zero, 1)
-		} else {
-			kernel.RealBytes((*realX)[lo:hi], x.Bytes()[lo:hi], zero, 1)
-		}
-	})
+	r := realRun{q: q, from: x, zero: int32(byteAt(xzero, 0)), x: *realX, y: *y, e: e, m: s.m, pixels: pixels}
+	realRuns.run(ctx, q.conv.threads, x.Len(), 1<<14, r, (*realRun).widen)
 	weights, biases := (*realW)[:w.Len()], (*realW)[w.Len():]
 	per := w.Len() / s.m
 	for m := range s.m {
@@ -192,21 +193,45 @@ func (q *quantConv) runReal(ctx context.Context, v *view, s convSize, x, xzero, 
 	if err := q.real.run(ctx, v, s, convArgs[float32]{x: *realX, w: weights, bias: biases, y: *y}); err != nil {
 		return err
 	}
-	parallel(ctx, q.conv.threads, s.batch*s.m, 1+(1<<14)/pixels, func(lo, hi int) {
-		held := q.y.take(pixels)
-		defer q.y.put(held)
-		sums := *held
-		for i := lo; i < hi; i++ {
-			if e.y != nil {
-				sums = e.y[i*pixels:][:pixels]
-			}
-			for j, t := range (*y)[i*pixels:][:pixels] {
-				sums[j] = int32(t)
-			}
-			e.plane(i, i%s.m, sums)
-		}
-	})
+	realRuns.run(ctx, q.conv.threads, s.batch*s.m, 1+(1<<14)/pixels, r, (*realRun).planes)
 	return ctx.Err()
+}
+
+// realRun is what runReal does before and after it convolves.
+type realRun struct {
+	q         *quantConv
+	from      *tensor.Tensor
+	zero      int32
+	x, y      []float32
+	e         *convEnd
+	m, pixels int
+}
+
+var realRuns crew[realRun]
+
+// widen writes elements [lo, hi) of the input as x.
+func (r *realRun) widen(lo, hi int) {
+	if r.from.DType() == tensor.Int8 {
+		kernel.RealBytes(r.x[lo:hi], tensor.Data[int8](r.from)[lo:hi], r.zero, 1)
+	} else {
+		kernel.RealBytes(r.x[lo:hi], r.from.Bytes()[lo:hi], r.zero, 1)
+	}
+}
+
+// planes gives the sums y of the output channels [lo, hi) of all images to e.
+func (r *realRun) planes(lo, hi int) {
+	held := r.q.y.take(r.pixels)
+	defer r.q.y.put(held)
+	sums := *held
+	for i := lo; i < hi; i++ {
+		if r.e.y != nil {
+			sums = r.e.y[i*r.pixels:][:r.pixels]
+		}
+		for j, t := range r.y[i*r.pixels:][:r.pixels] {
+			sums[j] = int32(t)
+		}
+		r.e.plane(i, i%r.m, sums)
+	}
 }
 
 // plane rounds the sums of one output channel of an image, i of all, to bytes, if bytes are wanted. Biases are in the sums already.
@@ -248,10 +273,7 @@ func compileConvInteger(n *graph.Node, site *Site) (Kernel, error) {
 		return nil, err
 	}
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		return q.run(ctx, in[0], inputOf(in, 2), in[1], inputOf(in, 3), nil, func(shape []int, _ int) (convEnd, error) {
-			err := Reset(ctx, out[0], tensor.Int32, shape...)
-			return convEnd{y: tensor.Data[int32](out[0])}, err
-		})
+		return q.run(ctx, in[0], inputOf(in, 2), in[1], inputOf(in, 3), nil, out[0], tensor.Int32, func(e *convEnd) { e.y = tensor.Data[int32](out[0]) })
 	}, nil
 }
 
@@ -274,15 +296,15 @@ func compileQLinearConv(n *graph.Node, site *Site) (Kernel, error) {
 		if b := inputOf(in, 8); b != nil {
 			bias = tensor.Data[int32](b)
 		}
-		return q.run(ctx, in[0], in[2], in[3], in[5], bias, func(shape []int, m int) (convEnd, error) {
-			if err := Reset(ctx, out[0], d, shape...); err != nil {
-				return convEnd{}, err
-			}
+		return q.run(ctx, in[0], in[2], in[3], in[5], bias, out[0], d, func(e *convEnd) {
 			x, y := in[1].F32()[0], in[6].F32()[0]
-			e := convEnd{bytes: out[0].Bytes(), q: requantizer(in[7], m, nil, func(j int) float32 { return x * scale[min(j, len(scale)-1)] / y })}
+			roundTo(&e.q, in[7])
+			for j := range in[3].Shape()[0] {
+				e.q.Scale[j] = x * scale[min(j, len(scale)-1)] / y
+			}
 			e.q.ByRow = true
 			cutTo(&e.q, act, y)
-			return e, nil
+			e.bytes = out[0].Bytes()
 		})
 	}, nil
 }

@@ -21,6 +21,8 @@ type byteConv struct {
 	borders        scratch[byte]
 	panels, lines  scratch[byte]
 	taps           scratch[int]
+	crew           crew[byteConvRun]
+	sinks          kept[convSums]
 }
 
 // byteSlack is how many bytes behind a line may be read or written over, for moving sixteen at a time.
@@ -90,12 +92,14 @@ func (b *byteConv) fits(v *view) bool {
 // byteConvRun is one run.
 type byteConvRun struct {
 	*byteConv
+	ctx    context.Context
 	v      *view
 	s      convSize
-	e      convEnd
-	add    []int32 // of output channels
+	e      *convEnd
 	packed []kernel.ByteRows
 	x      []byte
+	inner  int    // goroutines for one tile
+	laid   []byte // the input with its border
 	flip   byte
 	edge   bordered
 	plain  bool // x itself is the matrix of columns
@@ -104,8 +108,8 @@ type byteConvRun struct {
 	taps   []int // where in an image's planes the taps of the first output lie, one for each row of columns
 }
 
-func (b *byteConv) run(ctx context.Context, v *view, s convSize, x, xzero, w, wzero *tensor.Tensor, bias []int32, e convEnd) error {
-	r := byteConvRun{byteConv: b, v: v, s: s, e: e, packed: b.packed, x: x.Bytes(), plain: v.plain()}
+func (b *byteConv) run(ctx context.Context, v *view, s convSize, x, xzero, w, wzero *tensor.Tensor, bias []int32, e *convEnd) error {
+	r := byteConvRun{byteConv: b, ctx: ctx, v: v, s: s, e: e, packed: b.packed, x: x.Bytes(), plain: v.plain()}
 	if w != b.from {
 		own, _ := b.others.Get().(*[]kernel.ByteRows)
 		if own == nil {
@@ -122,27 +126,20 @@ func (b *byteConv) run(ctx context.Context, v *view, s convSize, x, xzero, w, wz
 	if x.DType() == tensor.Int8 {
 		r.flip, more = kernel.Unsigned[int8]()
 	}
-	r.add = e.q.Add
-	if r.add == nil {
-		r.add = make([]int32, s.m)
-	}
 	mg := s.m / b.group
 	for m := range s.m {
-		r.add[m] = -(zero + more) * r.packed[m/mg].Sums()[m%mg]
+		e.q.Add[m] = -(zero + more) * r.packed[m/mg].Sums()[m%mg]
 		if bias != nil {
-			r.add[m] += bias[m]
+			e.q.Add[m] += bias[m]
 		}
 	}
 	if !r.plain {
 		planes := s.batch * s.cg * b.group
 		held := b.borders.take(planes*r.edge.plane + byteSlack)
 		defer b.borders.put(held)
-		parallel(ctx, b.threads, planes, 1+(1<<15)/r.edge.plane, func(lo, hi int) {
-			for i := lo; i < hi; i++ {
-				r.edge.put((*held)[i*r.edge.plane:][:r.edge.plane], r.x[i*volume(v.in):], v)
-			}
-		})
-		r.x = *held
+		r.laid = *held
+		b.crew.run(ctx, b.threads, planes, 1+(1<<15)/r.edge.plane, r, (*byteConvRun).borders)
+		r.x = r.laid
 		places := b.taps.take(s.cg * volume(v.kernel))
 		defer b.taps.put(places)
 		r.taps = *places
@@ -150,17 +147,27 @@ func (b *byteConv) run(ctx context.Context, v *view, s convSize, x, xzero, w, wz
 	}
 	r.divide()
 	tasks := s.batch * b.group * r.tiles
-	outer, inner := b.threads, 1
-	if tasks < b.threads {
-		outer, inner = 1, b.threads
+	outer := b.threads
+	if r.inner = 1; tasks < b.threads {
+		outer, r.inner = 1, b.threads
 	}
 	work := s.cg * volume(v.kernel) * mg * volume(v.out) / r.tiles
-	parallel(ctx, outer, tasks, 1+(1<<17)/max(1, work), func(lo, hi int) {
-		for i := lo; i < hi && ctx.Err() == nil; i++ {
-			r.tile(ctx, inner, i/r.tiles, i%r.tiles)
-		}
-	})
+	b.crew.run(ctx, outer, tasks, 1+(1<<17)/max(1, work), r, (*byteConvRun).images)
 	return ctx.Err()
+}
+
+// borders lays out planes of the input.
+func (r *byteConvRun) borders(lo, hi int) {
+	for i := lo; i < hi; i++ {
+		r.edge.put(r.laid[i*r.edge.plane:][:r.edge.plane], r.x[i*volume(r.v.in):], r.v)
+	}
+}
+
+// images computes the tiles [lo, hi) of all images and groups.
+func (r *byteConvRun) images(lo, hi int) {
+	for i := lo; i < hi && r.ctx.Err() == nil; i++ {
+		r.tile(i/r.tiles, i%r.tiles)
+	}
 }
 
 // byteTile is how many bytes of columns a tile has about: they stay in the second-level cache with some of the weights.
@@ -214,7 +221,7 @@ func (b *bordered) put(to, x []byte, v *view) {
 }
 
 // tile computes output lines of one image and group.
-func (r *byteConvRun) tile(ctx context.Context, threads, image, tile int) {
+func (r *byteConvRun) tile(image, tile int) {
 	v := r.v
 	k, each, all := r.s.cg*volume(v.kernel), v.out[2], v.out[0]*v.out[1]
 	if r.plain {
@@ -249,8 +256,10 @@ func (r *byteConvRun) tile(ctx context.Context, threads, image, tile int) {
 		panels.Weave(row, &lines, r.flip)
 	}
 	group := image % r.group
-	sink := convSums{r: r, channel: group * r.packed[group].M, plane: image * r.packed[group].M, first: first * each}
-	r.packed[group].Product(ctx.Done(), threads, &panels, &sink)
+	sink := r.sinks.take()
+	defer r.sinks.put(sink)
+	*sink = convSums{e: r.e, pixels: volume(v.out), channel: group * r.packed[group].M, plane: image * r.packed[group].M, first: first * each}
+	r.packed[group].Product(r.ctx.Done(), r.inner, &panels, sink)
 }
 
 // place fills in taps.
@@ -310,22 +319,22 @@ func moveLines(to, from []byte, n, wide, step int) []byte {
 
 // convSums takes the sums of one tile.
 type convSums struct {
-	r                     *byteConvRun
+	e                     *convEnd
+	pixels                int // of a plane of the output
 	channel, plane, first int // output channel, plane of the output and pixel that the sums begin with
 }
 
 // Take implements kernel.ByteSums.
 func (s *convSums) Take(i, m, j, n int, sums []int32) {
-	pixels := volume(s.r.v.out)
-	at := (s.plane+i)*pixels + s.first + j
-	if y := s.r.e.y; y != nil {
+	at := (s.plane+i)*s.pixels + s.first + j
+	if y := s.e.y; y != nil {
 		for r := range m {
-			add, row := s.r.add[s.channel+i+r], sums[r*16:][:n]
+			add, row := s.e.q.Add[s.channel+i+r], sums[r*16:][:n]
 			for c, v := range row {
-				y[at+r*pixels+c] = v + add
+				y[at+r*s.pixels+c] = v + add
 			}
 		}
 		return
 	}
-	s.r.e.q.Rows(s.r.e.bytes[at:], pixels, s.channel+i, m, 0, n, sums)
+	s.e.q.Rows(s.e.bytes[at:], s.pixels, s.channel+i, m, 0, n, sums)
 }

@@ -45,6 +45,7 @@ type byteProduct struct {
 	rows   scratch[byte]
 	packed *kernel.PackedBytes // constant b
 	others sync.Pool           // of *kernel.PackedBytes
+	zeros  kept[rowZeros]
 }
 
 // packBytes lays out the matrix b (k, n) from an element on, less its zero points.
@@ -89,7 +90,10 @@ func (e *byteProduct) run(ctx context.Context, q *quantProduct, rows int, p prod
 	if azero == nil || azero.Len() == 1 {
 		zero = int32(byteAt(azero, 0)) + more
 	} else {
-		sink = &rowZeros{sink, azero, more, p.m, packed.Sums()}
+		zeros := e.zeros.take()
+		defer e.zeros.put(zeros)
+		*zeros = rowZeros{sink, azero, more, p.m, packed.Sums()}
+		sink = zeros
 	}
 	ld := kernel.ByteK(p.k)
 	if ld == p.k && a.DType() == tensor.Uint8 { // as they lie
@@ -127,11 +131,13 @@ func (z *rowZeros) Take(i, m, j, n int, sums []int32) {
 	z.to.Take(i, m, j, n, sums)
 }
 
-// sumsTo collects a product (m, n).
+// sumsTo collects a product, (m, n) at a time.
 type sumsTo struct {
 	to []int32
 	n  int
 }
+
+func (s *sumsTo) begin(y *tensor.Tensor, at, n int) { s.to, s.n = tensor.Data[int32](y)[at:], n }
 
 // Take implements kernel.ByteSums.
 func (s *sumsTo) Take(i, m, j, n int, sums []int32) {
@@ -140,7 +146,7 @@ func (s *sumsTo) Take(i, m, j, n int, sums []int32) {
 	}
 }
 
-// denseSums makes the result of a QuantDense.
+// denseSums makes the result of a QuantDense, one matrix.
 type denseSums struct {
 	y           []float32
 	n           int
@@ -148,6 +154,8 @@ type denseSums struct {
 	act         func([]float32)
 	memory      []float32
 }
+
+func (d *denseSums) begin(*tensor.Tensor, int, int) {}
 
 // Take implements kernel.ByteSums.
 func (d *denseSums) Take(i, m, j, n int, sums []int32) {
@@ -162,7 +170,7 @@ func (d *denseSums) Take(i, m, j, n int, sums []int32) {
 type quantDense struct {
 	quantProduct
 	act   func([]float32)
-	sinks sync.Pool // of *denseSums
+	sinks scratch[denseSums]
 }
 
 func compileQuantDense(n *graph.Node, site *Site) (Kernel, error) {
@@ -178,7 +186,6 @@ func compileQuantDense(n *graph.Node, site *Site) (Kernel, error) {
 		}
 		d.act = func(y []float32) { activate(act, y) }
 	}
-	d.sinks.New = func() any { return new(denseSums) }
 	d.prepare(site.constant(1), site.constant(3), n.In(3) != "")
 	return d.run, nil
 }
@@ -204,16 +211,15 @@ func (d *quantDense) run(ctx context.Context, in, out []*tensor.Tensor) error {
 	if len(y) == 0 {
 		return nil
 	}
-	sink := d.sinks.Get().(*denseSums)
-	defer d.sinks.Put(sink)
+	held := d.sinks.take(1)
+	sink := &(*held)[0]
 	sink.set(y, p.n, scale.F32(), bias, d.act)
-	defer func() { sink.y, sink.act = nil, nil }()
+	defer func() { sink.y, sink.act = nil, nil; d.sinks.put(held) }()
 	rows := len(y) / p.n
 	if kernel.BytesFit() {
 		return d.exact.run(ctx, &d.quantProduct, rows, p, a, azero, 0, b, bzero, 0, sink)
 	}
-	shape := func([]int) error { return nil }
-	return d.quantProduct.run(ctx, a, azero, b, bzero, shape, func(int, int) kernel.ByteSums { return sink })
+	return d.quantProduct.run(ctx, a, azero, b, bzero, out[0], tensor.Float32, sink)
 }
 
 // set takes up the operands of one run.

@@ -4,6 +4,7 @@ package op
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/kernel"
@@ -172,8 +173,14 @@ func quantColumns(op string, dst []float32, b, zero *tensor.Tensor, n int) error
 	return nil
 }
 
-// run computes the int32 product of a and b, which broadcast as those of MatMul; sink takes each matrix (m, n) of it, whose elements stand from at on.
-func (q *quantProduct) run(ctx context.Context, a, azero, b, bzero *tensor.Tensor, shape func(shape []int) error, sink func(at, n int) kernel.ByteSums) error {
+// matrixSums takes the matrices of a product one after another: begin says that the next has n columns, and that its elements stand in y from at on.
+type matrixSums interface {
+	kernel.ByteSums
+	begin(y *tensor.Tensor, at, n int)
+}
+
+// run computes the int32 product of a and b, which broadcast as those of MatMul, for sink, which makes y, of type d, of it.
+func (q *quantProduct) run(ctx context.Context, a, azero, b, bzero, y *tensor.Tensor, d tensor.DType, sink matrixSums) error {
 	var bb, buf [MaxRank]int
 	p, batch, err := productOf(q.op, bb[:0], a.Shape(), b.Shape())
 	if err != nil {
@@ -186,7 +193,7 @@ func (q *quantProduct) run(ctx context.Context, a, azero, b, bzero *tensor.Tenso
 	if b.Rank() > 1 {
 		to = append(to, p.n)
 	}
-	if err := shape(to); err != nil {
+	if err := Reset(ctx, y, d, to...); err != nil {
 		return err
 	}
 	if azero != nil && azero.Len() != 1 && azero.Len() != p.m {
@@ -219,7 +226,8 @@ func (q *quantProduct) run(ctx context.Context, a, azero, b, bzero *tensor.Tenso
 	}
 	if kernel.BytesFit() {
 		return each(func(at, ia, ib int) error {
-			return q.exact.run(ctx, q, rows, p, a, azero, ia*p.m*p.k, b, bzero, ib*p.k*p.n, sink(at*p.m*p.n, p.n))
+			sink.begin(y, at*p.m*p.n, p.n)
+			return q.exact.run(ctx, q, rows, p, a, azero, ia*p.m*p.k, b, bzero, ib*p.k*p.n, sink)
 		})
 	}
 	sums := q.sums.take(rows * p.n)
@@ -256,7 +264,8 @@ func (q *quantProduct) run(ctx context.Context, a, azero, b, bzero *tensor.Tenso
 				(*sums)[i] += int32(v)
 			}
 		}
-		takeWhole(sink(at*p.m*p.n, p.n), *sums, rows, p.n)
+		sink.begin(y, at*p.m*p.n, p.n)
+		takeWhole(sink, *sums, rows, p.n)
 		return ctx.Err()
 	})
 }
@@ -283,11 +292,11 @@ func inputOf(in []*tensor.Tensor, i int) *tensor.Tensor {
 func compileMatMulInteger(n *graph.Node, site *Site) (Kernel, error) {
 	q := &quantProduct{op: n.Op, threads: site.Threads}
 	q.prepare(site.constant(1), site.constant(3), n.In(3) != "")
+	var sinks kept[sumsTo]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		shape := func(to []int) error { return Reset(ctx, out[0], tensor.Int32, to...) }
-		return q.run(ctx, in[0], inputOf(in, 2), in[1], inputOf(in, 3), shape, func(at, n int) kernel.ByteSums {
-			return &sumsTo{tensor.Data[int32](out[0])[at:], n}
-		})
+		sink := sinks.take()
+		defer sinks.put(sink)
+		return q.run(ctx, in[0], inputOf(in, 2), in[1], inputOf(in, 3), out[0], tensor.Int32, sink)
 	}, nil
 }
 
@@ -296,6 +305,7 @@ func compileQLinearMatMul(n *graph.Node, site *Site) (Kernel, error) {
 	q.prepare(site.constant(3), site.constant(5), true)
 	d := site.Types[7].DType
 	var memory scratch[tensor.Tensor]
+	var sinks scratch[roundedTo]
 	act, err := cuttingOf(n)
 	if err != nil {
 		return nil, err
@@ -313,51 +323,56 @@ func compileQLinearMatMul(n *graph.Node, site *Site) (Kernel, error) {
 		if len(scale[0]) != 1 || len(scale[2]) != 1 || in[7].Len() != 1 {
 			return misfit(n.Op, "scales of a or y, or zero points of y, by rows")
 		}
-		sink := roundedTo{}
-		shape := func(to []int) error {
-			columns := 1
-			if in[3].Rank() > 1 {
-				columns = to[len(to)-1]
-			}
-			if len(scale[1]) != 1 && (in[3].Rank() < 2 || len(scale[1]) != columns) {
-				return misfit(n.Op, "scale "+shapeText(in[4].Shape())+" for "+shapeText(in[3].Shape()))
-			}
-			var bias []int32
-			if b := inputOf(in, 8); b != nil {
-				if bias = tensor.Data[int32](b); len(bias) != columns {
-					return misfit(n.Op, "bias "+shapeText(b.Shape())+" for "+shapeText(in[3].Shape()))
-				}
-			}
-			sink.q = requantizer(in[7], columns, bias, func(j int) float32 { return scale[0][0] * scale[1][min(j, len(scale[1])-1)] / scale[2][0] })
-			cutTo(&sink.q, act, scale[2][0])
-			return Reset(ctx, out[0], d, to...)
+		columns, rank := 1, in[3].Rank()
+		if rank > 1 {
+			columns = in[3].Shape()[rank-1]
 		}
-		return q.run(ctx, in[0], in[2], in[3], in[5], shape, func(at, n int) kernel.ByteSums {
-			sink.to, sink.n = out[0].Bytes()[at:], n
-			return &sink
-		})
+		if len(scale[1]) != 1 && (rank < 2 || len(scale[1]) != columns) {
+			return misfit(n.Op, "scale "+shapeText(in[4].Shape())+" for "+shapeText(in[3].Shape()))
+		}
+		var bias []int32
+		if b := inputOf(in, 8); b != nil {
+			if bias = tensor.Data[int32](b); len(bias) != columns {
+				return misfit(n.Op, "bias "+shapeText(b.Shape())+" for "+shapeText(in[3].Shape()))
+			}
+		}
+		held := sinks.take(1)
+		sink := &(*held)[0]
+		defer func() { sink.to = nil; sinks.put(held) }()
+		roundTo(&sink.q, in[7])
+		roundColumns(&sink.q, columns)
+		copy(sink.q.Add, bias)
+		for j := range columns {
+			sink.q.Scale[j] = scale[0][0] * scale[1][min(j, len(scale[1])-1)] / scale[2][0]
+		}
+		cutTo(&sink.q, act, scale[2][0])
+		return q.run(ctx, in[0], in[2], in[3], in[5], out[0], d, sink)
 	}, nil
 }
 
-// requantizer makes bytes of zero's type of sums in n columns, or rows, with a scale for each, add (n) being added before where it is not nil.
-func requantizer(zero *tensor.Tensor, n int, add []int32, scale func(j int) float32) kernel.Requantizer {
+// roundTo makes q round to bytes of zero's type.
+func roundTo(q *kernel.Requantizer, zero *tensor.Tensor) {
 	lo, hi, _ := quantRange(zero.DType())
 	z := byteAt(zero, 0)
-	whole := (n + 15) &^ 15 // the kernel likes whole vectors
-	q := kernel.Requantizer{Add: make([]int32, whole), Scale: make([]float32, whole), Least: float32(lo) - z, Most: float32(hi) - z, Zero: int32(z)}
-	copy(q.Add, add)
-	for j := range n {
-		q.Scale[j] = scale(j)
-	}
-	return q
+	q.Least, q.Most, q.Zero = float32(lo)-z, float32(hi)-z, int32(z)
 }
 
-// roundedTo rounds a product (m, n) to bytes.
+// roundColumns makes room for what q adds to n columns, or rows, and for their scales, in the memory that it has: all zero.
+func roundColumns(q *kernel.Requantizer, n int) {
+	whole := (n + 15) &^ 15 // the kernel likes whole vectors
+	q.Add, q.Scale = slices.Grow(q.Add[:0], whole)[:whole], slices.Grow(q.Scale[:0], whole)[:whole]
+	clear(q.Add)
+	clear(q.Scale)
+}
+
+// roundedTo rounds a product, (m, n) at a time, to bytes.
 type roundedTo struct {
 	to []byte
 	n  int
 	q  kernel.Requantizer
 }
+
+func (b *roundedTo) begin(y *tensor.Tensor, at, n int) { b.to, b.n = y.Bytes()[at:], n }
 
 // Take implements kernel.ByteSums.
 func (b *roundedTo) Take(i, m, j, n int, sums []int32) {
