@@ -59,6 +59,7 @@ func simplifyDropout(n *graph.Node, site *Site) *graph.Node {
 }
 
 func compileDropout(n *graph.Node, site *Site) (Kernel, error) {
+	var slots scratch[tensor.Tensor]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		if len(in) > 2 && in[2] != nil && !slices.Equal(in[2].Bytes(), []byte{0}) {
 			return fault.New(fault.Unsupported, "Dropout: training_mode is not built here")
@@ -67,14 +68,14 @@ func compileDropout(n *graph.Node, site *Site) (Kernel, error) {
 			out[0].Alias(in[0], in[0].Shape()...)
 		}
 		if len(out) > 1 && out[1] != nil {
-			return allKept(ctx, out[1], in[0], site.Opset)
+			return allKept(ctx, &slots, out[1], in[0], site.Opset)
 		}
 		return nil
 	}, nil
 }
 
 // allKept makes the mask of a run that drops nothing.
-func allKept(ctx context.Context, mask, x *tensor.Tensor, opset int64) error {
+func allKept(ctx context.Context, slots *scratch[tensor.Tensor], mask, x *tensor.Tensor, opset int64) error {
 	if opset >= 10 {
 		if err := Reset(ctx, mask, tensor.Bool, x.Shape()...); err != nil {
 			return err
@@ -85,7 +86,12 @@ func allKept(ctx context.Context, mask, x *tensor.Tensor, opset int64) error {
 	if err := Reset(ctx, mask, x.DType(), x.Shape()...); err != nil {
 		return err
 	}
-	ones := tensor.New(tensor.Bool, x.Len())
+	held := slots.take(1)
+	defer slots.put(held)
+	ones := &(*held)[0]
+	if err := Reset(ctx, ones, tensor.Bool, x.Len()); err != nil {
+		return err
+	}
 	fill(tensor.Data[bool](ones), true)
 	return castInto(mask, ones)
 }

@@ -39,6 +39,7 @@ func inferDropoutTraining(n *graph.Node, site *Site) ([]tensor.Type, error) {
 func compileDropoutTraining(n *graph.Node, site *Site) (Kernel, error) {
 	from := newSource(float64(n.Int("seed", 0)), n.Attr("seed") != nil)
 	var pool scratch[bool]
+	var slots scratch[tensor.Tensor]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x, ratio := in[0], .5
 		if in[2].Len() != 1 {
@@ -71,12 +72,11 @@ func compileDropoutTraining(n *graph.Node, site *Site) (Kernel, error) {
 		if ratio > 0 {
 			g := from.take()
 			defer from.put(g)
-			if err := sweep(ctx, 1, len(keep), dearGrain, func(lo, hi int) {
-				for i := range keep[lo:hi] {
-					keep[lo+i] = g.uniform() >= ratio
+			for i := range keep {
+				if i%dearGrain == 0 && ctx.Err() != nil {
+					return ctx.Err()
 				}
-			}); err != nil {
-				return err
+				keep[i] = g.uniform() >= ratio
 			}
 		}
 		if out[0] == nil {
@@ -85,12 +85,12 @@ func compileDropoutTraining(n *graph.Node, site *Site) (Kernel, error) {
 		if err := Reset(ctx, out[0], x.DType(), x.Shape()...); err != nil {
 			return err
 		}
-		return dropInto(ctx, out[0], x, keep, 1/(1-ratio))
+		return dropInto(ctx, &slots, out[0], x, keep, 1/(1-ratio))
 	}, nil
 }
 
 // dropInto scales what is kept.
-func dropInto(ctx context.Context, y, x *tensor.Tensor, keep []bool, scale float64) error {
+func dropInto(ctx context.Context, slots *scratch[tensor.Tensor], y, x *tensor.Tensor, keep []bool, scale float64) error {
 	switch x.DType() {
 	case tensor.Float32:
 		dropRun(y.F32(), x.F32(), keep, float32(scale))
@@ -99,15 +99,17 @@ func dropInto(ctx context.Context, y, x *tensor.Tensor, keep []bool, scale float
 		dropRun(tensor.Data[float64](y), tensor.Data[float64](x), keep, scale)
 		return nil
 	}
-	var wide tensor.Tensor
-	if err := Reset(ctx, &wide, tensor.Float32, x.Shape()...); err != nil {
+	held := slots.take(1)
+	defer slots.put(held)
+	wide := &(*held)[0]
+	if err := Reset(ctx, wide, tensor.Float32, x.Shape()...); err != nil {
 		return err
 	}
-	if err := castInto(&wide, x); err != nil {
+	if err := castInto(wide, x); err != nil {
 		return err
 	}
 	dropRun(wide.F32(), wide.F32(), keep, float32(scale))
-	return castInto(y, &wide)
+	return castInto(y, wide)
 }
 
 func dropRun[T float](dst, src []T, keep []bool, scale T) {

@@ -96,3 +96,18 @@ func (s *scratch[T]) put(p *[]T) {
 		s.pool.Put(p)
 	}
 }
+
+// lists lends lists of tensors, for kernels that call another.
+type lists struct{ pool scratch[*tensor.Tensor] }
+
+func (l *lists) take(t ...*tensor.Tensor) *[]*tensor.Tensor {
+	p := l.pool.take(len(t))
+	copy(*p, t)
+	return p
+}
+
+// put gives a list back, which keeps nothing alive.
+func (l *lists) put(p *[]*tensor.Tensor) {
+	clear(*p)
+	l.pool.put(p)
+}

@@ -122,11 +122,18 @@ func presentIn(in []*tensor.Tensor, i int) *tensor.Tensor {
 	return nil
 }
 
-// oneInt reads an integer input of one element.
+// scalars are for reading one number as another type.
+var scalars scratch[tensor.Tensor]
+
+// oneInt reads an input of one element, of any type, as an integer.
 func oneInt(op string, t *tensor.Tensor) (int64, error) {
 	if t.Len() != 1 {
 		return 0, misfit(op, "a number that is not one element")
 	}
-	var buf [1]int64
-	return intsOf(buf[:0], t)[0], nil
+	held := scalars.take(1)
+	defer scalars.put(held)
+	one := &(*held)[0]
+	one.Reset(tensor.Int64)
+	err := castInto(one, t)
+	return one.I64()[0], err
 }

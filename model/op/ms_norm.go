@@ -39,8 +39,11 @@ func init() {
 		rms := *n
 		rms.Op = "RMSNormalization"
 		kernel, err := compileLayerNorm(&rms, site)
+		var results lists
 		return func(ctx context.Context, in, out []*tensor.Tensor) error { // 1/rms is the third result of the kernel
-			return kernel(ctx, in, []*tensor.Tensor{out[0], nil, outputOf(out, 1)})
+			three := results.take(out[0], nil, outputOf(out, 1))
+			defer results.put(three)
+			return kernel(ctx, in, *three)
 		}, err
 	}
 	simple.Cases = []Case{{Attrs: eps, In: in(f32s([]int{1, 2}, 3, 4), f32v(1, 2)), Out: in(f32s([]int{1, 2}, .84852815, 2.2627418), f32s([]int{1, 1}, .2828427))}}

@@ -112,16 +112,13 @@ func olderCompile(compile compileFunc, names ...string) compileFunc {
 			return nil, err
 		}
 		more := at.Constant[len(n.Inputs):]
-		var borrowed scratch[*tensor.Tensor]
+		var borrowed lists
 		return func(ctx context.Context, in, out []*tensor.Tensor) error {
-			all := borrowed.take(len(n.Inputs) + len(more))
+			var buf [8]*tensor.Tensor
+			copy(buf[:len(n.Inputs)], in)
+			all := borrowed.take(append(buf[:len(n.Inputs)], more...)...)
 			defer borrowed.put(all)
-			clear(*all)
-			copy(*all, in)
-			copy((*all)[len(n.Inputs):], more)
-			err := kernel(ctx, *all, out)
-			clear(*all)
-			return err
+			return kernel(ctx, *all, out)
 		}, nil
 	}
 }

@@ -230,6 +230,8 @@ func compileAlong(n *graph.Node, site *Site) (Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
+	var operands lists
+	var views scratch[tensor.Tensor]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x, y := in[0].Shape(), in[1].Shape()
 		axis, err := alongAxis(n, len(x), len(y), in[1].Len() != 1)
@@ -244,11 +246,19 @@ func compileAlong(n *graph.Node, site *Site) (Kernel, error) {
 		if to, err := broadcastShape(n.Op, joint[:0], x, shape); err != nil || !slices.Equal(to, x) || n.Op != "PRelu" && n.Int("broadcast", 0) == 0 && !slices.Equal(x, y) {
 			return misfit(n.Op, "an operand "+shapeText(y)+" does not broadcast to "+shapeText(x))
 		}
-		var view tensor.Tensor
+		held := views.take(1)
+		defer views.put(held)
+		view := &(*held)[0]
 		view.Alias(in[1], shape...)
-		return kernel(ctx, []*tensor.Tensor{in[0], &view}, out)
+		defer view.Alias(nothing, 0) // keeps the operand no longer alive
+		both := operands.take(in[0], view)
+		defer operands.put(both)
+		return kernel(ctx, *both, out)
 	}, nil
 }
+
+// nothing is an empty tensor.
+var nothing = tensor.New(tensor.Float32, 0)
 
 // inferOldDropout refuses what trains: is_test is 0 unless it is given.
 func inferOldDropout(n *graph.Node, site *Site) ([]tensor.Type, error) {

@@ -53,11 +53,7 @@ func inferOneHotDepth(n *graph.Node, site *Site) ([]tensor.Type, error) {
 }
 
 func oneHotDepth(t *tensor.Tensor) (int, error) {
-	wide := tensor.New(tensor.Int64, t.Shape()...)
-	if err := castInto(wide, t); err != nil {
-		return 0, err
-	}
-	v, err := oneInt("OneHot", wide)
+	v, err := oneInt("OneHot", t)
 	if err == nil && (v < 0 || v > 1<<40) {
 		err = misfit("OneHot", "a depth of "+itoa(v))
 	}
@@ -66,7 +62,7 @@ func oneHotDepth(t *tensor.Tensor) (int, error) {
 
 func compileOneHotDepth(n *graph.Node, site *Site) (Kernel, error) {
 	wanted, wrap := n.Int("axis", -1), site.Opset >= 11
-	var borrowed scratch[int64]
+	var slots scratch[tensor.Tensor]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		idx, values := in[0], in[2]
 		depth, err := oneHotDepth(in[1])
@@ -86,16 +82,20 @@ func compileOneHotDepth(n *graph.Node, site *Site) (Kernel, error) {
 			return err
 		}
 		fillFrom(out[0], 0, out[0].Len(), values)
-		places := borrowed.take(idx.Len())
-		defer borrowed.put(places)
-		if len(*places) == 0 {
+		if idx.Len() == 0 {
 			return nil
 		}
-		if err := castInto(tensor.Ints(*places), idx); err != nil {
+		held := slots.take(1)
+		defer slots.put(held)
+		places := &(*held)[0]
+		if err := Reset(ctx, places, tensor.Int64, idx.Len()); err != nil {
+			return err
+		}
+		if err := castInto(places, idx); err != nil {
 			return err
 		}
 		_, inner := around(shape, axis)
-		for i, at := range *places {
+		for i, at := range places.I64() {
 			if at < 0 && wrap {
 				at += int64(depth)
 			}

@@ -60,8 +60,11 @@ func compilePow(n *graph.Node, site *Site) (Kernel, error) {
 			return nil, err
 		}
 		kernel, err := pow(n, &Site{Opset: site.Opset, Types: []tensor.Type{site.Types[0], same.Type()}, Threads: site.Threads})
+		var operands lists
 		return func(ctx context.Context, in, out []*tensor.Tensor) error {
-			return kernel(ctx, []*tensor.Tensor{in[0], same}, out)
+			both := operands.take(in[0], same)
+			defer operands.put(both)
+			return kernel(ctx, *both, out)
 		}, err
 	}
 	if isHalf(x) {
@@ -157,8 +160,12 @@ func modInt[T integer](dst, a, b []T) {
 
 // mixedPow computes x^y in the type d and gives the result the type of x.
 func mixedPow(x, d tensor.DType, pow Kernel) Kernel {
+	var slots scratch[tensor.Tensor]
+	var tensors lists
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		var wide [3]tensor.Tensor
+		held := slots.take(3)
+		defer slots.put(held)
+		wide := *held
 		for i, t := range in {
 			if err := Reset(ctx, &wide[i], d, t.Shape()...); err != nil {
 				return err
@@ -167,7 +174,9 @@ func mixedPow(x, d tensor.DType, pow Kernel) Kernel {
 				return err
 			}
 		}
-		if err := pow(ctx, []*tensor.Tensor{&wide[0], &wide[1]}, []*tensor.Tensor{&wide[2]}); err != nil {
+		three := tensors.take(&wide[0], &wide[1], &wide[2])
+		defer tensors.put(three)
+		if err := pow(ctx, (*three)[:2], (*three)[2:]); err != nil {
 			return err
 		}
 		if err := Reset(ctx, out[0], x, wide[2].Shape()...); err != nil {

@@ -71,12 +71,8 @@ func tileRepeats(in []*tensor.Tensor, buf []int64) ([]int64, error) {
 	}
 	var v [2]int64 // tiles, axis
 	for i, t := range in[1:] {
-		wide := tensor.New(tensor.Int64, t.Shape()...)
-		if err := castInto(wide, t); err != nil {
-			return nil, err
-		}
 		var err error
-		if v[i], err = oneInt("Tile", wide); err != nil {
+		if v[i], err = oneInt("Tile", t); err != nil {
 			return nil, err
 		}
 	}
@@ -89,13 +85,15 @@ func tileRepeats(in []*tensor.Tensor, buf []int64) ([]int64, error) {
 }
 
 func compileTile(*graph.Node, *Site) (Kernel, error) {
+	var runs kept[tiling]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x, shape := in[0], in[0].Shape()
 		if len(shape) > MaxRank {
 			return fault.New(fault.Unsupported, "Tile: too many dimensions")
 		}
-		var rb [MaxRank]int64
-		repeats, err := tileRepeats(in, rb[:0])
+		t := runs.take()
+		defer runs.put(t)
+		repeats, err := tileRepeats(in, t.buf[:0])
 		if err != nil {
 			return err
 		}
@@ -110,7 +108,7 @@ func compileTile(*graph.Node, *Site) (Kernel, error) {
 		if err := Reset(ctx, out[0], x.DType(), to...); err != nil || out[0].Len() == 0 {
 			return err
 		}
-		t := tiling{ctx: ctx, x: x, y: out[0], shape: shape, repeats: repeats}
+		t.ctx, t.x, t.y, t.shape, t.repeats = ctx, x, out[0], shape, repeats
 		t.dim(0)
 		return ctx.Err()
 	}, nil
@@ -122,8 +120,9 @@ type tiling struct {
 	x, y    *tensor.Tensor
 	shape   []int
 	repeats []int64
-	from    int // elements of x that were read
-	to      int // elements of y that were written
+	buf     [MaxRank]int64 // of repeats
+	from    int            // elements of x that were read
+	to      int            // elements of y that were written
 }
 
 func (t *tiling) dim(d int) {

@@ -191,8 +191,6 @@ func melTriangles(ctx context.Context, y []float64, rows, bins int, length, rate
 	return nil
 }
 
-var scalars scratch[tensor.Tensor]
-
 // scalarFloat reads a tensor of one number of any type.
 func scalarFloat(op, what string, t *tensor.Tensor) (float64, error) {
 	if t.Len() != 1 {
