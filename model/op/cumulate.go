@@ -81,6 +81,7 @@ func scalarIndex(op, what string, t *tensor.Tensor) (int64, error) {
 func cumulateKernel[T number](n *graph.Node, site *Site, data lane[T], start T, f pair[T, T]) Kernel {
 	op, threads := n.Op, site.Threads
 	exclusive, reverse := n.Int("exclusive", 0) != 0, n.Int("reverse", 0) != 0
+	var runs kept[cumulation[T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		shape := in[0].Shape()
 		wanted, err := scalarIndex(op, "an axis", in[1])
@@ -100,11 +101,25 @@ func cumulateKernel[T number](n *graph.Node, site *Site, data lane[T], start T, 
 		}
 		outer, inner := around(shape, axis)
 		block := shape[axis] * inner
-		return sweep(ctx, threads, outer, max(cheapGrain/block, 1), func(lo, hi int) {
-			for at := lo * block; at < hi*block; at += block {
-				cumulateBlock(dst[at:at+block], src[at:at+block], inner, start, exclusive, reverse, f)
-			}
-		})
+		r := runs.take()
+		defer runs.put(r)
+		*r = cumulation[T]{dst, src, block, inner, start, exclusive, reverse, f}
+		return sweepBy(ctx, threads, outer, max(cheapGrain/block, 1), r)
+	}
+}
+
+// cumulation is one call, over blocks of rows of inner elements.
+type cumulation[T number] struct {
+	dst, src           []T
+	block, inner       int
+	start              T
+	exclusive, reverse bool
+	f                  pair[T, T]
+}
+
+func (r *cumulation[T]) Do(lo, hi int) {
+	for at := lo * r.block; at < hi*r.block; at += r.block {
+		cumulateBlock(r.dst[at:at+r.block], r.src[at:at+r.block], r.inner, r.start, r.exclusive, r.reverse, r.f)
 	}
 }
 

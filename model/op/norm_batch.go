@@ -109,6 +109,7 @@ func batchNormSizes(shape []int, spatial bool) (n, c, inner int) {
 
 func batchNormKernel[T float](data lane[T], node *graph.Node, site *Site) Kernel {
 	var lines scratch[T]
+	var runs kept[batchRun[T]]
 	var reals scratch[float64]
 	epsilon, momentum := normEpsilon(node), float64(node.Float("momentum", .9))
 	trains, spatial, threads := batchNormTrains(node, site.Opset), node.Int("spatial", 1) != 0, site.Threads
@@ -148,7 +149,12 @@ func batchNormKernel[T float](data lane[T], node *graph.Node, site *Site) Kernel
 		if err := Reset(ctx, out[0], in[0].DType(), in[0].Shape()...); err != nil {
 			return err
 		}
-		batchLines(ctx, threads, data(out[0]), x, a, b, inner)
+		if len(x) > 0 {
+			r := runs.take()
+			defer runs.put(r)
+			*r = batchRun[T]{ctx, data(out[0]), x, a, b, inner}
+			r.lines(threads)
+		}
 		return ctx.Err()
 	}
 }
@@ -161,33 +167,36 @@ func normReal(t *tensor.Tensor, i int) float64 {
 	return float64(t.F32()[i])
 }
 
-// batchLines writes a·x + b by channel; x (n, len(a), inner).
-func batchLines[T float](ctx context.Context, threads int, dst, src, a, b []T, inner int) {
-	c := len(a)
-	if len(src) == 0 {
-		return
-	}
-	if threads < 2 || len(src) < 2*normGrain {
-		batchLine(ctx, dst, src, a, b, inner, 0, len(src)/(c*inner)*c)
-		return
-	}
-	parallel(ctx, threads, len(src)/(c*inner)*c, 1+normGrain/inner, func(lo, hi int) { batchLine(ctx, dst, src, a, b, inner, lo, hi) })
+// batchRun writes a·x + b by channel: x (n, len(a), inner).
+type batchRun[T float] struct {
+	ctx            context.Context
+	dst, src, a, b []T
+	inner          int
 }
 
-// batchLine does the rows lo to hi of x (n·len(a), inner).
-func batchLine[T float](ctx context.Context, dst, src, a, b []T, inner, lo, hi int) {
-	c := len(a)
-	for r := lo; r < hi && ctx.Err() == nil; {
-		k := r % c
+func (r *batchRun[T]) lines(threads int) {
+	rows := len(r.src) / r.inner
+	if threads < 2 || len(r.src) < 2*normGrain {
+		r.Do(0, rows)
+		return
+	}
+	spread(r.ctx, threads, rows, 1+normGrain/r.inner, r)
+}
+
+// Do does the rows lo to hi of x (n·len(a), inner).
+func (r *batchRun[T]) Do(lo, hi int) {
+	c, inner := len(r.a), r.inner
+	for at := lo; at < hi && r.ctx.Err() == nil; {
+		k := at % c
 		if inner == 1 {
-			m := min(c-k, hi-r)
-			normLineEach(dst[r:], src[r:r+m], a[k:], b[k:])
-			r += m
+			m := min(c-k, hi-at)
+			normLineEach(r.dst[at:], r.src[at:at+m], r.a[k:], r.b[k:])
+			at += m
 			continue
 		}
-		for ; k < c && r < hi; k++ {
-			normLine(dst[r*inner:], src[r*inner:(r+1)*inner], a[k], b[k])
-			r++
+		for ; k < c && at < hi; k++ {
+			normLine(r.dst[at*inner:], r.src[at*inner:(at+1)*inner], r.a[k], r.b[k])
+			at++
 		}
 	}
 }

@@ -64,6 +64,7 @@ func compileGroupNorm(n *graph.Node, site *Site) (Kernel, error) {
 
 // groupNorm is one call: x (rows, channels, inner), a row being a group.
 type groupNorm[T float] struct {
+	ctx               context.Context
 	y, x, scale, bias []T
 	channels, inner   int
 	groups            int // of an image
@@ -74,6 +75,7 @@ type groupNorm[T float] struct {
 func groupNormKernel[T float](data lane[T], node *graph.Node, site *Site) Kernel {
 	epsilon, threads, count := normEpsilon(node), site.Threads, node.Int("num_groups", 0)
 	byGroup := node.Op == "GroupNormalization" && site.Opset < 21
+	var runs kept[groupNorm[T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		shape := in[0].Shape()
 		if len(shape) < 2 {
@@ -86,7 +88,9 @@ func groupNormKernel[T float](data lane[T], node *graph.Node, site *Site) Kernel
 			}
 			groups = int(count)
 		}
-		g := groupNorm[T]{x: data(in[0]), scale: data(in[1]), bias: data(in[2]), inner: normSize(shape[2:]), groups: groups, each: 1, epsilon: epsilon}
+		g := runs.take()
+		defer runs.put(g)
+		*g = groupNorm[T]{ctx: ctx, x: data(in[0]), scale: data(in[1]), bias: data(in[2]), inner: normSize(shape[2:]), groups: groups, each: 1, epsilon: epsilon}
 		if groups > 0 {
 			g.channels = shape[1] / groups
 		}
@@ -106,22 +110,17 @@ func groupNormKernel[T float](data lane[T], node *graph.Node, site *Site) Kernel
 			return nil
 		}
 		if rows := shape[0] * groups; threads < 2 || len(g.x) < 2*normGrain {
-			g.some(ctx, 0, rows)
+			g.Do(0, rows)
 		} else {
-			g.spread(ctx, threads, rows)
+			spread(ctx, threads, rows, 1+normGrain/(g.channels*g.inner), g)
 		}
 		return ctx.Err()
 	}
 }
 
-// spread divides the rows among goroutines.
-func (g groupNorm[T]) spread(ctx context.Context, threads, rows int) {
-	parallel(ctx, threads, rows, 1+normGrain/(g.channels*g.inner), func(lo, hi int) { g.some(ctx, lo, hi) })
-}
-
-func (g *groupNorm[T]) some(ctx context.Context, lo, hi int) {
+func (g *groupNorm[T]) Do(lo, hi int) {
 	size := g.channels * g.inner
-	for r := lo; r < hi && ctx.Err() == nil; r++ {
+	for r := lo; r < hi && g.ctx.Err() == nil; r++ {
 		mean, inverse := normMoments(g.x[r*size:][:size], g.epsilon)
 		for k := range g.channels {
 			at := (r%g.groups*g.channels + k) / g.each

@@ -217,6 +217,7 @@ func compileLRN(n *graph.Node, site *Site) (Kernel, error) {
 func lrnKernel[T float](data lane[T], node *graph.Node, site *Site) Kernel {
 	size, threads := int(node.Int("size", 1)), site.Threads
 	factor, beta, bias := float64(node.Float("alpha", 1e-4))/float64(size), float64(node.Float("beta", .75)), float64(node.Float("bias", 1))
+	var runs kept[lrnRun[T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		shape := in[0].Shape()
 		if len(shape) < 2 {
@@ -229,14 +230,27 @@ func lrnKernel[T float](data lane[T], node *graph.Node, site *Site) Kernel {
 		if len(x) == 0 {
 			return nil
 		}
-		parallel(ctx, threads, shape[0]*c, 1+normGrain/(inner*min(size, c)), func(lo, hi int) {
-			for r := lo; r < hi && ctx.Err() == nil; r++ {
-				k := r % c
-				from, to := max(0, k-(size-1)/2), min(c-1, k+size/2)
-				lrnRow(y[r*inner:][:inner], x[r*inner:], x[(r-k+from)*inner:(r-k+to+1)*inner], factor, beta, bias)
-			}
-		})
+		r := runs.take()
+		defer runs.put(r)
+		*r = lrnRun[T]{ctx, y, x, c, inner, size, factor, beta, bias}
+		spread(ctx, threads, shape[0]*c, 1+normGrain/(inner*min(size, c)), r)
 		return ctx.Err()
+	}
+}
+
+// lrnRun is one call: y and x (n, c, inner).
+type lrnRun[T float] struct {
+	ctx                context.Context
+	y, x               []T
+	c, inner, size     int
+	factor, beta, bias float64
+}
+
+func (l *lrnRun[T]) Do(lo, hi int) {
+	for r := lo; r < hi && l.ctx.Err() == nil; r++ {
+		k := r % l.c
+		from, to := max(0, k-(l.size-1)/2), min(l.c-1, k+l.size/2)
+		lrnRow(l.y[r*l.inner:][:l.inner], l.x[r*l.inner:], l.x[(r-k+from)*l.inner:(r-k+to+1)*l.inner], l.factor, l.beta, l.bias)
 	}
 }
 

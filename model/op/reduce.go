@@ -190,34 +190,41 @@ func layoutOf(n *graph.Node, in []*tensor.Tensor, axes []int64, keep bool) (l la
 }
 
 // walk calls take for every run of the input, with its part of the result: one element, or as many as the run has.
-func walk[R, T any](ctx context.Context, l *layout, threads int, dst []R, src []T, take func(dst []R, src []T)) error {
-	g := &l.grid
-	w := runLength(g.unit[0], g.inner)
-	last := g.rank - 1
+func walk[R, T any](ctx context.Context, runs *kept[walkRun[R, T]], l *layout, threads int, dst []R, src []T, take func(dst []R, src []T)) error {
+	r := runs.take()
+	defer runs.put(r)
+	*r = walkRun[R, T]{dst, src, take, l.grid}
+	last := l.grid.rank - 1
+	rows := l.grid.dims[last]
 	if len(src) <= cheapGrain || last == 0 {
-		g.each(func(_ int, o [3]int) { take(dst[o[0]:o[0]+w], src[o[1]:o[1]+g.inner]) })
+		r.Do(0, rows)
 		return ctx.Err()
 	}
-	if g.step[0][last] == 0 {
+	if l.grid.step[0][last] == 0 {
 		threads = 1 // all of the outermost dimension goes to the same elements
 	}
-	return walkParts(ctx, *g, threads, dst, src, take)
+	return sweepBy(ctx, threads, rows, max(cheapGrain*rows/len(src), 1), r)
 }
 
-// walkParts walks in parts of the outermost dimension.
-func walkParts[R, T any](ctx context.Context, g grid, threads int, dst []R, src []T, take func(dst []R, src []T)) error {
-	w, last := runLength(g.unit[0], g.inner), g.rank-1
-	return sweep(ctx, threads, g.dims[last], max(cheapGrain*g.dims[last]/len(src), 1), func(i, j int) {
-		h := g
-		h.dims[last] = j - i
-		to, from := dst[i*g.step[0][last]:], src[i*g.step[1][last]:]
-		h.each(func(_ int, o [3]int) { take(to[o[0]:o[0]+w], from[o[1]:o[1]+h.inner]) })
-	})
+// walkRun is one walk.
+type walkRun[R, T any] struct {
+	dst  []R
+	src  []T
+	take func(dst []R, src []T)
+	grid grid
+}
+
+// Do walks a part of the outermost dimension.
+func (r *walkRun[R, T]) Do(lo, hi int) {
+	g, o := r.grid.part(lo, hi)
+	w, dst, src := runLength(g.unit[0], g.inner), r.dst[o[0]:], r.src[o[1]:]
+	g.each(func(_ int, o [3]int) { r.take(dst[o[0]:o[0]+w], src[o[1]:o[1]+g.inner]) })
 }
 
 func reduceKernel[T number](n *graph.Node, site *Site, data lane[T], r reduction[T]) Kernel {
 	axes, _, _ := axesOf(n, site)
 	keep, threads := n.Int("keepdims", 1) != 0, site.Threads
+	var runs kept[walkRun[T, T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		l, err := layoutOf(n, in, axes, keep)
 		if err != nil {
@@ -228,7 +235,7 @@ func reduceKernel[T number](n *graph.Node, site *Site, data lane[T], r reduction
 		}
 		dst := data(out[0])
 		fill(dst, r.start)
-		err = walk(ctx, &l, threads, dst, data(in[0]), r.take)
+		err = walk(ctx, &runs, &l, threads, dst, data(in[0]), r.take)
 		if r.finish != nil {
 			r.finish(dst, l.count)
 		}

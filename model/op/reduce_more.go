@@ -172,6 +172,8 @@ func logSumExpKernel[T number](n *graph.Node, site *Site, data lane[T]) Kernel {
 	axes, _, _ := axesOf(n, site)
 	keep, threads := n.Int("keepdims", 1) != 0, site.Threads
 	var pool scratch[lse]
+	var runs kept[walkRun[lse, T]]
+	top, add := lseTop[T], lseAdd[T] // made once: as functions of a type parameter they would allocate in each run
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		l, err := layoutOf(n, in, axes, keep)
 		if err != nil {
@@ -185,10 +187,10 @@ func logSumExpKernel[T number](n *graph.Node, site *Site, data lane[T]) Kernel {
 		defer pool.put(held)
 		sums := *held
 		fill(sums, lse{top: math.Inf(-1)})
-		if err := walk(ctx, &l, threads, sums, data(in[0]), lseTop); err != nil {
+		if err := walk(ctx, &runs, &l, threads, sums, data(in[0]), top); err != nil {
 			return err
 		}
-		if err := walk(ctx, &l, threads, sums, data(in[0]), lseAdd); err != nil {
+		if err := walk(ctx, &runs, &l, threads, sums, data(in[0]), add); err != nil {
 			return err
 		}
 		for i, s := range sums {
