@@ -94,6 +94,7 @@ type gridSampler struct {
 }
 
 func gridKernel[T, G float](g gridSampler) Kernel {
+	var runs kept[gridRun[T, G]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x, grid := in[0], in[1]
 		xs, gs := x.Shape(), grid.Shape()
@@ -109,27 +110,42 @@ func gridKernel[T, G float](g gridSampler) Kernel {
 		if slices.Contains(dims, 0) {
 			return misfit("GridSample", "an empty input")
 		}
-		dst, src, at := tensor.Data[T](out[0]), tensor.Data[T](x), tensor.Data[G](grid)
-		plane, points := len(src)/(xs[0]*xs[1]), len(dst)/(xs[0]*xs[1])
-		parallel(ctx, g.threads, xs[0]*points, 1+(1<<12)/xs[1], func(lo, hi int) {
-			var p gridPoint[T]
-			for i := lo; i < hi; i++ {
-				if i%256 == 0 && ctx.Err() != nil {
-					return
-				}
-				n, point := i/points, i%points
-				gridPlace(&g, &p, dims, at[i*rank:][:rank])
-				for c := range xs[1] {
-					from := src[(n*xs[1]+c)*plane:][:plane]
-					var sum T
-					for k, place := range p.place[:p.count] {
-						sum += p.weight[k] * from[place]
-					}
-					dst[(n*xs[1]+c)*points+point] = sum
-				}
-			}
-		})
+		r := runs.take()
+		defer runs.put(r)
+		*r = gridRun[T, G]{ctx: ctx, g: &g, dims: dims, channels: xs[1], dst: tensor.Data[T](out[0]), src: tensor.Data[T](x), at: tensor.Data[G](grid)}
+		r.plane, r.points = len(r.src)/(xs[0]*xs[1]), len(r.dst)/(xs[0]*xs[1])
+		spread(ctx, g.threads, xs[0]*r.points, 1+(1<<12)/xs[1], r)
 		return ctx.Err()
+	}
+}
+
+// gridRun is one call.
+type gridRun[T, G float] struct {
+	ctx           context.Context
+	g             *gridSampler
+	dims          []int // of a plane
+	channels      int
+	plane, points int // elements of a plane of src and of dst
+	dst, src      []T
+	at            []G
+}
+
+func (r *gridRun[T, G]) Do(lo, hi int) {
+	var p gridPoint[T]
+	for i := lo; i < hi; i++ {
+		if i%256 == 0 && r.ctx.Err() != nil {
+			return
+		}
+		n, point := i/r.points, i%r.points
+		gridPlace(r.g, &p, r.dims, r.at[i*len(r.dims):][:len(r.dims)])
+		for c := range r.channels {
+			from := r.src[(n*r.channels+c)*r.plane:][:r.plane]
+			var sum T
+			for k, place := range p.place[:p.count] {
+				sum += p.weight[k] * from[place]
+			}
+			r.dst[(n*r.channels+c)*r.points+point] = sum
+		}
 	}
 }
 

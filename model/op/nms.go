@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/reuse"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -67,8 +68,16 @@ func boxOf(v []float32, center bool) box {
 	return box{min(v[1], v[3]), min(v[0], v[2]), max(v[1], v[3]), max(v[0], v[2])} // y, x of two opposite corners
 }
 
+// suppression is memory that is used again from run to run.
+type suppression struct {
+	chosen []int64 // batch, class and box of each
+	order  []int   // boxes by score
+	kept   []box   // those chosen of the class
+}
+
 func compileNMS(n *graph.Node, _ *Site) (Kernel, error) {
 	center := n.Int("center_point_box", 0) != 0
+	var runs reuse.Pool[suppression]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		boxes, scores := in[0], in[1]
 		bs, ss := boxes.Shape(), scores.Shape()
@@ -76,7 +85,7 @@ func compileNMS(n *graph.Node, _ *Site) (Kernel, error) {
 			return misfit("NonMaxSuppression", "boxes and scores of the shapes "+shapeText(bs)+" and "+shapeText(ss))
 		}
 		limit, iou := int64(0), float32(0)
-		var least *float32
+		var least []float32 // one, or none
 		for i := 2; i < len(in); i++ {
 			switch t := in[i]; {
 			case t == nil:
@@ -87,46 +96,46 @@ func compileNMS(n *graph.Node, _ *Site) (Kernel, error) {
 			case i == 3:
 				iou = t.F32()[0]
 			default:
-				least = &t.F32()[0]
+				least = t.F32()
 			}
 		}
 		if iou < 0 || iou > 1 {
 			return misfit("NonMaxSuppression", "an iou_threshold that lies not in [0, 1]")
 		}
-		var chosen []int64
-		var order []int
-		var kept []box
+		r := runs.Take()
+		defer runs.Put(r)
+		r.chosen = r.chosen[:0]
 		for k := range ss[0] * ss[1] {
 			if limit <= 0 {
 				break
 			}
 			batch, all := k/ss[1], boxes.F32()[k/ss[1]*bs[1]*4:]
 			score := scores.F32()[k*ss[2]:][:ss[2]]
-			order, kept = order[:0], kept[:0]
+			r.order, r.kept = r.order[:0], r.kept[:0]
 			for i, s := range score {
-				if least == nil || s > *least {
-					order = append(order, i)
+				if least == nil || s > least[0] {
+					r.order = append(r.order, i)
 				}
 			}
-			slices.SortStableFunc(order, func(a, b int) int { return uniqueOrder(score[b], score[a]) })
-			for _, i := range order {
-				if int64(len(kept)) >= limit {
+			slices.SortStableFunc(r.order, func(a, b int) int { return uniqueOrder(score[b], score[a]) })
+			for _, i := range r.order {
+				if int64(len(r.kept)) >= limit {
 					break
 				}
-				if len(kept)%64 == 0 && ctx.Err() != nil {
+				if len(r.kept)%64 == 0 && ctx.Err() != nil {
 					return ctx.Err()
 				}
 				b := boxOf(all[i*4:i*4+4], center)
-				if !slices.ContainsFunc(kept, func(o box) bool { return b.overlaps(o, iou) }) {
-					kept = append(kept, b)
-					chosen = append(chosen, int64(batch), int64(k%ss[1]), int64(i))
+				if !slices.ContainsFunc(r.kept, func(o box) bool { return b.overlaps(o, iou) }) {
+					r.kept = append(r.kept, b)
+					r.chosen = append(r.chosen, int64(batch), int64(k%ss[1]), int64(i))
 				}
 			}
 		}
-		if err := Reset(ctx, out[0], tensor.Int64, len(chosen)/3, 3); err != nil {
+		if err := Reset(ctx, out[0], tensor.Int64, len(r.chosen)/3, 3); err != nil {
 			return err
 		}
-		copy(out[0].I64(), chosen)
+		copy(out[0].I64(), r.chosen)
 		return nil
 	}, nil
 }

@@ -20,7 +20,7 @@ const PreviewTraining = "ai.onnx.preview.training"
 func init() {
 	f := graph.FloatAttr
 	r, zero, three := f64s(nil, .1), i64s(nil, 0), i64s(nil, 3)
-	optimizer := func(name string, kinds int, attrs []string, prepare func(*graph.Node) (update, error), cases ...Case) {
+	optimizer := func(name string, kinds int, attrs []string, prepare func(*graph.Node) (*update, error), cases ...Case) {
 		register(&Spec{
 			Domain: PreviewTraining, Name: name, Since: 1, Attrs: attrs, In: Arity{2 + kinds, Many}, Out: Arity{kinds - 1, Many}, Cases: cases,
 			Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) { return inferOptimizer(n, site, kinds) },
@@ -44,10 +44,14 @@ func init() {
 		Case{Name: "later", Attrs: []graph.Attr{f("alpha", .5), f("beta", .75), f("epsilon", 1), f("norm_coefficient_post", .5)}, In: in(r, i64s(nil, 1), f64v(4), f64v(2), f64v(8), f64v(20)), Out: in(f64v(1.95), f64v(5), f64v(16))})
 }
 
-// update makes one step of one element: from x, its gradient and its statistics s, which it changes, to the new x.
-type update func(r float64, t int64) func(x, g float64, s *[2]float64) float64
+// update is an optimizer. rates gives what all steps of a run have in common, from the learning rate and the number of runs before; step makes one step of
+// one element: from x, its gradient and its statistics to the new ones.
+type update struct {
+	rates func(r float64, t int64) [2]float64
+	step  func(rates [2]float64, x, g float64, s [2]float64) (float64, [2]float64)
+}
 
-func momentumOf(n *graph.Node) (update, error) {
+func momentumOf(n *graph.Node) (*update, error) {
 	if err := kinds(n, graph.AttrFloat, "alpha", "beta", "norm_coefficient"); err != nil {
 		return nil, err
 	}
@@ -56,54 +60,53 @@ func momentumOf(n *graph.Node) (update, error) {
 		return nil, refuseAttr(n, "mode", mode)
 	}
 	alpha, beta, norm := float64(n.Float("alpha", 0)), float64(n.Float("beta", 0)), float64(n.Float("norm_coefficient", 0))
-	return func(r float64, t int64) func(x, g float64, s *[2]float64) float64 {
-		factor := beta
+	rates := func(r float64, t int64) [2]float64 {
 		if t <= 0 {
-			factor = 1
+			return [2]float64{r, 1}
 		}
-		return func(x, g float64, s *[2]float64) float64 {
-			g += norm * x
-			s[0] = alpha*s[0] + factor*g
-			if mode == "nesterov" {
-				return x - r*(g+alpha*s[0])
-			}
-			return x - r*s[0]
+		return [2]float64{r, beta}
+	}
+	return &update{rates, func(rates [2]float64, x, g float64, s [2]float64) (float64, [2]float64) {
+		g += norm * x
+		s[0] = alpha*s[0] + rates[1]*g
+		if mode == "nesterov" {
+			return x - rates[0]*(g+alpha*s[0]), s
 		}
-	}, nil
+		return x - rates[0]*s[0], s
+	}}, nil
 }
 
-func adagradOf(n *graph.Node) (update, error) {
+func adagradOf(n *graph.Node) (*update, error) {
 	if err := kinds(n, graph.AttrFloat, "decay_factor", "epsilon", "norm_coefficient"); err != nil {
 		return nil, err
 	}
 	decay, epsilon, norm := float64(n.Float("decay_factor", 0)), float64(n.Float("epsilon", 1e-6)), float64(n.Float("norm_coefficient", 0))
-	return func(r float64, t int64) func(x, g float64, s *[2]float64) float64 {
-		rate := r / (1 + float64(t)*decay)
-		return func(x, g float64, s *[2]float64) float64 {
-			g += norm * x
-			s[0] += g * g
-			return x - rate*g/(math.Sqrt(s[0])+epsilon)
-		}
-	}, nil
+	rates := func(r float64, t int64) [2]float64 { return [2]float64{r / (1 + float64(t)*decay)} }
+	return &update{rates, func(rates [2]float64, x, g float64, s [2]float64) (float64, [2]float64) {
+		g += norm * x
+		s[0] += g * g
+		return x - rates[0]*g/(math.Sqrt(s[0])+epsilon), s
+	}}, nil
 }
 
-func adamOf(n *graph.Node) (update, error) {
+func adamOf(n *graph.Node) (*update, error) {
 	if err := kinds(n, graph.AttrFloat, "alpha", "beta", "epsilon", "norm_coefficient", "norm_coefficient_post"); err != nil {
 		return nil, err
 	}
 	alpha, beta := float64(n.Float("alpha", .9)), float64(n.Float("beta", .999))
 	epsilon, norm, post := float64(n.Float("epsilon", 1e-6)), float64(n.Float("norm_coefficient", 0)), float64(n.Float("norm_coefficient_post", 0))
-	return func(r float64, t int64) func(x, g float64, s *[2]float64) float64 {
+	rates := func(r float64, t int64) [2]float64 {
 		if t > 0 { // the statistics began at 0 and are too small at first
 			r *= math.Sqrt(1-math.Pow(beta, float64(t))) / (1 - math.Pow(alpha, float64(t)))
 		}
-		return func(x, g float64, s *[2]float64) float64 {
-			g += norm * x
-			s[0] = alpha*s[0] + (1-alpha)*g
-			s[1] = beta*s[1] + (1-beta)*g*g
-			return (1 - post) * (x - r*s[0]/(math.Sqrt(s[1])+epsilon))
-		}
-	}, nil
+		return [2]float64{r}
+	}
+	return &update{rates, func(rates [2]float64, x, g float64, s [2]float64) (float64, [2]float64) {
+		g += norm * x
+		s[0] = alpha*s[0] + (1-alpha)*g
+		s[1] = beta*s[1] + (1-beta)*g*g
+		return (1 - post) * (x - rates[0]*s[0]/(math.Sqrt(s[1])+epsilon)), s
+	}}, nil
 }
 
 func inferOptimizer(n *graph.Node, site *Site, kinds int) ([]tensor.Type, error) {
@@ -136,8 +139,9 @@ func inferOptimizer(n *graph.Node, site *Site, kinds int) ([]tensor.Type, error)
 	return types, nil
 }
 
-func optimizerKernel(n *graph.Node, kinds int, u update) Kernel {
+func optimizerKernel(n *graph.Node, kinds int, u *update) Kernel {
 	op := n.Op
+	var slots scratch[tensor.Tensor]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		r, err := scalarFloat(op, "the learning rate", in[0])
 		if err != nil {
@@ -147,7 +151,9 @@ func optimizerKernel(n *graph.Node, kinds int, u update) Kernel {
 		if err != nil {
 			return err
 		}
-		step, count := u(r, t), (len(in)-2)/kinds
+		rates, count := u.rates(r, t), (len(in)-2)/kinds
+		held := slots.take(kinds - 1)
+		defer slots.put(held)
 		for i := range count {
 			var from, to [4]*tensor.Tensor // x, g and statistics; the new x and statistics
 			for k := range kinds {
@@ -158,16 +164,16 @@ func optimizerKernel(n *graph.Node, kinds int, u update) Kernel {
 			}
 			for k := range kinds - 1 {
 				if to[k] = out[k*count+i]; to[k] == nil {
-					to[k] = new(tensor.Tensor) // nobody wants it
+					to[k] = &(*held)[k] // nobody wants it
 				}
 				if err := Reset(ctx, to[k], from[0].DType(), from[0].Shape()...); err != nil {
 					return err
 				}
 			}
 			if from[0].DType() == tensor.Float32 {
-				err = optimize(ctx, tensor.Data[float32], &from, &to, kinds, step)
+				err = optimize(ctx, tensor.Data[float32], &from, &to, kinds, u, rates)
 			} else {
-				err = optimize(ctx, tensor.Data[float64], &from, &to, kinds, step)
+				err = optimize(ctx, tensor.Data[float64], &from, &to, kinds, u, rates)
 			}
 			if err != nil {
 				return err
@@ -177,7 +183,7 @@ func optimizerKernel(n *graph.Node, kinds int, u update) Kernel {
 	}
 }
 
-func optimize[T float](ctx context.Context, data lane[T], from, to *[4]*tensor.Tensor, kinds int, step func(x, g float64, s *[2]float64) float64) error {
+func optimize[T float](ctx context.Context, data lane[T], from, to *[4]*tensor.Tensor, kinds int, u *update, rates [2]float64) error {
 	var src, dst [4][]T
 	for k := range kinds {
 		src[k] = data(from[k])
@@ -185,17 +191,19 @@ func optimize[T float](ctx context.Context, data lane[T], from, to *[4]*tensor.T
 	for k := range kinds - 1 {
 		dst[k] = data(to[k])
 	}
-	return sweep(ctx, 1, len(src[0]), dearGrain, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			var s [2]float64
-			for k := 2; k < kinds; k++ {
-				s[k-2] = float64(src[k][i])
-			}
-			x := step(float64(src[0][i]), float64(src[1][i]), &s)
-			dst[0][i] = T(x)
-			for k := 1; k < kinds-1; k++ {
-				dst[k][i] = T(s[k-1])
-			}
+	for i := range src[0] {
+		if i%dearGrain == 0 && ctx.Err() != nil {
+			break
 		}
-	})
+		var s [2]float64
+		for k := 2; k < kinds; k++ {
+			s[k-2] = float64(src[k][i])
+		}
+		x, s := u.step(rates, float64(src[0][i]), float64(src[1][i]), s)
+		dst[0][i] = T(x)
+		for k := 1; k < kinds-1; k++ {
+			dst[k][i] = T(s[k-1])
+		}
+	}
+	return ctx.Err()
 }

@@ -143,6 +143,7 @@ type recurrent[T float] struct {
 	threads    int
 	gemm       gemm[T]
 	memory     scratch[T]
+	calls      kept[recurrentCall[T]]
 }
 
 // recurrentWeights are the weights of a direction, laid out for products; nil where they are not constant.
@@ -195,6 +196,7 @@ func (r *recurrent[T]) packState(data []T, h int) (first, next *panels[T]) {
 // recurrentCall is one run.
 type recurrentCall[T float] struct {
 	*recurrent[T]
+	ctx                    context.Context
 	steps, batch, width, h int
 	x, w, r, b, p          []T
 	firstH, firstC         []T
@@ -205,7 +207,9 @@ type recurrentCall[T float] struct {
 
 // run checks the shapes and does each direction.
 func (r *recurrent[T]) run(ctx context.Context, in, out []*tensor.Tensor) error {
-	c := recurrentCall[T]{recurrent: r, threads: r.threads}
+	c := r.calls.take()
+	defer r.calls.put(c)
+	*c = recurrentCall[T]{recurrent: r, ctx: ctx, threads: r.threads}
 	if err := c.take(in); err != nil {
 		return err
 	}
@@ -236,24 +240,20 @@ func (r *recurrent[T]) run(ctx context.Context, in, out []*tensor.Tensor) error 
 	if err := recurrentBound(r.op, c.batch, r.gates*c.h); err != nil {
 		return err
 	}
-	if many == 2 && r.threads > 1 {
-		c.both(ctx)
-		return ctx.Err()
-	}
-	for d := range many {
-		c.direction(ctx, d)
+	if many == 2 && r.threads > 1 { // side by side
+		c.threads /= 2
+		spread(ctx, 2, 2, 1, c)
+	} else {
+		c.Do(0, many)
 	}
 	return ctx.Err()
 }
 
-// both runs two directions side by side.
-func (c recurrentCall[T]) both(ctx context.Context) {
-	c.threads /= 2
-	parallel(ctx, 2, 2, 1, func(lo, hi int) {
-		for d := lo; d < hi; d++ {
-			c.direction(ctx, d)
-		}
-	})
+// Do runs the directions from lo to hi.
+func (c *recurrentCall[T]) Do(lo, hi int) {
+	for d := lo; d < hi; d++ {
+		c.direction(d)
+	}
 }
 
 // recurrentBound keeps the memory of one time step below that of a tensor.

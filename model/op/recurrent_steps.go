@@ -2,15 +2,12 @@
 
 package op
 
-import "context"
-
 // recurrentChunk is about the number of elements of the gates that are held at once: the products with W run over as many time steps.
 const recurrentChunk = 1 << 19
 
 // recurrentLine is the state of one direction in a run.
 type recurrentLine[T float] struct {
-	ctx context.Context
-	recurrentCall[T]
+	*recurrentCall[T]
 	d        int
 	row      int // elements of the gates of one sequence
 	w, r     []T // of this direction
@@ -26,9 +23,9 @@ type recurrentLine[T float] struct {
 }
 
 // direction runs all time steps of direction d.
-func (c *recurrentCall[T]) direction(ctx context.Context, d int) {
+func (c *recurrentCall[T]) direction(d int) {
 	row := c.gates * c.h
-	l := recurrentLine[T]{ctx: ctx, recurrentCall: *c, d: d, row: row, packed: c.weights[d]}
+	l := recurrentLine[T]{recurrentCall: c, d: d, row: row, packed: c.weights[d]}
 	if len(c.w) > 0 {
 		l.w = c.w[d*row*c.width:][:row*c.width]
 	}
@@ -57,7 +54,7 @@ func (c *recurrentCall[T]) direction(ctx context.Context, d int) {
 		defer c.gemm.giveBack(l.packed.r)
 		defer c.gemm.giveBack(l.packed.next)
 	}
-	for done := 0; done < c.steps && ctx.Err() == nil; {
+	for done := 0; done < c.steps && c.ctx.Err() == nil; {
 		n := min(chunk, c.steps-done)
 		from := done
 		if c.backwards[d] {
@@ -70,7 +67,7 @@ func (c *recurrentCall[T]) direction(ctx context.Context, d int) {
 				t = n - 1 - i
 			}
 			l.step(from+t, l.gates[t*c.batch*row:][:c.batch*row])
-			if i&15 == 0 && ctx.Err() != nil {
+			if i&15 == 0 && c.ctx.Err() != nil {
 				return
 			}
 		}

@@ -302,12 +302,8 @@ func (r *resizer) regions(d []resizeDimension, count int, in []*tensor.Tensor) e
 	if t.Len() != 2*count {
 		return misfit(r.op, "a region that has not a start and an end for each dimension")
 	}
-	wide := tensor.New(tensor.Float32, t.Len())
-	if err := castInto(wide, t); err != nil {
-		return err
-	}
 	for i := range count {
-		d[r.axis(i, len(d))].region = [2]float64{float64(wide.F32()[i]), float64(wide.F32()[count+i])}
+		d[r.axis(i, len(d))].region = [2]float64{float64(float32(normReal(t, i))), float64(float32(normReal(t, count+i)))}
 	}
 	return nil
 }
@@ -338,6 +334,7 @@ func compileResize(n *graph.Node, site *Site) (Kernel, error) {
 // resizeWide computes integers in float64 and truncates.
 func resizeWide(kernel Kernel) Kernel {
 	var borrowed scratch[tensor.Tensor]
+	var tensors lists
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		p := borrowed.take(2)
 		defer borrowed.put(p)
@@ -348,8 +345,10 @@ func resizeWide(kernel Kernel) Kernel {
 		if err := castInto(x, in[0]); err != nil {
 			return err
 		}
-		all := append([]*tensor.Tensor{x}, in[1:]...)
-		if err := kernel(ctx, all, []*tensor.Tensor{y}); err != nil {
+		var buf [5]*tensor.Tensor
+		all := tensors.take(append(append(append(buf[:0], y), x), in[1:]...)...)
+		defer tensors.put(all)
+		if err := kernel(ctx, (*all)[1:], (*all)[:1]); err != nil {
 			return err
 		}
 		if err := Reset(ctx, out[0], in[0].DType(), y.Shape()...); err != nil {

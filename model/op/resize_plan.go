@@ -5,8 +5,8 @@ package op
 import (
 	"context"
 	"math"
-	"sync"
 
+	"github.com/jarvis-ml/jarvis/model/reuse"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -24,12 +24,13 @@ type resizeAxis struct {
 type resizePlan struct {
 	rank       int
 	dimensions [MaxRank]resizeDimension
-	axes       []resizeAxis  // those that change, outermost first
-	order      []*resizeAxis // the order in which weighted means go over them
+	axes       []resizeAxis   // those that change, outermost first
+	beyond     *tensor.Tensor // what lies outside of x: one element
+	order      []*resizeAxis  // the order in which weighted means go over them
 }
 
 func resizeKernel(r *resizer, threads int, run func(ctx context.Context, p *resizePlan, x, y *tensor.Tensor, threads int) error) Kernel {
-	var plans sync.Pool
+	var plans reuse.Pool[resizePlan]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x := in[0]
 		d, err := r.dimensions(x.Shape(), in)
@@ -47,13 +48,10 @@ func resizeKernel(r *resizer, threads int, run func(ctx context.Context, p *resi
 		if x.Len() == 0 {
 			return misfit(r.op, "an empty input has nothing to repeat")
 		}
-		p, _ := plans.Get().(*resizePlan)
-		if p == nil {
-			p = new(resizePlan)
-		}
+		p := plans.Take()
 		defer plans.Put(p)
 		if p.rank != len(shape) || p.dimensions != d {
-			if err := p.build(ctx, r, len(shape), d); err != nil {
+			if err := p.build(ctx, r, x.DType(), len(shape), d); err != nil {
 				p.rank = -1
 				return err
 			}
@@ -61,12 +59,17 @@ func resizeKernel(r *resizer, threads int, run func(ctx context.Context, p *resi
 		if err := run(ctx, p, x, out[0], threads); err != nil {
 			return err
 		}
-		return p.extrapolate(out[0], r.extrapolation)
+		p.extrapolate(out[0])
+		return nil
 	}
 }
 
-func (p *resizePlan) build(ctx context.Context, r *resizer, rank int, d [MaxRank]resizeDimension) error {
+func (p *resizePlan) build(ctx context.Context, r *resizer, t tensor.DType, rank int, d [MaxRank]resizeDimension) error {
 	p.rank, p.dimensions, p.axes = rank, d, nil
+	p.beyond = tensor.New(t, 1)
+	if err := castInto(p.beyond, f32v(r.extrapolation)); err != nil {
+		return err
+	}
 	for i, dim := range d[:rank] {
 		if dim.in == dim.out && dim.scale == 1 && dim.region == [2]float64{0, 1} && r.coordinates != "tf_half_pixel_for_nn" {
 			continue
@@ -209,25 +212,20 @@ func (r *resizer) function(x float64) float64 {
 }
 
 // extrapolate writes the elements that lie outside of x.
-func (p *resizePlan) extrapolate(y *tensor.Tensor, value float32) error {
+func (p *resizePlan) extrapolate(y *tensor.Tensor) {
 	for _, a := range p.axes {
 		if a.outside == nil {
 			continue
-		}
-		v := tensor.New(y.DType(), 1)
-		if err := castInto(v, f32v(value)); err != nil {
-			return err
 		}
 		outer, inner := around(y.Shape(), a.axis)
 		for o := range outer {
 			for j, out := range a.outside {
 				if out {
-					fillFrom(y, (o*a.out+j)*inner, inner, v)
+					fillFrom(y, (o*a.out+j)*inner, inner, p.beyond)
 				}
 			}
 		}
 	}
-	return nil
 }
 
 // nearestPlane moves elements, row by row of the innermost dimension that changes.

@@ -113,6 +113,7 @@ type roiAlign struct {
 }
 
 func roiAlignKernel[T float](r roiAlign) Kernel {
+	var runs kept[roiRun[T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x, rois, batch := in[0], in[1], in[2]
 		if err := roiShapes("RoiAlign", x, rois, 4); err != nil {
@@ -138,15 +139,28 @@ func roiAlignKernel[T float](r roiAlign) Kernel {
 		if x.Len() == 0 {
 			return misfit("RoiAlign", "an empty input")
 		}
-		dst, src, region := tensor.Data[T](out[0]), tensor.Data[T](x), tensor.Data[T](rois)
-		plane := s[2] * s[3]
-		parallel(ctx, r.threads, regions*s[1], 1, func(lo, hi int) {
-			for k := lo; k < hi && ctx.Err() == nil; k++ {
-				from := (int(batch.I64()[k/s[1]])*s[1] + k%s[1]) * plane
-				roiAlignPlane(ctx, &r, dst[k*r.h*r.w:][:r.h*r.w], src[from:][:plane], s[2], s[3], region[k/s[1]*4:][:4])
-			}
-		})
+		run := runs.take()
+		defer runs.put(run)
+		*run = roiRun[T]{ctx, &r, tensor.Data[T](out[0]), tensor.Data[T](x), tensor.Data[T](rois), batch.I64(), s[1], s[2], s[3]}
+		spread(ctx, r.threads, regions*s[1], 1, run)
 		return ctx.Err()
+	}
+}
+
+// roiRun is one call.
+type roiRun[T float] struct {
+	ctx              context.Context
+	r                *roiAlign
+	dst, src, region []T
+	batch            []int64
+	channels, h, w   int
+}
+
+func (r *roiRun[T]) Do(lo, hi int) {
+	size, plane := r.r.h*r.r.w, r.h*r.w
+	for k := lo; k < hi && r.ctx.Err() == nil; k++ {
+		from := (int(r.batch[k/r.channels])*r.channels + k%r.channels) * plane
+		roiAlignPlane(r.ctx, r.r, r.dst[k*size:][:size], r.src[from:][:plane], r.h, r.w, r.region[k/r.channels*4:][:4])
 	}
 }
 
