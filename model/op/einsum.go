@@ -6,6 +6,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/kernel"
@@ -14,7 +15,7 @@ import (
 
 // Einsum: the sum of products that an equation in Einstein's notation names: each letter is a dimension, one that the result lacks is summed over, an
 // ellipsis stands for dimensions that broadcast. https://onnx.ai/onnx/operators/onnx__Einsum.html
-// Operands are contracted from left to right, each step one batch of matrix products.
+// Operands are contracted from left to right, each step one batch of matrix products: einsum_plan.go.
 func init() {
 	eq := func(v string) []graph.Attr { return []graph.Attr{graph.StringAttr("equation", v)} }
 	a, b := f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6), f64s([]int{3, 2}, 1, 0, 2, 1, 0, 3)
@@ -175,311 +176,119 @@ func compileEinsum(n *graph.Node, site *Site) (Kernel, error) {
 	}
 	switch site.Types[0].DType {
 	case tensor.Float32:
-		return einKernel(e, tensor.Data[float32], site), nil
+		return newEinsum(e, tensor.Data[float32], tensor.Float32, site).run, nil
 	case tensor.Float64:
-		return einKernel(e, tensor.Data[float64], site), nil
+		return newEinsum(e, tensor.Data[float64], tensor.Float64, site).run, nil
 	case tensor.Int32, tensor.Uint32: // sums and products wrap alike
-		return einKernel(e, tensor.Data[int32], site), nil
+		return newEinsum(e, tensor.Data[int32], tensor.Int32, site).run, nil
 	case tensor.Int64, tensor.Uint64:
-		return einKernel(e, tensor.Data[int64], site), nil
+		return newEinsum(e, tensor.Data[int64], tensor.Int64, site).run, nil
 	}
-	inner := einKernel(e, tensor.Data[int64], site)
-	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		wide := make([]*tensor.Tensor, len(in))
-		for i, t := range in {
-			wide[i] = new(tensor.Tensor)
-			if err := Reset(ctx, wide[i], tensor.Int64, t.Shape()...); err != nil {
-				return err
-			}
-			if err := castInto(wide[i], t); err != nil {
-				return err
-			}
-		}
-		y := new(tensor.Tensor)
-		if err := inner(ctx, wide, []*tensor.Tensor{y}); err != nil {
-			return err
-		}
-		if err := Reset(ctx, out[0], in[0].DType(), y.Shape()...); err != nil {
-			return err
-		}
-		return castInto(out[0], y)
-	}, nil
+	narrow := newEinsum(e, tensor.Data[int64], tensor.Int64, site)
+	narrow.cast = true
+	return narrow.run, nil
 }
 
-// einView is an operand: elements by labels. Dimensions of length 1 are left out, a label stands once.
-type einView[T kernel.Number] struct {
-	data   []T
-	labels []int
-	steps  []int
+// einsum is a compiled node.
+type einsum[T kernel.Number] struct {
+	equation *einEquation
+	data     lane[T]
+	dtype    tensor.DType // in which is computed
+	cast     bool         // operands and result have another
+	gemm     gemm[T]
+	last     atomic.Pointer[einPlan] // most runs want the same shapes again
+	slots    scratch[tensor.Tensor]
+	lists    scratch[[]T]
 }
 
-// einRun is one run of a node.
-type einRun[T kernel.Number] struct {
-	ctx   context.Context
-	g     *gemm[T]
-	sizes map[int]int
+func newEinsum[T kernel.Number](e *einEquation, data lane[T], d tensor.DType, site *Site) *einsum[T] {
+	return &einsum[T]{equation: e, data: data, dtype: d, gemm: gemm[T]{threads: site.Threads}}
 }
 
-func (r *einRun[T]) has(label int) bool { _, ok := r.sizes[label]; return ok }
-
-func einKernel[T kernel.Number](e *einEquation, data lane[T], site *Site) Kernel {
-	g := &gemm[T]{threads: site.Threads}
-	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		r := &einRun[T]{ctx: ctx, g: g, sizes: map[int]int{}}
-		views := make([]einView[T], len(in))
-		dots := 0
-		for i, t := range in {
-			labels, ok := einSpread(e.terms[i], t.Rank())
-			if !ok {
-				return misfit("Einsum", "an input of the shape "+shapeText(t.Shape())+" has not the rank of its term")
-			}
-			dots = max(dots, t.Rank()-len(e.terms[i])+1)
-			for k, l := range labels {
-				switch d, had := t.Shape()[k], r.sizes[l]; {
-				case d != 1 && had != 1 && r.has(l) && d != had:
-					return misfit("Einsum", "dimensions of one letter and of length "+itoa(int64(had))+" and "+itoa(int64(d)))
-				case d != 1 || !r.has(l):
-					r.sizes[l] = d
-				}
-			}
-		}
-		for i, t := range in {
-			labels, _ := einSpread(e.terms[i], t.Rank())
-			views[i] = einViewOf(data(t), labels, t.Shape())
-		}
-		result := e.result
-		if slices.Contains(result, einDots) {
-			result, _ = einSpread(result, len(result)-1+dots)
-		}
-		var buf [MaxRank]int
-		shape := buf[:0]
-		var want []int // the labels of the result but those of length 1
-		for _, l := range result {
-			d, ok := r.sizes[l]
-			if !ok || len(shape) == MaxRank {
-				return misfit("Einsum", "a result with dimensions that no input has, or too many")
-			}
-			if shape = append(shape, d); d != 1 {
-				want = append(want, l)
-			}
-		}
-		if err := Reset(ctx, out[0], in[0].DType(), shape...); err != nil {
-			return err
-		}
-		y := data(out[0])
-		if len(y) == 0 {
-			return nil
-		}
-		for _, d := range r.sizes {
-			if d == 0 { // nothing to sum
-				clear(y)
-				return nil
-			}
-		}
-		return r.contract(views, want, y)
+// plan is that for operands of these shapes.
+func (e *einsum[T]) plan(in []*tensor.Tensor) (*einPlan, error) {
+	if p := e.last.Load(); p != nil && p.fits(in) {
+		return p, nil
 	}
+	p, err := newEinPlan(e.equation, in)
+	if err == nil {
+		e.last.Store(p)
+	}
+	return p, err
 }
 
-func einViewOf[T kernel.Number](data []T, labels, shape []int) einView[T] {
-	v := einView[T]{data: data}
-	step := 1
-	for i := len(shape) - 1; i >= 0; i-- {
-		if shape[i] != 1 {
-			if at := slices.Index(v.labels, labels[i]); at >= 0 {
-				v.steps[at] += step // the diagonal
-			} else {
-				v.labels, v.steps = append(v.labels, labels[i]), append(v.steps, step)
-			}
-		}
-		step *= shape[i]
-	}
-	slices.Reverse(v.labels)
-	slices.Reverse(v.steps)
-	return v
-}
-
-// contract multiplies views from left to right into y, whose dimensions are the labels want.
-func (r *einRun[T]) contract(views []einView[T], want []int, y []T) error {
-	cur := views[0]
-	for i, next := range views[1:] {
-		keep := slices.Clone(want)
-		for _, later := range views[i+2:] {
-			keep = append(keep, later.labels...)
-		}
-		var to []T
-		if i == len(views)-2 {
-			to = y
-		}
-		var err error
-		if cur, err = r.multiply(cur, next, keep, want, to); err != nil {
-			return err
-		}
-	}
-	v, err := r.dense(r.reduced(cur, want), want)
-	if err == nil && (len(v) == 0 || &v[0] != &y[0]) {
-		copy(y, v)
-	}
-	return err
-}
-
-// size is the number of elements of dimensions.
-func (r *einRun[T]) size(labels []int) int {
-	n := 1
-	for _, l := range labels {
-		n *= r.sizes[l]
-	}
-	return n
-}
-
-// memory is n elements within the budget of the run.
-func (r *einRun[T]) memory(labels []int) ([]T, error) {
-	dims := make([]int, len(labels))
-	for i, l := range labels {
-		dims[i] = r.sizes[l]
-	}
-	n, err := tensor.Elements(dims)
+func (e *einsum[T]) run(ctx context.Context, in, out []*tensor.Tensor) error {
+	p, err := e.plan(in)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	t := new(tensor.Tensor)
-	if err := Reset(r.ctx, t, tensor.Int64, n); err != nil {
-		return nil, err
+	if err := Reset(ctx, out[0], in[0].DType(), p.shape...); err != nil {
+		return err
 	}
-	return make([]T, n), nil
-}
-
-// reduced is a view without the labels that want lacks, summed over; an error shows in dense.
-func (r *einRun[T]) reduced(v einView[T], want []int) einView[T] {
-	var kept, summed []int
-	for _, l := range v.labels {
-		if slices.Contains(want, l) {
-			kept = append(kept, l)
-		} else {
-			summed = append(summed, l)
+	if p.nothing {
+		clear(out[0].Bytes())
+		return nil
+	}
+	slots, lists := e.slots.take(len(p.counts)), e.lists.take(len(p.counts))
+	defer e.slots.put(slots)
+	defer func() { clear(*lists); e.lists.put(lists) }() // keeps no operand alive
+	if err := e.values(ctx, p, in, out[0], *slots, *lists); err != nil {
+		return err
+	}
+	for i := range p.steps {
+		if err := e.do(ctx, &p.steps[i], *lists); err != nil {
+			return err
 		}
 	}
-	if len(summed) == 0 {
-		return v
+	if e.cast {
+		return castInto(out[0], &(*slots)[len(in)])
 	}
-	all, err := r.dense(v, append(slices.Clone(kept), summed...))
-	if err != nil {
-		return einView[T]{labels: []int{-MaxRank - 1}, steps: []int{-1}}
-	}
-	n, width := r.size(kept), r.size(summed)
-	sums := make([]T, n)
-	for i := range sums {
-		var s T
-		for _, x := range all[i*width:][:width] {
-			s += x
-		}
-		sums[i] = s
-	}
-	return einView[T]{sums, kept, r.steps(kept)}
+	return nil
 }
 
-// steps are those of dense dimensions.
-func (r *einRun[T]) steps(labels []int) []int {
-	steps := make([]int, len(labels))
-	n := 1
-	for i := len(labels) - 1; i >= 0; i-- {
-		steps[i] = n
-		n *= r.sizes[labels[i]]
-	}
-	return steps
-}
-
-// dense gives the elements of a view in the order of labels, which are the view's: its own where they lie so.
-func (r *einRun[T]) dense(v einView[T], labels []int) ([]T, error) {
-	if len(v.steps) > 0 && v.steps[0] < 0 || len(labels) > MaxRank {
-		return nil, misfit("Einsum", "too many dimensions or too much memory on the way")
-	}
-	var g grid
-	width := 1
-	same := true
-	for i := len(labels) - 1; i >= 0; i-- {
-		step := v.steps[slices.Index(v.labels, labels[i])]
-		same = same && step == width
-		g.push(r.sizes[labels[i]], [3]int{width, step})
-		width *= r.sizes[labels[i]]
-	}
-	if same {
-		return v.data[:width], nil
-	}
-	g.finish()
-	dst, err := r.memory(labels)
-	if err != nil {
-		return nil, err
-	}
-	moveElements(dst, 0, v.data, 0, &g)
-	return dst, r.ctx.Err()
-}
-
-// isDense tells whether a view lies in the order of labels.
-func (r *einRun[T]) isDense(v einView[T], labels []int) bool {
-	for i, s := range r.steps(labels) {
-		if at := slices.Index(v.labels, labels[i]); at < 0 || v.steps[at] != s {
-			return false
-		}
-	}
-	return true
-}
-
-// multiply contracts two views: labels that both have and keep has make batches, those that keep lacks are summed. to is where the result goes if
-// its labels come out as want.
-func (r *einRun[T]) multiply(a, b einView[T], keep, want []int, to []T) (einView[T], error) {
-	a, b = r.reduced(a, append(slices.Clone(keep), b.labels...)), r.reduced(b, append(slices.Clone(keep), a.labels...))
-	var batch, sum, left, right []int
-	for _, l := range a.labels {
+// values finds the memory of each value of a plan.
+func (e *einsum[T]) values(ctx context.Context, p *einPlan, in []*tensor.Tensor, out *tensor.Tensor, slots []tensor.Tensor, lists [][]T) error {
+	for i, n := range p.counts {
 		switch {
-		case !slices.Contains(b.labels, l):
-			left = append(left, l)
-		case slices.Contains(keep, l):
-			batch = append(batch, l)
-		default:
-			sum = append(sum, l)
+		case i < len(in) && !e.cast:
+			lists[i] = e.data(in[i])
+			continue
+		case i == len(in) && !e.cast:
+			lists[i] = e.data(out)
+			continue
+		}
+		if err := Reset(ctx, &slots[i], e.dtype, n); err != nil {
+			return err
+		}
+		if i < len(in) {
+			if err := castInto(&slots[i], in[i]); err != nil {
+				return err
+			}
+		}
+		lists[i] = e.data(&slots[i])
+	}
+	return nil
+}
+
+// do takes a step of a plan.
+func (e *einsum[T]) do(ctx context.Context, s *einStep, values [][]T) error {
+	to, a := values[s.to], values[s.a]
+	switch s.kind {
+	case einCopy:
+		moveElements(to, 0, a, 0, &s.walk)
+	case einSum:
+		for i := range to {
+			var sum T
+			for _, x := range a[i*s.k:][:s.k] {
+				sum += x
+			}
+			to[i] = sum
+		}
+	case einProduct:
+		b := values[s.b]
+		for i := 0; i < s.batch && ctx.Err() == nil; i++ {
+			e.gemm.into(ctx, e.gemm.threads, s.m, s.k, s.n, a[i*s.m*s.k:], s.lda, s.ta, b[i*s.k*s.n:], s.ldb, s.tb, nil, to[i*s.m*s.n:], s.n, false)
 		}
 	}
-	for _, l := range b.labels {
-		if !slices.Contains(a.labels, l) {
-			right = append(right, l)
-		}
-	}
-	labels := slices.Concat(batch, left, right)
-	ta, tb := r.isDense(a, slices.Concat(batch, sum, left)), r.isDense(b, slices.Concat(batch, right, sum))
-	la, lb := slices.Concat(batch, left, sum), slices.Concat(batch, sum, right)
-	if ta = ta && len(sum) > 0 && len(left) > 0; ta {
-		la = slices.Concat(batch, sum, left)
-	}
-	if tb = tb && len(sum) > 0 && len(right) > 0; tb {
-		lb = slices.Concat(batch, right, sum)
-	}
-	x, err := r.dense(a, la)
-	if err != nil {
-		return a, err
-	}
-	y, err := r.dense(b, lb)
-	if err != nil {
-		return a, err
-	}
-	z := to
-	if to == nil || !slices.Equal(labels, want) {
-		if z, err = r.memory(labels); err != nil {
-			return a, err
-		}
-	}
-	m, k, n := r.size(left), r.size(sum), r.size(right)
-	lda, ldb := k, n
-	if ta {
-		lda = m
-	}
-	if tb {
-		ldb = k
-	}
-	for i := range r.size(batch) {
-		if err := r.ctx.Err(); err != nil {
-			return a, err
-		}
-		r.g.into(r.ctx, r.g.threads, m, k, n, x[i*m*k:], lda, ta, y[i*k*n:], ldb, tb, nil, z[i*m*n:], n, false)
-	}
-	return einView[T]{z, labels, r.steps(labels)}, nil
+	return ctx.Err()
 }
