@@ -13,7 +13,7 @@ func init() {
 	binary := func(name string, compile func(*graph.Node, *Site) (Kernel, error), grad func(*graph.Builder, *graph.Node, []graph.Value) ([]graph.Value, error), cases []Case) {
 		register(&Spec{
 			Name: name, Since: 7, Half: true, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: broadcastInfer(tensor.Undefined, numbers...),
-			Compile: compile, Grad: grad, Cases: cases,
+			Compile: compile, Grad: differentiable(grad), Cases: cases,
 		})
 	}
 	binary("Add", arithmetic("Add", pairOf(kernel.Add), add[float64], add[int32], add[int64]), gradAdd, tested(func() []Case {

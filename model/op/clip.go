@@ -23,7 +23,7 @@ func init() {
 		return like(numbers...)(n, site)
 	}
 	register(&Spec{
-		Name: "Clip", Since: 11, Half: true, In: Arity{1, 3}, Out: Arity{1, 1}, Infer: infer, Compile: compileClip, Grad: gradClip, Cases: tested(func() []Case {
+		Name: "Clip", Since: 11, Half: true, In: Arity{1, 3}, Out: Arity{1, 1}, Infer: infer, Compile: compileClip, Grad: differentiable(gradClip), Cases: tested(func() []Case {
 			return []Case{
 				{In: in(f64v(-2, 0, 2), f64s(nil, -1), f64s(nil, 1)), Out: in(f64v(-1, 0, 1))},
 				{Name: "only high", In: in(f64v(-2, 0, 2), nil, f64s(nil, 1)), Out: in(f64v(-2, 0, 1))},

@@ -11,7 +11,7 @@ import (
 // Split: the other way round. https://onnx.ai/onnx/operators/onnx__Split.html
 func init() {
 	axis := func(v int64) []graph.Attr { return []graph.Attr{graph.IntAttr("axis", v)} }
-	register(&Spec{Name: "Concat", Since: 4, Attrs: []string{"axis"}, In: Arity{1, Many}, Out: Arity{1, 1}, Infer: inferConcat, Compile: compileConcat, Grad: gradConcat, Cases: tested(func() []Case {
+	register(&Spec{Name: "Concat", Since: 4, Attrs: []string{"axis"}, In: Arity{1, Many}, Out: Arity{1, 1}, Infer: inferConcat, Compile: compileConcat, Grad: differentiable(gradConcat), Cases: tested(func() []Case {
 		return []Case{
 			{Attrs: axis(1), In: in(f64s([]int{2, 1}, 1, 2), f64s([]int{2, 2}, 3, 4, 5, 6)), Out: in(f64s([]int{2, 3}, 1, 3, 4, 2, 5, 6))},
 			{Name: "rows", Attrs: axis(-2), In: in(f64s([]int{1, 2}, 1, 2), f64s([]int{0, 2}), f64s([]int{1, 2}, 5, 6)), Out: in(f64s([]int{2, 2}, 1, 2, 5, 6))},
@@ -19,7 +19,7 @@ func init() {
 			{Name: "misfit", Attrs: axis(0), In: in(f64s([]int{1, 2}, 1, 2), f64s([]int{1, 3}, 1, 2, 3)), Err: "shapes"},
 		}
 	})})
-	split := Spec{Name: "Split", Since: 13, Attrs: []string{"axis"}, In: Arity{1, 2}, Out: Arity{1, Many}, Infer: inferSplit, Compile: compileSplit, Grad: gradSplit, Cases: tested(func() []Case {
+	split := Spec{Name: "Split", Since: 13, Attrs: []string{"axis"}, In: Arity{1, 2}, Out: Arity{1, Many}, Infer: inferSplit, Compile: compileSplit, Grad: differentiable(gradSplit), Cases: tested(func() []Case {
 		return []Case{
 			{In: in(f64v(1, 2, 3, 4)), Out: in(f64v(1, 2), f64v(3, 4))},
 			{Name: "sizes", Attrs: axis(1), In: in(f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6), i64v(1, 2)), Out: in(f64s([]int{2, 1}, 1, 4), f64s([]int{2, 2}, 2, 3, 5, 6))},

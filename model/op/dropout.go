@@ -15,7 +15,7 @@ func init() {
 	version := func(since int64, attr string, inputs int, cases ...Case) {
 		register(&Spec{
 			Name: "Dropout", Since: since, View: true, Attrs: []string{attr}, In: Arity{1, inputs}, Out: Arity{1, 2}, Simplify: simplifyDropout,
-			Infer: inferDropout, Compile: compileDropout, Grad: gradDropout, Cases: cases,
+			Infer: inferDropout, Compile: compileDropout, Grad: differentiable(gradDropout), Cases: cases,
 		})
 	}
 	x := f64v(1, 2)

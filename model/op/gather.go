@@ -11,7 +11,7 @@ import (
 // https://onnx.ai/onnx/operators/onnx__Gather.html
 // ai.onnx.ml ArrayFeatureExtractor: columns of the last axis. https://onnx.ai/onnx/operators/onnx_aionnxml_ArrayFeatureExtractor.html
 func init() {
-	register(&Spec{Name: "Gather", Since: 1, Attrs: []string{"axis"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferGather, Compile: compileGather, Grad: gradGather, Cases: tested(func() []Case {
+	register(&Spec{Name: "Gather", Since: 1, Attrs: []string{"axis"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferGather, Compile: compileGather, Grad: differentiable(gradGather), Cases: tested(func() []Case {
 		return []Case{
 			{In: in(f64s([]int{3, 2}, 1, 2, 3, 4, 5, 6), i64s([]int{2, 1}, 2, 0)), Out: in(f64s([]int{2, 1, 2}, 5, 6, 1, 2))},
 			{Name: "axis 1", Attrs: []graph.Attr{graph.IntAttr("axis", 1)}, In: in(f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6), i32v(-1, 0, 0)), Out: in(f64s([]int{2, 3}, 3, 1, 1, 6, 4, 4))},

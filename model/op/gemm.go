@@ -12,7 +12,7 @@ import (
 func init() {
 	a, b := f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6), f64s([]int{3, 2}, 1, 0, 2, 1, 0, 3)
 	trans := func(name string) graph.Attr { return graph.IntAttr(name, 1) }
-	register(&Spec{Name: "Gemm", Since: 7, Half: true, Attrs: []string{"alpha", "beta", "transA", "transB"}, In: Arity{2, 3}, Out: Arity{1, 1}, Infer: inferGemm, Compile: compileGemm, Grad: gradGemm, Cases: tested(func() []Case {
+	register(&Spec{Name: "Gemm", Since: 7, Half: true, Attrs: []string{"alpha", "beta", "transA", "transB"}, In: Arity{2, 3}, Out: Arity{1, 1}, Infer: inferGemm, Compile: compileGemm, Grad: differentiable(gradGemm), Cases: tested(func() []Case {
 		return []Case{
 			{In: in(a, b, f64v(10, 20)), Out: in(f64s([]int{2, 2}, 15, 31, 24, 43))},
 			{Name: "no C", In: in(a, b), Out: in(f64s([]int{2, 2}, 5, 11, 14, 23))},

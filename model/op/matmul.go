@@ -12,7 +12,7 @@ import (
 // right, and that dimension leaves the result. https://onnx.ai/onnx/operators/onnx__MatMul.html
 func init() {
 	a, b := f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6), f64s([]int{3, 2}, 1, 0, 2, 1, 0, 3)
-	register(&Spec{Name: "MatMul", Since: 1, Half: true, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferMatMul, Compile: compileMatMul, Grad: gradMatMul, Cases: tested(func() []Case {
+	register(&Spec{Name: "MatMul", Since: 1, Half: true, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferMatMul, Compile: compileMatMul, Grad: differentiable(gradMatMul), Cases: tested(func() []Case {
 		return []Case{
 			{In: in(a, b), Out: in(f64s([]int{2, 2}, 5, 11, 14, 23))},
 			{Name: "row vector", In: in(f64v(1, 2), a), Out: in(f64v(9, 12, 15))},

@@ -13,7 +13,7 @@ import (
 // https://onnx.ai/onnx/operators/onnx__Max.html
 func init() {
 	fold := func(name string, types []tensor.DType, compile compileFunc, grad gradFunc, cases ...Case) {
-		register(&Spec{Name: name, Since: 8, Half: true, In: Arity{1, Many}, Out: Arity{1, 1}, Infer: broadcastInfer(tensor.Undefined, types...), Compile: compile, Grad: grad, Cases: cases})
+		register(&Spec{Name: name, Since: 8, Half: true, In: Arity{1, Many}, Out: Arity{1, 1}, Infer: broadcastInfer(tensor.Undefined, types...), Compile: compile, Grad: differentiable(grad), Cases: cases})
 	}
 	nan := math.NaN()
 	fold("Max", numbers, folding("Max", pairOf(kernel.Greater), greatest[float64], greatest[int32], greatest[int64]), gradExtreme,

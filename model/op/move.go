@@ -88,7 +88,7 @@ var indexTypes = []tensor.DType{tensor.Int64, tensor.Int32}
 func init() {
 	register(&Spec{
 		Name: "Transpose", Since: 1, Attrs: []string{"perm"}, In: Arity{1, 1}, Out: Arity{1, 1},
-		Infer: inferTranspose, Compile: compileTranspose, Grad: gradTranspose, Cases: tested(func() []Case {
+		Infer: inferTranspose, Compile: compileTranspose, Grad: differentiable(gradTranspose), Cases: tested(func() []Case {
 			return []Case{
 				{In: in(f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6)), Out: in(f64s([]int{3, 2}, 1, 4, 2, 5, 3, 6))},
 				{Name: "perm", Attrs: []graph.Attr{graph.IntsAttr("perm", 1, 0, 2)}, In: in(f64s([]int{2, 2, 2}, 1, 2, 3, 4, 5, 6, 7, 8)), Out: in(f64s([]int{2, 2, 2}, 1, 2, 5, 6, 3, 4, 7, 8))},

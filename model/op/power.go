@@ -13,7 +13,7 @@ import (
 // Mod: z = x - y·floor(x/y) for integers (the sign of y), fmod=1: x - y·trunc(x/y) (the sign of x).
 // https://onnx.ai/onnx/operators/onnx__Mod.html
 func init() {
-	register(&Spec{Name: "Pow", Since: 7, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferPow, Compile: compilePow, Grad: gradPow, Cases: tested(func() []Case {
+	register(&Spec{Name: "Pow", Since: 7, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferPow, Compile: compilePow, Grad: differentiable(gradPow), Cases: tested(func() []Case {
 		return []Case{
 			{In: in(f64v(1, 2, 3), f64v(4, -1, .5)), Out: in(f64v(1, .5, math.Sqrt(3)))},
 			{Name: "square", In: in(f64v(1, 2, 3), f64s(nil, 2)), Out: in(f64v(1, 4, 9))},

@@ -13,7 +13,7 @@ import (
 // PRelu: y = x where x >= 0, slope·x elsewhere; slope is broadcast to the shape of x. https://onnx.ai/onnx/operators/onnx__PRelu.html
 func init() {
 	register(&Spec{
-		Name: "PRelu", Since: 7, Half: true, In: Arity{2, 2}, Out: Arity{1, 1}, Compile: compilePRelu, Grad: gradPRelu,
+		Name: "PRelu", Since: 7, Half: true, In: Arity{2, 2}, Out: Arity{1, 1}, Compile: compilePRelu, Grad: differentiable(gradPRelu),
 		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) {
 			if err := sameDType(n, site, 0); err != nil {
 				return nil, err

@@ -64,11 +64,11 @@ var orderedTypes = append([]tensor.DType{tensor.Bool}, numbers...)
 func reduceFamily(name string, inputFrom int64, types []tensor.DType, compile compileFunc, grad gradFunc, newer, older []Case) {
 	register(&Spec{
 		Name: name, Since: inputFrom, Half: true, Attrs: []string{"keepdims", "noop_with_empty_axes"}, In: Arity{1, 2}, Out: Arity{1, 1},
-		Infer: inferReduce(types), Compile: compile, Grad: grad, Cases: newer,
+		Infer: inferReduce(types), Compile: compile, Grad: differentiable(grad), Cases: newer,
 	})
 	register(&Spec{
 		Name: name, Since: 1, Half: true, Attrs: []string{"keepdims", "axes"}, In: Arity{1, 1}, Out: Arity{1, 1},
-		Infer: inferReduce(types), Compile: compile, Grad: grad, Cases: older,
+		Infer: inferReduce(types), Compile: compile, Grad: differentiable(grad), Cases: older,
 	})
 }
 

@@ -27,7 +27,7 @@ func init() {
 	ints := func(v ...int64) *tensor.Tensor { return tensor.Ints(v) }
 	six := f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6)
 	view(&Spec{
-		Name: "Reshape", Since: 5, Attrs: []string{"allowzero"}, In: Arity{2, 2}, Infer: inferReshape, Compile: compileReshape, Grad: gradReshape,
+		Name: "Reshape", Since: 5, Attrs: []string{"allowzero"}, In: Arity{2, 2}, Infer: inferReshape, Compile: compileReshape, Grad: differentiable(gradReshape),
 		Cases: tested(func() []Case {
 			return []Case{
 				{In: in(six, ints(3, 2)), Out: in(f64s([]int{3, 2}, 1, 2, 3, 4, 5, 6))},
@@ -43,7 +43,7 @@ func init() {
 		}),
 	})
 	view(&Spec{
-		Name: "Flatten", Since: 1, Attrs: []string{"axis"}, In: Arity{1, 1}, Infer: inferFlatten, Compile: compileFlatten, Grad: gradReshape,
+		Name: "Flatten", Since: 1, Attrs: []string{"axis"}, In: Arity{1, 1}, Infer: inferFlatten, Compile: compileFlatten, Grad: differentiable(gradReshape),
 		Cases: tested(func() []Case {
 			return []Case{
 				{In: in(f64s([]int{2, 1, 2}, 1, 2, 3, 4)), Out: in(f64s([]int{2, 2}, 1, 2, 3, 4))},
@@ -53,7 +53,7 @@ func init() {
 			}
 		}),
 	})
-	view(&Spec{Name: "Squeeze", Since: 13, In: Arity{1, 2}, Infer: inferSqueeze, Compile: compileSqueeze, Grad: gradReshape, Cases: tested(func() []Case {
+	view(&Spec{Name: "Squeeze", Since: 13, In: Arity{1, 2}, Infer: inferSqueeze, Compile: compileSqueeze, Grad: differentiable(gradReshape), Cases: tested(func() []Case {
 		return []Case{
 			{In: in(f64s([]int{1, 2, 1}, 1, 2), ints(0)), Out: in(f64s([]int{2, 1}, 1, 2))},
 			{Name: "negative", In: in(f64s([]int{1, 2, 1}, 1, 2), ints(-1)), Out: in(f64s([]int{1, 2}, 1, 2))},
@@ -61,12 +61,12 @@ func init() {
 			{Name: "not one", In: in(f64s([]int{1, 2, 1}, 1, 2), ints(1)), Err: "length"},
 		}
 	})})
-	view(&Spec{Name: "Squeeze", Since: 1, Attrs: []string{"axes"}, In: Arity{1, 1}, Infer: inferSqueeze, Compile: compileSqueeze, Grad: gradReshape, Cases: tested(func() []Case {
+	view(&Spec{Name: "Squeeze", Since: 1, Attrs: []string{"axes"}, In: Arity{1, 1}, Infer: inferSqueeze, Compile: compileSqueeze, Grad: differentiable(gradReshape), Cases: tested(func() []Case {
 		return []Case{
 			{Opset: 11, Attrs: []graph.Attr{graph.IntsAttr("axes", 0)}, In: in(f64s([]int{1, 2}, 1, 2)), Out: in(f64v(1, 2)), NoGrad: true},
 		}
 	})})
-	view(&Spec{Name: "Unsqueeze", Since: 13, In: Arity{2, 2}, Infer: inferUnsqueeze, Compile: compileUnsqueeze, Grad: gradReshape, Cases: tested(func() []Case {
+	view(&Spec{Name: "Unsqueeze", Since: 13, In: Arity{2, 2}, Infer: inferUnsqueeze, Compile: compileUnsqueeze, Grad: differentiable(gradReshape), Cases: tested(func() []Case {
 		return []Case{
 			{In: in(f64v(1, 2), ints(0, -1)), Out: in(f64s([]int{1, 2, 1}, 1, 2))},
 			{Name: "scalar", In: in(f64s(nil, 5), ints(0)), Out: in(f64v(5))},
@@ -74,7 +74,7 @@ func init() {
 			{Name: "twice", In: in(f64v(1, 2), ints(0, 0)), Err: "twice"},
 		}
 	})})
-	view(&Spec{Name: "Unsqueeze", Since: 1, Attrs: []string{"axes"}, In: Arity{1, 1}, Infer: inferUnsqueeze, Compile: compileUnsqueeze, Grad: gradReshape, Cases: tested(func() []Case {
+	view(&Spec{Name: "Unsqueeze", Since: 1, Attrs: []string{"axes"}, In: Arity{1, 1}, Infer: inferUnsqueeze, Compile: compileUnsqueeze, Grad: differentiable(gradReshape), Cases: tested(func() []Case {
 		return []Case{
 			{Opset: 11, Attrs: []graph.Attr{graph.IntsAttr("axes", 1)}, In: in(f64v(1, 2)), Out: in(f64s([]int{2, 1}, 1, 2)), NoGrad: true},
 		}

@@ -10,7 +10,7 @@ import (
 // Slice: y = x[starts:ends:steps] along axes. https://onnx.ai/onnx/operators/onnx__Slice.html
 func init() {
 	six := f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6)
-	register(&Spec{Name: "Slice", Since: 10, In: Arity{3, 5}, Out: Arity{1, 1}, Infer: inferSlice, Compile: compileSlice, Grad: gradSlice, Cases: tested(func() []Case {
+	register(&Spec{Name: "Slice", Since: 10, In: Arity{3, 5}, Out: Arity{1, 1}, Infer: inferSlice, Compile: compileSlice, Grad: differentiable(gradSlice), Cases: tested(func() []Case {
 		return []Case{
 			{In: in(six, i64v(0, 1), i64v(1, 3)), Out: in(f64s([]int{1, 2}, 2, 3))},
 			{Name: "axes and steps", In: in(six, i64v(0), i64v(1000), i64v(-1), i64v(2)), Out: in(f64s([]int{2, 2}, 1, 3, 4, 6))},

@@ -23,7 +23,7 @@ func init() {
 			}
 			return softmaxKernel(n, site, tensor.Data[float64], log), nil
 		}
-		register(&Spec{Name: name, Since: 13, Half: true, Attrs: []string{"axis"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferSoftmax, Compile: compile, Grad: grad, Cases: newer})
+		register(&Spec{Name: name, Since: 13, Half: true, Attrs: []string{"axis"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferSoftmax, Compile: compile, Grad: differentiable(grad), Cases: newer})
 		register(&Spec{Name: name, Since: 1, Half: true, Attrs: []string{"axis"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferSoftmax, Compile: compile, Cases: older})
 	}
 	soft("Softmax", false, gradSoftmax, tested(func() []Case {

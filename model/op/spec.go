@@ -55,10 +55,8 @@ type Spec struct {
 	// a kernel.
 	Compile func(n *graph.Node, site *Site) (Kernel, error)
 
-	// Grad appends the gradient of n to b: from dy, the gradients of the outputs (absent where none flows), to the
-	// gradients of the inputs (absent where not differentiable). A gradient may have the shape that its input was
-	// broadcast to: the caller sums it back. A nil Grad: the operator is not differentiable.
-	Grad func(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error)
+	// Grad is nil where the operator is not differentiable.
+	Grad Gradient
 
 	// Cases are run by this package's tests: values, inferred types and, where Grad is set, gradients.
 	Cases []Case
@@ -111,6 +109,12 @@ func (s *Site) typ(i int) tensor.Type {
 // (or Alias, for a view of an input) and fills it. It must not keep or change in. Runs of one program may overlap, so a
 // Kernel keeps no state of a run.
 type Kernel func(ctx context.Context, in, out []*tensor.Tensor) error
+
+// Gradient appends the gradient of n to b, in nodes of the opset that Builder writes: from dy, the gradients of the outputs (absent where none
+// flows), to the gradients of the inputs (absent where they do not matter, or where the output does not change with small changes of them). A
+// gradient may have the shape that its input was broadcast to: the caller sums it back. It may have n keep more for the way back: further
+// outputs, or another operator in its place.
+type Gradient func(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error)
 
 // Case is one example of an operator: run by tests, and the seed of finite differences for the gradient.
 type Case struct {

@@ -15,7 +15,7 @@ type (
 
 // unary registers y = f(x), element by element.
 func unary(name string, since int64, types []tensor.DType, attrs []string, compile compileFunc, grad gradFunc, cases ...Case) {
-	register(&Spec{Name: name, Since: since, Half: true, Attrs: attrs, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: like(types...), Compile: compile, Grad: grad, Cases: cases})
+	register(&Spec{Name: name, Since: since, Half: true, Attrs: attrs, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: like(types...), Compile: compile, Grad: differentiable(grad), Cases: cases})
 }
 
 // chain makes the gradient of y = f(x) from a function that gives dx from x, y and dy.

@@ -37,7 +37,7 @@ func init() {
 				return whereKernel(site.Threads, tensor.Data[complex128]), nil
 			}
 		},
-		Grad: gradWhere,
+		Grad: differentiable(gradWhere),
 		Cases: tested(func() []Case {
 			return []Case{
 				{In: in(boolv(true, false), f64v(1, 2), f64v(3, 4)), Out: in(f64v(1, 4))},
