@@ -76,20 +76,23 @@ func elementGrid(op string, shape, indices []int, axis int) (g grid, step int, e
 // elementChunk is how many places elementPlaces hands on at a time.
 const elementChunk = 256
 
+var elementMemory scratch[int]
+
 // elementPlaces calls f with the places in a tensor (shape) of the elements that idx names along axis: those of idx from at on.
 func elementPlaces(ctx context.Context, op string, shape []int, idx *tensor.Tensor, axis int, f func(at int, places []int)) error {
 	g, step, err := elementGrid(op, shape, idx.Shape(), axis)
 	if err != nil {
 		return err
 	}
-	var buf [elementChunk]int
+	buf := elementMemory.take(elementChunk)
+	defer elementMemory.put(buf)
 	runs := 0
 	g.each(func(at int, o [3]int) {
 		if runs++; runs%64 == 0 && err == nil {
 			err = ctx.Err()
 		}
 		for lo := 0; lo < g.inner && err == nil; lo += elementChunk {
-			places := buf[:min(elementChunk, g.inner-lo)]
+			places := (*buf)[:min(elementChunk, g.inner-lo)]
 			for i := range places {
 				var v int
 				if v, err = indexAt(op, idx, at+lo+i, shape[axis]); err != nil {

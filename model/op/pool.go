@@ -106,7 +106,6 @@ type poolable interface {
 
 // pooling is a reduction of windows that is done dimension by dimension: rows are joined first, then neighbours in the joined row.
 type pooling[T poolable] struct {
-	op        string
 	window    window
 	threads   int
 	none      T                         // of an empty window
@@ -123,71 +122,68 @@ type pooling[T poolable] struct {
 
 func (p *pooling[T]) kernel(data lane[T]) Kernel {
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		v, err := poolShape(ctx, p.op, &p.window, in[0], out[0], in[0].DType())
-		if err != nil {
+		v := views.Get().(*view)
+		defer views.Put(v)
+		if err := poolShape(ctx, v, &p.window, in[0], out[0]); err != nil {
 			return err
 		}
-		x, y := data(in[0]), data(out[0])
-		plane, size := volume(v.in), volume(v.out)
-		if len(y) == 0 {
+		r := p.runs.take()
+		defer p.runs.put(r)
+		*r = planesRun[T]{p: p, ctx: ctx, v: v, x: data(in[0]), y: data(out[0]), from: volume(v.in), to: volume(v.out)}
+		if len(r.y) == 0 {
 			return nil
 		}
+		grain := 1 << 14
 		if p.fast != nil {
-			if plan := p.plans.of(&v); plan.window != nil {
-				p.planes(ctx, plan, x, y)
-				return ctx.Err()
+			if plan := p.plans.of(v); plan.window != nil {
+				r.plan, grain = plan, 1<<16
 			}
 		}
-		w := v // its own, as this lies on the heap
-		parallel(ctx, p.threads, len(y)/size, max(1, (1<<14)/(size*volume(w.kernel))), func(lo, hi int) {
-			buf := p.rows.take(2 * w.in[2])
-			defer p.rows.put(buf)
-			for c := lo; c < hi && ctx.Err() == nil; c++ {
-				p.plane(&w, x[c*plane:][:plane], y[c*size:][:size], (*buf)[:w.in[2]], (*buf)[w.in[2]:])
-			}
-		})
+		spread(ctx, p.threads, len(r.y)/r.to, max(1, grain/(r.to*volume(v.kernel))), r)
 		return ctx.Err()
 	}
 }
 
-// planes pools all planes by the kernel.
-func (p *pooling[T]) planes(ctx context.Context, plan *windowPlan, x, y []T) {
-	v := &plan.view
-	r := p.runs.take()
-	*r = planesRun[T]{p, ctx, plan, x, y, volume(v.in), volume(v.out)}
-	spread(ctx, p.threads, len(y)/r.to, max(1, (1<<16)/(r.to*volume(v.kernel))), r)
-	p.runs.put(r)
-}
-
-// planesRun is a run of planes, of so many elements each.
+// planesRun is a run of all planes, of so many elements each.
 type planesRun[T poolable] struct {
 	p        *pooling[T]
 	ctx      context.Context
-	plan     *windowPlan
+	v        *view
+	plan     *windowPlan // of the kernel that is fast, or nil
 	x, y     []T
 	from, to int
 }
 
 // Do pools some planes.
 func (r *planesRun[T]) Do(lo, hi int) {
-	memory := r.p.rows.take(r.plan.window.Len())
+	width := r.v.in[2]
+	size := 2 * width
+	if r.plan != nil {
+		size = r.plan.window.Len()
+	}
+	memory := r.p.rows.take(size)
 	defer r.p.rows.put(memory)
 	for c := lo; c < hi && r.ctx.Err() == nil; c++ {
-		r.p.fast(r.plan, r.x[c*r.from:][:r.from], r.y[c*r.to:][:r.to], *memory)
+		x, y := r.x[c*r.from:][:r.from], r.y[c*r.to:][:r.to]
+		if r.plan != nil {
+			r.p.fast(r.plan, x, y, *memory)
+		} else {
+			r.p.plane(r.v, x, y, (*memory)[:width], (*memory)[width:])
+		}
 	}
 }
 
-// poolShape lays the window over x and gives y its shape.
-func poolShape(ctx context.Context, op string, w *window, x, y *tensor.Tensor, d tensor.DType) (v view, err error) {
+// poolShape lays the window over x, as v, and gives y its shape.
+func poolShape(ctx context.Context, v *view, w *window, x, y *tensor.Tensor) (err error) {
 	shape := x.Shape()
 	if len(shape) < 3 {
-		return v, misfit(op, "an input without spatial dimensions")
+		return misfit(w.op, "an input without spatial dimensions")
 	}
-	if v, err = w.fit(shape[2:], nil); err != nil {
-		return v, err
+	if *v, err = w.fit(shape[2:], nil); err != nil {
+		return err
 	}
 	var buf [MaxRank]int
-	return v, Reset(ctx, y, d, v.shape(append(buf[:0], shape[:2]...))...)
+	return Reset(ctx, y, x.DType(), v.shape(append(buf[:0], shape[:2]...))...)
 }
 
 // plane pools one plane x (d1, d2, d3); row and spare are memory for one row of it.
@@ -269,7 +265,7 @@ func compileAveragePool(n *graph.Node, site *Site) (Kernel, error) {
 }
 
 func averagePooling[T float](w window, site *Site, pads bool) *pooling[T] {
-	return &pooling[T]{op: w.op, window: w, threads: site.Threads, join: poolSum[T], fold: poolFoldSum[T], countPads: pads, leave: func(y T, n int) T { return y / T(n) }}
+	return &pooling[T]{window: w, threads: site.Threads, join: poolSum[T], fold: poolFoldSum[T], countPads: pads, leave: func(y T, n int) T { return y / T(n) }}
 }
 
 // poolAverages makes a function that averages a plane by the kernel.
@@ -334,7 +330,7 @@ func normOf(n *graph.Node) (float64, error) {
 }
 
 func normPooling[T float](w window, site *Site, p float64) *pooling[T] {
-	l := &pooling[T]{op: w.op, window: w, threads: site.Threads, join: poolSum[T], fold: poolFoldSum[T]}
+	l := &pooling[T]{window: w, threads: site.Threads, join: poolSum[T], fold: poolFoldSum[T]}
 	switch p {
 	case 1:
 		l.enter = mapped[T](math.Abs)

@@ -73,21 +73,34 @@ func inferGlobalPool(n *graph.Node, site *Site) ([]tensor.Type, error) {
 // globalPool reduces planes with f.
 func globalPool[T float](site *Site, data lane[T], f func(plane []T) T) Kernel {
 	threads := site.Threads
+	var runs kept[globalRun[T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		if err := globalShape(ctx, in[0], out[0]); err != nil {
 			return err
 		}
-		x, y := data(in[0]), data(out[0])
-		if len(y) == 0 {
+		r := runs.take()
+		defer runs.put(r)
+		*r = globalRun[T]{ctx, data(in[0]), data(out[0]), f}
+		if len(r.y) == 0 {
 			return nil
 		}
-		size := len(x) / len(y)
-		parallel(ctx, threads, len(y), max(1, (1<<14)/max(size, 1)), func(lo, hi int) {
-			for i := lo; i < hi && ctx.Err() == nil; i++ {
-				y[i] = f(x[i*size:][:size])
-			}
-		})
+		spread(ctx, threads, len(r.y), max(1, (1<<14)/max(len(r.x)/len(r.y), 1)), r)
 		return ctx.Err()
+	}
+}
+
+// globalRun is a run of a global pool.
+type globalRun[T float] struct {
+	ctx  context.Context
+	x, y []T
+	f    func(plane []T) T
+}
+
+// Do reduces some planes.
+func (r *globalRun[T]) Do(lo, hi int) {
+	size := len(r.x) / len(r.y)
+	for i := lo; i < hi && r.ctx.Err() == nil; i++ {
+		r.y[i] = r.f(r.x[i*size:][:size])
 	}
 }
 

@@ -33,7 +33,7 @@ func maxPoolKernel[T poolable](data lane[T], n *graph.Node, site *Site, w window
 	if len(n.Outputs) > 1 && n.Outputs[1] != "" {
 		return maxPoolPlaces(data, w, n.Int("storage_order", 0) != 0, site.Threads, least)
 	}
-	p := &pooling[T]{op: w.op, window: w, threads: site.Threads, none: least, join: poolMax[T], fold: poolFoldMax(least)}
+	p := &pooling[T]{window: w, threads: site.Threads, none: least, join: poolMax[T], fold: poolFoldMax(least)}
 	switch p := any(p).(type) {
 	case *pooling[float32]:
 		p.fast = func(plan *windowPlan, x, y, memory []float32) { plan.window.Peaks(y, x, memory) }
@@ -68,33 +68,51 @@ func poolFoldMax[T poolable](least T) func([]T, int) T {
 
 // maxPoolPlaces is MaxPool with both outputs: the place is counted over all of x, within a plane by rows or (columns set) by columns.
 func maxPoolPlaces[T poolable](data lane[T], w window, columns bool, threads int, least T) Kernel {
+	var runs kept[placesRun[T]]
+	var own scratch[tensor.Tensor]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		held, r := own.take(1), runs.take()
+		defer own.put(held)
+		defer runs.put(r)
 		y := out[0]
 		if y == nil {
-			y = new(tensor.Tensor)
+			y = &(*held)[0]
 		}
-		v, err := poolShape(ctx, w.op, &w, in[0], y, in[0].DType())
-		if err != nil {
+		if err := poolShape(ctx, &r.v, &w, in[0], y); err != nil {
 			return err
 		}
 		if err := Reset(ctx, out[1], tensor.Int64, y.Shape()...); err != nil {
 			return err
 		}
-		weight := [spatial]int{v.in[1] * v.in[2], v.in[2], 1}
+		r.ctx, r.x, r.y, r.places, r.least = ctx, data(in[0]), data(y), out[1].I64(), least
+		r.weight = [spatial]int{r.v.in[1] * r.v.in[2], r.v.in[2], 1}
 		if columns {
-			weight = [spatial]int{1, v.in[0], v.in[0] * v.in[1]}
+			r.weight = [spatial]int{1, r.v.in[0], r.v.in[0] * r.v.in[1]}
 		}
-		x, best, places := data(in[0]), data(y), out[1].I64()
-		plane, size := volume(v.in), volume(v.out)
-		if len(best) == 0 {
+		if len(r.y) == 0 {
 			return nil
 		}
-		parallel(ctx, threads, len(best)/size, max(1, (1<<14)/(size*volume(v.kernel))), func(lo, hi int) {
-			for c := lo; c < hi && ctx.Err() == nil; c++ {
-				maxPlane(&v, weight, x[c*plane:][:plane], best[c*size:][:size], places[c*size:][:size], c*plane, least)
-			}
-		})
+		size := volume(r.v.out)
+		spread(ctx, threads, len(r.y)/size, max(1, (1<<14)/(size*volume(r.v.kernel))), r)
 		return ctx.Err()
+	}
+}
+
+// placesRun is a run of maxPoolPlaces.
+type placesRun[T poolable] struct {
+	ctx    context.Context
+	v      view
+	weight [spatial]int // of a place, along each dimension
+	x, y   []T
+	places []int64
+	least  T
+}
+
+// Do pools some planes.
+func (r *placesRun[T]) Do(lo, hi int) {
+	plane, size := volume(r.v.in), volume(r.v.out)
+	for c := lo; c < hi && r.ctx.Err() == nil; c++ {
+		maxPlane(&r.v, r.weight, r.x[c*plane:][:plane], r.y[c*size:][:size], r.places[c*size:][:size], c*plane, r.least)
 	}
 }
 
