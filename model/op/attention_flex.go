@@ -106,6 +106,10 @@ type flex[T float] struct {
 	score, prob Body
 	formal      tensor.DType
 	own         int
+	calls       kept[flexCall[T]]
+	slots       scratch[tensor.Tensor] // scores, what a subgraph gets and what it gives
+	wide        scratch[tensor.Tensor] // q, k, v and y of half precision
+	lists       scratch[*tensor.Tensor]
 }
 
 func compileFlex(n *graph.Node, site *Site) (Kernel, error) {
@@ -141,16 +145,21 @@ func (f *flex[T]) half(ctx context.Context, in, out []*tensor.Tensor) error {
 	if out[0] == nil {
 		return nil
 	}
-	wide := append([]*tensor.Tensor(nil), in...)
+	wide, list := f.wide.take(4), f.lists.take(len(in)+1)
+	defer f.wide.put(wide)
+	defer func() { clear(*list); f.lists.put(list) }() // keeps no input alive
+	given, made := (*list)[:len(in)], (*list)[len(in):]
+	copy(given, in)
 	for i, t := range in[:3] {
-		wide[i] = new(tensor.Tensor)
-		if err := Reset(ctx, wide[i], tensor.Float32, t.Shape()...); err != nil {
+		given[i] = &(*wide)[i]
+		if err := Reset(ctx, given[i], tensor.Float32, t.Shape()...); err != nil {
 			return err
 		}
-		widenInto(wide[i].F32(), t)
+		widenInto(given[i].F32(), t)
 	}
-	y := new(tensor.Tensor)
-	if err := f.run(ctx, wide, []*tensor.Tensor{y}); err != nil {
+	y := &(*wide)[3]
+	made[0] = y
+	if err := f.run(ctx, given, made); err != nil {
 		return err
 	}
 	if err := Reset(ctx, out[0], in[0].DType(), y.Shape()...); err != nil {
@@ -181,21 +190,25 @@ func (f *flex[T]) run(ctx context.Context, in, out []*tensor.Tensor) error {
 	if f.scaleByDefault {
 		scale = T(1 / math.Sqrt(float64(q.width)))
 	}
-	scores := new(tensor.Tensor)
+	slots := f.slots.take(3)
+	defer f.slots.put(slots)
+	scores := &(*slots)[0]
 	if err := Reset(ctx, scores, f.dtype, q.batches, q.heads, q.n, k.n); err != nil {
 		return err
 	}
-	c := flexCall[T]{ctx: ctx, f: f, q: q, k: k, v: v, y: packedHeads(f.data(out[0]), q.batches, q.heads, q.n, v.width), scale: scale}
-	c.see(scores)
-	c.each(c.products)
-	if err := c.change(ctx, f.score, scores, in); err != nil {
+	c := f.calls.take()
+	defer f.calls.put(c)
+	*c = flexCall[T]{ctx: ctx, f: f, q: q, k: k, v: v, y: packedHeads(f.data(out[0]), q.batches, q.heads, q.n, v.width), scale: scale}
+	c.scores = packedHeads(f.data(scores), q.batches, q.heads, q.n, k.n)
+	c.each(flexProducts)
+	if err := c.change(f.score, *slots, in); err != nil {
 		return err
 	}
-	c.each(c.weights)
-	if err := c.change(ctx, f.prob, scores, in); err != nil {
+	c.each(flexWeights)
+	if err := c.change(f.prob, *slots, in); err != nil {
 		return err
 	}
-	c.each(c.values)
+	c.each(flexValues)
 	return ctx.Err()
 }
 
@@ -206,23 +219,42 @@ type flexCall[T float] struct {
 	q, k, v, y headed[T]
 	scores     headed[T]
 	scale      T
+	step       flexStep
+	in, out    [1]*tensor.Tensor // of a subgraph
 }
 
-func (c *flexCall[T]) see(t *tensor.Tensor) {
-	c.scores = packedHeads(c.f.data(t), c.q.batches, c.q.heads, c.q.n, c.k.n)
-}
+// flexStep is what is done with every head between the subgraphs.
+type flexStep int
 
-// each runs a step for every head.
-func (c *flexCall[T]) each(step func(b, head, kv int)) {
-	heads := c.q.heads
+const (
+	flexProducts flexStep = iota
+	flexWeights
+	flexValues
+)
+
+// each takes a step for every head.
+func (c *flexCall[T]) each(step flexStep) {
 	if len(c.scores.data) == 0 && len(c.y.data) == 0 {
 		return
 	}
-	parallel(c.ctx, c.f.threads, c.q.batches*heads, 1, func(lo, hi int) {
-		for i := lo; i < hi && c.ctx.Err() == nil; i++ {
-			step(i/heads, i%heads, i%heads/(heads/c.k.heads))
+	c.step = step
+	spread(c.ctx, c.f.threads, c.q.batches*c.q.heads, 1, c)
+}
+
+func (c *flexCall[T]) Do(lo, hi int) {
+	heads := c.q.heads
+	for i := lo; i < hi && c.ctx.Err() == nil; i++ {
+		b, head := i/heads, i%heads
+		kv := head / (heads / c.k.heads)
+		switch c.step {
+		case flexProducts:
+			c.products(b, head, kv)
+		case flexWeights:
+			c.weights(b, head)
+		case flexValues:
+			c.values(b, head, kv)
 		}
-	})
+	}
 }
 
 // products makes the scores of one head.
@@ -237,7 +269,7 @@ func (c *flexCall[T]) products(b, head, kv int) {
 }
 
 // weights makes the softmax of one head's scores.
-func (c *flexCall[T]) weights(b, head, _ int) {
+func (c *flexCall[T]) weights(b, head int) {
 	for i := range c.q.n {
 		if c.k.n > 0 {
 			softmaxWeights(c.scores.at(b, head, i)[:c.k.n], c.f.exps)
@@ -254,26 +286,27 @@ func (c *flexCall[T]) values(b, head, kv int) {
 	c.f.gemm.into(c.ctx, 1, c.q.n, c.k.n, c.v.width, c.scores.at(b, head, 0), c.k.n, false, c.v.at(b, kv, 0), c.v.row, false, nil, y, c.v.width, false)
 }
 
-// change replaces the scores by what a subgraph makes of them.
-func (c *flexCall[T]) change(ctx context.Context, body Body, scores *tensor.Tensor, in []*tensor.Tensor) error {
+// change replaces the scores, the first of slots, by what a subgraph makes of them.
+func (c *flexCall[T]) change(body Body, slots []tensor.Tensor, in []*tensor.Tensor) error {
 	if body == nil {
 		return nil
 	}
-	if err := ctx.Err(); err != nil {
+	if err := c.ctx.Err(); err != nil {
 		return err
 	}
+	scores, changed := &slots[0], &slots[2]
 	formal := scores
 	if c.f.formal != c.f.dtype {
-		formal = new(tensor.Tensor)
-		if err := Reset(ctx, formal, c.f.formal, scores.Shape()...); err != nil {
+		formal = &slots[1]
+		if err := Reset(c.ctx, formal, c.f.formal, scores.Shape()...); err != nil {
 			return err
 		}
 		if err := castInto(formal, scores); err != nil {
 			return err
 		}
 	}
-	changed := new(tensor.Tensor)
-	if err := body.Run(ctx, []*tensor.Tensor{formal}, in[c.f.own:], []*tensor.Tensor{changed}); err != nil {
+	c.in[0], c.out[0] = formal, changed
+	if err := body.Run(c.ctx, c.in[:], in[c.f.own:], c.out[:]); err != nil {
 		return err
 	}
 	if changed.DType() != c.f.formal || !slices.Equal(changed.Shape(), scores.Shape()) {

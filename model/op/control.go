@@ -86,6 +86,7 @@ func compileIf(n *graph.Node, site *Site) (Kernel, error) {
 		return nil, err
 	}
 	own := site.Own
+	var spares scratch[tensor.Tensor]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		cond, err := truth("If", in[0])
 		if err != nil {
@@ -95,7 +96,14 @@ func compileIf(n *graph.Node, site *Site) (Kernel, error) {
 		if cond {
 			body = yes
 		}
-		return into(ctx, body, nil, in[own:], out)
+		held := spares.take(len(out))
+		defer spares.put(held)
+		for i, t := range out {
+			if t == nil { // nobody wants it, but the body makes it
+				out[i] = &(*held)[i]
+			}
+		}
+		return body.Run(ctx, nil, in[own:], out)
 	}, nil
 }
 
@@ -105,16 +113,6 @@ func truth(op string, t *tensor.Tensor) (bool, error) {
 		return false, misfit(op, "the condition is not one bool but "+t.Type().String())
 	}
 	return tensor.Data[bool](t)[0], nil
-}
-
-// into runs a body whose outputs nobody may want: those get a tensor of their own.
-func into(ctx context.Context, body Body, formals, captured, out []*tensor.Tensor) error {
-	for i, t := range out {
-		if t == nil {
-			out[i] = new(tensor.Tensor)
-		}
-	}
-	return body.Run(ctx, formals, captured, out)
 }
 
 // loopBody compiles the body of a Loop or Scan: formals are the types of its inputs, of which those from first to last+1 are carried from

@@ -4,11 +4,12 @@ package op
 
 import (
 	"context"
+	"slices"
 	"strconv"
-	"sync"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/reuse"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -80,28 +81,49 @@ type loop struct {
 	carries []tensor.Type
 	scanned []tensor.Type
 	own     int
-	pool    sync.Pool // of *loopState
+	states  reuse.Pool[loopState]
 }
 
 // loopState is the memory of one run of a loop: what one iteration gives is what the next one gets, in turns.
 type loopState struct {
 	turn    [2][]tensor.Tensor // cond, carried…
 	step    []tensor.Tensor    // scanned in this iteration
+	stacks  []stack            // scanned so far
 	number  *tensor.Tensor
 	formals []*tensor.Tensor
 	out     []*tensor.Tensor
 }
 
-func (l *loop) state() *loopState {
-	if s, _ := l.pool.Get().(*loopState); s != nil {
-		return s
+// state is lent to a run, which gives the outputs to out.
+func (l *loop) state(out []*tensor.Tensor) *loopState {
+	s := l.states.Take()
+	if s.number == nil {
+		l.furnish(s)
 	}
-	s := &loopState{step: make([]tensor.Tensor, len(l.scanned)), number: tensor.New(tensor.Int64)}
+	for k := range s.stacks {
+		if l.carried+k < len(out) {
+			s.stacks[k].to = out[l.carried+k]
+		}
+	}
+	return s
+}
+
+// settle ends what state began; nothing of the caller's is kept.
+func (l *loop) settle(s *loopState) {
+	clear(s.formals)
+	for k := range s.stacks {
+		s.stacks[k].empty()
+	}
+	l.states.Put(s)
+}
+
+// furnish gives a new state its parts.
+func (l *loop) furnish(s *loopState) {
+	s.step, s.stacks, s.number = make([]tensor.Tensor, len(l.scanned)), make([]stack, len(l.scanned)), tensor.New(tensor.Int64)
 	for i := range s.turn {
 		s.turn[i] = make([]tensor.Tensor, 1+l.carried)
 	}
 	s.formals, s.out = make([]*tensor.Tensor, 2+l.carried), make([]*tensor.Tensor, 1+l.carried+len(l.scanned))
-	return s
 }
 
 func (l *loop) run(ctx context.Context, in, out []*tensor.Tensor) error {
@@ -109,16 +131,10 @@ func (l *loop) run(ctx context.Context, in, out []*tensor.Tensor) error {
 	if err != nil {
 		return err
 	}
-	s := l.state()
-	defer func() { clear(s.formals); l.pool.Put(s) }()
+	s := l.state(out)
+	defer l.settle(s)
 	s.turn[1][0].Reset(tensor.Bool)
 	tensor.Data[bool](&s.turn[1][0])[0] = cond
-	stacks := make([]stack, len(l.scanned))
-	for k := range stacks {
-		if l.carried+k < len(out) {
-			stacks[k].to = out[l.carried+k]
-		}
-	}
 	s.formals[0] = s.number
 	i := int64(0)
 	for ; cond && i < last; i++ {
@@ -142,8 +158,8 @@ func (l *loop) run(ctx context.Context, in, out []*tensor.Tensor) error {
 		if cond, err = truth("Loop", &now[0]); err != nil {
 			return err
 		}
-		for k := range stacks {
-			if err := stacks[k].push(ctx, &s.step[k]); err != nil {
+		for k := range s.stacks {
+			if err := s.stacks[k].push(ctx, &s.step[k]); err != nil {
 				return err
 			}
 		}
@@ -162,8 +178,8 @@ func (l *loop) run(ctx context.Context, in, out []*tensor.Tensor) error {
 			return err
 		}
 	}
-	for k := range stacks {
-		if err := stacks[k].finish(ctx, l.scanned[k]); err != nil {
+	for k := range s.stacks {
+		if err := s.stacks[k].finish(ctx, l.scanned[k]); err != nil {
 			return err
 		}
 	}
@@ -200,8 +216,8 @@ func (s *stack) push(ctx context.Context, t *tensor.Tensor) error {
 		return nil
 	}
 	if s.n == 0 {
-		s.dtype, s.shape = t.DType(), append([]int(nil), t.Shape()...)
-	} else if t.DType() != s.dtype || shapeText(t.Shape()) != shapeText(s.shape) {
+		s.dtype, s.shape = t.DType(), append(s.shape[:0], t.Shape()...)
+	} else if t.DType() != s.dtype || !slices.Equal(t.Shape(), s.shape) {
 		return misfit("Loop", "an iteration gives "+t.Type().String()+" where the first gave "+tensor.TypeOf(s.dtype, s.shape...).String())
 	}
 	s.n++
@@ -214,18 +230,25 @@ func (s *stack) push(ctx context.Context, t *tensor.Tensor) error {
 	return nil
 }
 
+// empty forgets all but the memory.
+func (s *stack) empty() {
+	clear(s.str)
+	*s = stack{shape: s.shape[:0], raw: s.raw[:0], str: s.str[:0]}
+}
+
 // finish fills the output; t is the element's inferred type, for a loop without an iteration.
 func (s *stack) finish(ctx context.Context, t tensor.Type) error {
 	if s.to == nil {
 		return nil
 	}
 	if s.n == 0 {
-		s.dtype, s.shape = t.DType, nil
+		s.dtype, s.shape = t.DType, s.shape[:0]
 		for _, d := range t.Dims {
 			s.shape = append(s.shape, max(d.Size, 0))
 		}
 	}
-	if err := Reset(ctx, s.to, s.dtype, append([]int{s.n}, s.shape...)...); err != nil {
+	var buf [MaxRank + 1]int
+	if err := Reset(ctx, s.to, s.dtype, append(append(buf[:0], s.n), s.shape...)...); err != nil {
 		return err
 	}
 	copy(s.to.Bytes(), s.raw)

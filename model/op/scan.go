@@ -4,10 +4,11 @@ package op
 
 import (
 	"context"
-	"sync"
+	"slices"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/reuse"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -35,7 +36,8 @@ type scan struct {
 	inBack, outBack     []bool // from the end to the start
 	batched             bool   // opset 8
 	stateTypes, scanned []tensor.Type
-	pool                sync.Pool // of *scanState
+	runs                reuse.Pool[scanState]
+	elements            reuse.Pool[scanElement]
 }
 
 func newScan(n *graph.Node, site *Site) (*scan, error) {
@@ -177,22 +179,21 @@ func (s *scan) runBatch(ctx context.Context, in, out []*tensor.Tensor) error {
 		}
 		batch = t.Shape()[0]
 	}
-	one := make([]*tensor.Tensor, len(given))
-	result := make([]*tensor.Tensor, len(out))
+	e := s.elements.Take()
+	defer s.elements.Put(e)
+	if e.in == nil {
+		e.in, e.out = slotsFor(len(given)), slotsFor(len(out))
+	}
 	for b := range batch {
 		for i, t := range given {
-			one[i] = new(tensor.Tensor)
-			if err := takeSlice(ctx, one[i], t, 0, b); err != nil {
+			if err := takeSlice(ctx, e.in[i], t, 0, b); err != nil {
 				return err
 			}
 		}
-		for i := range result {
-			result[i] = new(tensor.Tensor)
-		}
-		if err := s.run(ctx, one, captured, result); err != nil {
+		if err := s.run(ctx, e.in, captured, e.out); err != nil {
 			return err
 		}
-		for i, t := range result {
+		for i, t := range e.out {
 			if out[i] == nil {
 				continue
 			}
@@ -204,23 +205,37 @@ func (s *scan) runBatch(ctx context.Context, in, out []*tensor.Tensor) error {
 	return nil
 }
 
+// scanElement holds what belongs to one element of a batch.
+type scanElement struct{ in, out []*tensor.Tensor }
+
+// slotsFor are n tensors to be filled.
+func slotsFor(n int) []*tensor.Tensor {
+	slots, list := make([]tensor.Tensor, n), make([]*tensor.Tensor, n)
+	for i := range list {
+		list[i] = &slots[i]
+	}
+	return list
+}
+
 // scanState is the memory of one run, as loopState.
 type scanState struct {
 	turn    [2][]tensor.Tensor
 	slices  []tensor.Tensor // of the scanned inputs
 	step    []tensor.Tensor // of the scanned outputs
+	axes    []int           // of the scanned inputs
 	formals []*tensor.Tensor
 	out     []*tensor.Tensor
 }
 
 func (s *scan) state() *scanState {
-	if st, _ := s.pool.Get().(*scanState); st != nil {
-		return st
+	st := s.runs.Take()
+	if st.formals == nil {
+		*st = scanState{
+			turn: [2][]tensor.Tensor{make([]tensor.Tensor, s.states), make([]tensor.Tensor, s.states)}, slices: make([]tensor.Tensor, s.ins),
+			step: make([]tensor.Tensor, s.outs), axes: make([]int, s.ins), formals: make([]*tensor.Tensor, s.states+s.ins), out: make([]*tensor.Tensor, s.states+s.outs),
+		}
 	}
-	return &scanState{
-		turn: [2][]tensor.Tensor{make([]tensor.Tensor, s.states), make([]tensor.Tensor, s.states)}, slices: make([]tensor.Tensor, s.ins),
-		step: make([]tensor.Tensor, s.outs), formals: make([]*tensor.Tensor, s.states+s.ins), out: make([]*tensor.Tensor, s.states+s.outs),
-	}
+	return st
 }
 
 // run scans over given, the states and the scanned inputs.
@@ -228,12 +243,12 @@ func (s *scan) run(ctx context.Context, given, captured, out []*tensor.Tensor) e
 	if len(given) > s.states+s.ins {
 		given = given[s.first:]
 	}
-	length, axes, err := s.length(given)
+	st := s.state()
+	defer func() { clear(st.formals); s.runs.Put(st) }()
+	length, err := s.length(given, st.axes)
 	if err != nil {
 		return err
 	}
-	st := s.state()
-	defer func() { clear(st.formals); s.pool.Put(st) }()
 	for i := range length {
 		if ctx.Err() != nil {
 			return fault.Wrap(context.Cause(ctx), fault.Canceled, "the run was given up")
@@ -246,7 +261,7 @@ func (s *scan) run(ctx context.Context, given, captured, out []*tensor.Tensor) e
 		}
 		for k := range st.slices {
 			st.formals[s.states+k] = &st.slices[k]
-			if err := takeSlice(ctx, &st.slices[k], given[s.states+k], axes[k], turned(i, length, s.inBack[k])); err != nil {
+			if err := takeSlice(ctx, &st.slices[k], given[s.states+k], st.axes[k], turned(i, length, s.inBack[k])); err != nil {
 				return err
 			}
 		}
@@ -293,7 +308,8 @@ func (s *scan) nothing(ctx context.Context, out []*tensor.Tensor) error {
 		if out[s.states+k] == nil {
 			continue
 		}
-		shape := make([]int, 0, MaxRank)
+		var buf [MaxRank + 1]int
+		shape := buf[:0]
 		for _, d := range t.Dims {
 			shape = append(shape, max(d.Size, 0))
 		}
@@ -301,29 +317,28 @@ func (s *scan) nothing(ctx context.Context, out []*tensor.Tensor) error {
 		if err != nil {
 			return err
 		}
-		shape = append(shape[:axis], append([]int{0}, shape[axis:]...)...)
-		if err := Reset(ctx, out[s.states+k], t.DType, shape...); err != nil {
+		if err := Reset(ctx, out[s.states+k], t.DType, slices.Insert(shape, axis, 0)...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// length is the common length of the scanned axes.
-func (s *scan) length(given []*tensor.Tensor) (length int, axes []int, err error) {
+// length is the common length of the scanned axes, which it fills in.
+func (s *scan) length(given []*tensor.Tensor, axes []int) (length int, err error) {
 	length = -1
 	for k := range s.ins {
 		shape := given[s.states+k].Shape()
 		axis, err := axisOf("Scan", s.inAxes[k], len(shape))
 		if err != nil {
-			return 0, nil, err
+			return 0, err
 		}
 		if length >= 0 && shape[axis] != length {
-			return 0, nil, misfit("Scan", "scanned inputs of different lengths")
+			return 0, misfit("Scan", "scanned inputs of different lengths")
 		}
-		length, axes = shape[axis], append(axes, axis)
+		length, axes[k] = shape[axis], axis
 	}
-	return length, axes, nil
+	return length, nil
 }
 
 func turned(i, n int, back bool) int {
@@ -354,7 +369,7 @@ func takeSlice(ctx context.Context, dst, src *tensor.Tensor, axis, i int) error 
 func putSlice(ctx context.Context, dst, src *tensor.Tensor, axis, i, n int) error {
 	var buf [MaxRank + 1]int
 	shape := append(append(append(buf[:0], src.Shape()[:axis]...), n), src.Shape()[axis:]...)
-	if dst.DType() != src.DType() || shapeText(dst.Shape()) != shapeText(shape) {
+	if dst.DType() != src.DType() || !slices.Equal(dst.Shape(), shape) {
 		if err := Reset(ctx, dst, src.DType(), shape...); err != nil {
 			return err
 		}

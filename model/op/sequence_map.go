@@ -61,16 +61,20 @@ func compileSequenceMap(n *graph.Node, site *Site) (Kernel, error) {
 		return nil, err
 	}
 	own := site.Own
+	var lists scratch[*tensor.Tensor]
+	var spares scratch[tensor.Tensor]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		count := len(in[0].List())
-		lists := make([][]*tensor.Tensor, len(out))
+		held, memory := spares.take(len(out)), lists.take(own+len(out))
+		defer spares.put(held)
+		defer func() { clear(*memory); lists.put(memory) }() // keeps no input alive
 		for k, t := range out {
-			if t == nil {
-				t = new(tensor.Tensor)
+			if t == nil { // nobody wants it, but the body makes it
+				out[k] = &(*held)[k]
 			}
-			lists[k] = t.ResetList(tensor.Sequence, count)
+			out[k].ResetList(tensor.Sequence, count)
 		}
-		formals, results := make([]*tensor.Tensor, own), make([]*tensor.Tensor, len(out))
+		formals, results := (*memory)[:own], (*memory)[own:]
 		for i := range count {
 			for k, t := range in[:own] {
 				if formals[k] = t; t.DType() == tensor.Sequence {
@@ -81,7 +85,7 @@ func compileSequenceMap(n *graph.Node, site *Site) (Kernel, error) {
 				}
 			}
 			for k := range results {
-				results[k] = lists[k][i]
+				results[k] = out[k].List()[i]
 			}
 			if err := body.Run(ctx, formals, in[own:], results); err != nil {
 				return err
