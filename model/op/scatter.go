@@ -183,7 +183,8 @@ func compileScatterND(n *graph.Node, site *Site) (Kernel, error) {
 		if u.Len() == 0 {
 			return nil
 		}
-		var places [elementChunk]int
+		places := elementMemory.take(elementChunk)
+		defer elementMemory.put(places)
 		for i := range u.Len() / t.inner {
 			at, err := t.place(i)
 			if err != nil {
@@ -197,7 +198,7 @@ func compileScatterND(n *graph.Node, site *Site) (Kernel, error) {
 				continue
 			}
 			for lo := 0; lo < t.inner; lo += elementChunk {
-				p := places[:min(elementChunk, t.inner-lo)]
+				p := (*places)[:min(elementChunk, t.inner-lo)]
 				for k := range p {
 					p[k] = at + lo + k
 				}
