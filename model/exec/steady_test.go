@@ -15,6 +15,23 @@ import (
 // steady counts the allocations of a run of nodes whose inputs are x0, x1, … and whose first output is y, after other runs of the same shapes.
 func steady(t *testing.T, threads int, nodes []*graph.Node, in ...*tensor.Tensor) float64 {
 	t.Helper()
+	return steadyRuns(t, threads, nodes, in, (*tensor.Tensor).Type)
+}
+
+// steadyOpen is steady for inputs whose shapes the model does not tell.
+func steadyOpen(t *testing.T, threads int, nodes []*graph.Node, in ...*tensor.Tensor) float64 {
+	t.Helper()
+	return steadyRuns(t, threads, nodes, in, func(x *tensor.Tensor) tensor.Type {
+		open := x.Type()
+		for i := range open.Dims {
+			open.Dims[i].Size = tensor.Free
+		}
+		return open
+	})
+}
+
+func steadyRuns(t *testing.T, threads int, nodes []*graph.Node, in []*tensor.Tensor, typeOf func(*tensor.Tensor) tensor.Type) float64 {
+	t.Helper()
 	g := subgraph(nil, values{"y"}, nodes...)
 	for _, extra := range nodes[len(nodes)-1].Outputs[1:] {
 		if extra != "" {
@@ -24,7 +41,7 @@ func steady(t *testing.T, threads int, nodes []*graph.Node, in ...*tensor.Tensor
 	var given []*tensor.Tensor
 	for i, x := range in {
 		if x != nil {
-			g.Inputs = append(g.Inputs, graph.Port{Name: graph.Value("x" + strconv.Itoa(i)), Type: graph.TensorOf(x.Type())})
+			g.Inputs = append(g.Inputs, graph.Port{Name: graph.Value("x" + strconv.Itoa(i)), Type: graph.TensorOf(typeOf(x))})
 			given = append(given, x)
 		}
 	}
@@ -114,9 +131,75 @@ func steadySubgraphs() map[string]func(t *testing.T, threads int) float64 {
 	return cases
 }
 
+// steadyAttention are attentions with masks, pasts and options, all of them with shapes that are known and with shapes that are not.
+func steadyAttention() map[string]func(t *testing.T, threads int) float64 {
+	ms := func(op string, in, out values, attrs ...graph.Attr) []*graph.Node {
+		return []*graph.Node{{Domain: "com.microsoft", Op: op, Inputs: in, Outputs: out, Attrs: attrs}}
+	}
+	number := graph.IntAttr
+	as := func(d tensor.DType, x *tensor.Tensor) *tensor.Tensor {
+		y := tensor.New(d, x.Shape()...)
+		for i, v := range x.F32() {
+			switch d {
+			case tensor.Bool:
+				tensor.Data[bool](y)[i] = i%3 != 0
+			case tensor.Int64:
+				y.I64()[i] = int64(v)
+			case tensor.Int32:
+				tensor.Data[int32](y)[i] = int32(i) % 2
+			case tensor.Float64:
+				tensor.Data[float64](y)[i] = float64(v)
+			}
+		}
+		return y
+	}
+	q, k := numbers(2, 4, 20, 8), numbers(2, 2, 24, 8)
+	past := numbers(2, 2, 6, 8)
+	rows, keys := numbers(2, 20, 32), numbers(2, 24, 32)
+	lengths := tensor.Ints([]int64{5, 24})
+	heads := []graph.Attr{number("q_num_heads", 4), number("kv_num_heads", 4)}
+	cases := map[string]func(t *testing.T, threads int) float64{}
+	add := func(name string, nodes []*graph.Node, in ...*tensor.Tensor) {
+		cases[name] = func(t *testing.T, threads int) float64 { return steady(t, threads, nodes, in...) }
+		cases[name+", open"] = func(t *testing.T, threads int) float64 { return steadyOpen(t, threads, nodes, in...) }
+	}
+	plain, masked := values{"x0", "x1", "x2"}, values{"x0", "x1", "x2", "x3"}
+	all := values{"y", "k", "v", "qk"}
+	add("plain", several("Attention", plain, values{"y"}), q, k, k)
+	add("causal, softcap", several("Attention", plain, values{"y"}, number("is_causal", 1), graph.FloatAttr("softcap", 3)), q, k, k)
+	add("mask", several("Attention", masked, values{"y"}), q, k, k, numbers(2, 1, 20, 24))
+	add("mask of bools", several("Attention", masked, values{"y"}), q, k, k, as(tensor.Bool, numbers(20, 24)))
+	add("mask of integers", several("Attention", masked, values{"y"}), q, k, k, as(tensor.Int64, numbers(20, 24)))
+	add("float64", several("Attention", masked, values{"y"}), as(tensor.Float64, q), as(tensor.Float64, k), as(tensor.Float64, k), numbers(20, 24))
+	add("half", several("Attention", masked, values{"y"}), tensor.New(tensor.Float16, q.Shape()...), tensor.New(tensor.Float16, k.Shape()...), tensor.New(tensor.Float16, k.Shape()...), tensor.New(tensor.Float16, 20, 24))
+	add("lengths", several("Attention", values{"x0", "x1", "x2", "", "", "", "x3"}, values{"y"}), q, k, k, lengths)
+	add("past", several("Attention", values{"x0", "x1", "x2", "", "x3", "x4"}, values{"y"}), q, k, k, past, past)
+	add("past and all outputs", several("Attention", values{"x0", "x1", "x2", "", "x3", "x4"}, all, number("qk_matmul_output_mode", 2)), q, k, k, past, past)
+	add("rows", several("Attention", plain, values{"y"}, heads...), rows, keys, keys)
+	add("large", several("Attention", plain, values{"y"}), numbers(1, 2, 200, 32), numbers(1, 2, 300, 32), numbers(1, 2, 300, 32))
+	add("one query", several("Attention", plain, all[:3]), numbers(1, 8, 1, 32), numbers(1, 2, 300, 32), numbers(1, 2, 300, 32))
+	places := tensor.New(tensor.Int64, 2, 20)
+	rotary := values{"x0", "x1", "x2", "x3"}
+	add("RotaryEmbedding", several("RotaryEmbedding", rotary, values{"y"}, number("num_heads", 4)), rows, numbers(50, 4), numbers(50, 4), places)
+	add("RotaryEmbedding, large", several("RotaryEmbedding", values{"x0", "x1", "x2"}, values{"y"}, number("interleaved", 1)), numbers(2, 8, 300, 64), numbers(2, 300, 32), numbers(2, 300, 32))
+	add("RotaryEmbedding of com.microsoft", ms("RotaryEmbedding", values{"x0", "x3", "x1", "x2"}, values{"y"}, number("num_heads", 4)), rows, numbers(50, 4), numbers(50, 4), tensor.Ints([]int64{3}))
+	add("MultiHeadAttention", ms("MultiHeadAttention", values{"x0", "x1", "x2", "x3", "x4", "x5"}, values{"y"}, number("num_heads", 4)), rows, keys, keys, numbers(96), as(tensor.Int32, numbers(2, 24)), numbers(2, 4, 20, 24))
+	add("MultiHeadAttention, past", ms("MultiHeadAttention", values{"x0", "x1", "x2", "", "", "", "x3", "x4"}, all[:3], number("num_heads", 4), number("unidirectional", 1)), rows, keys, keys, numbers(2, 4, 6, 8), numbers(2, 4, 6, 8))
+	bert := values{"x0", "x1", "x2", "x3"}
+	add("Attention of com.microsoft, lengths", ms("Attention", bert, values{"y"}, number("num_heads", 4)), rows, numbers(32, 96), numbers(96), as(tensor.Int32, numbers(2)))
+	add("Attention of com.microsoft, mask", ms("Attention", bert, values{"y"}, number("num_heads", 4)), rows, numbers(32, 96), numbers(96), as(tensor.Int32, numbers(2, 20)))
+	add("Attention of com.microsoft, past", ms("Attention", values{"x0", "x1", "x2", "", "x3"}, all[:2], number("num_heads", 4), number("unidirectional", 1)), rows, numbers(32, 96), numbers(96), numbers(2, 2, 4, 6, 8))
+	return cases
+}
+
 // TestSteadyRunsOfSubgraphs holds nodes with subgraphs to what single nodes are held to: a run of the same shapes as the one before allocates nothing.
-func TestSteadyRunsOfSubgraphs(t *testing.T) {
-	for name, allocations := range steadySubgraphs() {
+func TestSteadyRunsOfSubgraphs(t *testing.T) { checkSteady(t, steadySubgraphs()) }
+
+// TestSteadyAttention does the same for attention, whose operators have more ways than their cases show.
+func TestSteadyAttention(t *testing.T) { checkSteady(t, steadyAttention()) }
+
+func checkSteady(t *testing.T, cases map[string]func(t *testing.T, threads int) float64) {
+	for name, allocations := range cases {
 		for _, threads := range []int{1, 2} {
 			t.Run(name+", "+strconv.Itoa(threads)+" threads", func(t *testing.T) {
 				if n := allocations(t, threads); n > 0 {

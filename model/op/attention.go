@@ -189,7 +189,8 @@ type attention[T float] struct {
 	exps           func(row []T, top T) float64
 	weights        func(row []T, scale T, mask []T) // nil, or what makes weights of scores in place of all that the fields above ask for
 	gemm           gemm[T]
-	rows, masks    scratch[T]
+	rows           scratch[T]
+	masks          scratch[tensor.Tensor]
 	keys, vals     scratch[T]
 	scaleByDefault bool
 	parts          kept[attentionPart[T]]
@@ -280,12 +281,10 @@ func (a *attention[T]) run(ctx context.Context, in, out []*tensor.Tensor) error 
 	if err := c.lengths(input(6)); err != nil {
 		return err
 	}
-	mask, err := c.setMask(input(3))
+	mask, err := c.setMask(ctx, input(3))
+	defer a.masks.put(mask)
 	if err != nil {
 		return err
-	}
-	if mask != nil {
-		defer a.masks.put(mask)
 	}
 	if qk := outputOf(out, 3); qk != nil {
 		if err := Reset(ctx, qk, a.dtype, q.batches, q.heads, q.n, c.k.n); err != nil {

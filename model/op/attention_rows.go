@@ -44,8 +44,8 @@ func (c *attentionCall[T]) lengths(t *tensor.Tensor) error {
 	return nil
 }
 
-// setMask takes in attn_mask; the memory that it needs for a copy is returned.
-func (c *attentionCall[T]) setMask(t *tensor.Tensor) (*[]T, error) {
+// setMask takes in attn_mask; the slot that it borrows for another type is returned.
+func (c *attentionCall[T]) setMask(ctx context.Context, t *tensor.Tensor) (borrowed *[]tensor.Tensor, err error) {
 	if t == nil {
 		return nil, nil
 	}
@@ -72,21 +72,23 @@ func (c *attentionCall[T]) setMask(t *tensor.Tensor) (*[]T, error) {
 		}
 		return nil, nil
 	}
-	memory := c.masks.take(t.Len())
-	c.mask = *memory
-	if t.DType() == tensor.Bool {
-		for i, on := range tensor.Data[bool](t) {
-			c.mask[i] = 0
-			if !on {
-				c.mask[i] = T(math.Inf(-1))
-			}
+	borrowed = c.masks.take(1)
+	added := &(*borrowed)[0]
+	if err := Reset(ctx, added, c.dtype, t.Len()); err != nil {
+		return borrowed, err
+	}
+	if c.mask = c.data(added); c.mask == nil {
+		c.mask = []T{}
+	}
+	if t.DType() != tensor.Bool {
+		return borrowed, castInto(added, t)
+	}
+	for i, on := range tensor.Data[bool](t) {
+		if c.mask[i] = 0; !on {
+			c.mask[i] = T(math.Inf(-1))
 		}
-		return memory, nil
 	}
-	if t.Len() == 0 {
-		return memory, nil
-	}
-	return memory, castInto(tensor.FromSlice(c.dtype, c.mask), t)
+	return borrowed, nil
 }
 
 // all does the whole batch: a piece of work is some queries of the heads that share a kv head.

@@ -5,9 +5,10 @@ package op
 import (
 	"context"
 	"strconv"
-	"sync"
+	"sync/atomic"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/reuse"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -234,7 +235,7 @@ type msRun struct {
 	inputs int
 	out    []int  // places of the outputs, -1 for none
 	copied []bool // outputs that show memory of another value
-	pool   sync.Pool
+	memory reuse.Pool[msMemory]
 }
 
 // msMemory is the memory of a run: results that are no outputs.
@@ -244,14 +245,14 @@ type msMemory struct {
 }
 
 func (r *msRun) run(ctx context.Context, in, out []*tensor.Tensor) error {
-	m, _ := r.pool.Get().(*msMemory)
-	if m == nil {
-		m = &msMemory{own: make([]*tensor.Tensor, len(r.held)), values: make([]*tensor.Tensor, len(r.held))}
+	m := r.memory.Take()
+	if m.own == nil {
+		m.own, m.values = make([]*tensor.Tensor, len(r.held)), make([]*tensor.Tensor, len(r.held))
 		for i := r.inputs; i < len(r.held); i++ {
 			m.own[i] = new(tensor.Tensor)
 		}
 	}
-	defer r.pool.Put(m)
+	defer r.memory.Put(m)
 	defer clear(m.values)
 	copy(m.values, m.own)
 	for i, c := range r.held {
@@ -296,42 +297,49 @@ func (r *msRun) run(ctx context.Context, in, out []*tensor.Tensor) error {
 	return nil
 }
 
+// msLate are steps that were made for inputs of exactly these types.
+type msLate struct {
+	types  []tensor.Type // zero where absent
+	kernel Kernel
+}
+
+func (l *msLate) fits(in []*tensor.Tensor) bool {
+	for i, t := range in {
+		if t == nil && l.types[i].DType != tensor.Undefined || t != nil && !l.types[i].Accepts(t.DType(), t.Shape()) {
+			return false
+		}
+	}
+	return true
+}
+
 // deferMS makes the steps when the shapes of the inputs are known, anew where they change.
 func deferMS(n *graph.Node, site *Site, body msBody) Kernel {
-	var mu sync.Mutex
-	var shapes string
-	var kernel Kernel
-	find := func(in []*tensor.Tensor) (Kernel, error) {
-		at := *site
-		at.Types = make([]tensor.Type, len(site.Types))
-		key := ""
-		for i, t := range in {
-			if t != nil {
-				at.Types[i] = t.Type()
-				key += at.Types[i].String()
-			}
-			key += ";"
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if kernel != nil && key == shapes {
-			return kernel, nil
-		}
-		p, out := buildMS(n, &at, body)
-		if p.err != nil {
-			return nil, p.err
-		}
-		k, err := p.compile(out)
-		if err == nil {
-			kernel, shapes = k, key
-		}
-		return k, err
-	}
+	var last atomic.Pointer[msLate]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		k, err := find(in)
-		if err != nil {
-			return err
+		l := last.Load()
+		if l == nil || !l.fits(in) {
+			var err error
+			if l, err = lateMS(n, site, body, in); err != nil {
+				return err
+			}
+			last.Store(l)
 		}
-		return k(ctx, in, out)
+		return l.kernel(ctx, in, out)
 	}
+}
+
+func lateMS(n *graph.Node, site *Site, body msBody, in []*tensor.Tensor) (*msLate, error) {
+	at := *site
+	at.Types = make([]tensor.Type, len(site.Types))
+	for i, t := range in {
+		if t != nil {
+			at.Types[i] = t.Type()
+		}
+	}
+	p, out := buildMS(n, &at, body)
+	if p.err != nil {
+		return nil, p.err
+	}
+	k, err := p.compile(out)
+	return &msLate{at.Types, k}, err
 }

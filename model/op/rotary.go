@@ -60,10 +60,12 @@ type rotary[T float] struct {
 	interleaved bool
 	places      []int64 // (b, s) rows of the caches, nil: they lie in order
 	perBatch    int     // rows of the caches, or of places, from one image to the next
+	ctx         context.Context
 }
 
 func rotaryKernel[T float](data lane[T], n *graph.Node, site *Site) Kernel {
 	heads, wanted, interleaved, threads := n.Int("num_heads", 0), n.Int("rotary_embedding_dim", 0), n.Int("interleaved", 0) != 0, site.Threads
+	var runs kept[rotary[T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x, err := headedOf(n.Op, "X", data(in[0]), in[0].Shape(), heads)
 		if err != nil {
@@ -76,7 +78,9 @@ func rotaryKernel[T float](data lane[T], n *graph.Node, site *Site) Kernel {
 		if turned < 0 || turned > int64(x.width) || turned%2 != 0 {
 			return misfit(n.Op, itoa(turned)+" elements of "+itoa(int64(x.width))+" cannot be turned in pairs")
 		}
-		r := rotary[T]{x: x, y: x, cos: data(in[1]), sin: data(in[2]), half: int(turned / 2), interleaved: interleaved}
+		r := runs.take()
+		defer runs.put(r)
+		*r = rotary[T]{ctx: ctx, x: x, y: x, cos: data(in[1]), sin: data(in[2]), half: int(turned / 2), interleaved: interleaved}
 		var ids *tensor.Tensor
 		if len(in) > 3 {
 			ids = in[3]
@@ -92,9 +96,9 @@ func rotaryKernel[T float](data lane[T], n *graph.Node, site *Site) Kernel {
 		}
 		copy(r.y.data, r.x.data)
 		if threads < 2 || len(r.x.data) < 2*normGrain {
-			r.some(ctx, 0, x.batches*x.n)
+			r.Do(0, x.batches*x.n)
 		} else {
-			r.spread(ctx, threads)
+			spread(ctx, threads, x.batches*x.n, 1+normGrain/(x.heads*x.width), r)
 		}
 		return ctx.Err()
 	}
@@ -137,14 +141,9 @@ func (r *rotary[T]) setCaches(op string, cos, sin []int, ids *tensor.Tensor) err
 	return nil
 }
 
-// spread divides the positions among goroutines.
-func (r rotary[T]) spread(ctx context.Context, threads int) {
-	parallel(ctx, threads, r.x.batches*r.x.n, 1+normGrain/(r.x.heads*r.x.width), func(lo, hi int) { r.some(ctx, lo, hi) })
-}
-
-// some does the positions lo to hi of (b, s).
-func (r *rotary[T]) some(ctx context.Context, lo, hi int) {
-	for i := lo; i < hi && ctx.Err() == nil; i++ {
+// Do turns the positions lo to hi of (b, s).
+func (r *rotary[T]) Do(lo, hi int) {
+	for i := lo; i < hi && r.ctx.Err() == nil; i++ {
 		b, s := i/r.x.n, i%r.x.n
 		place := b*r.perBatch + s
 		if r.places != nil {
