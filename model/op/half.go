@@ -2,9 +2,9 @@ package op
 
 import (
 	"context"
-	"sync"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/reuse"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -103,7 +103,7 @@ type halves struct {
 	kernel    Kernel
 	constants []*tensor.Tensor
 	narrow    []tensor.DType // by output: the half type that it is rounded to, Undefined for none
-	pool      sync.Pool
+	pool      reuse.Pool[halfCall]
 }
 
 // halfCall is the memory of one call.
@@ -113,9 +113,9 @@ type halfCall struct {
 }
 
 func (h *halves) run(ctx context.Context, in, out []*tensor.Tensor) error {
-	c, _ := h.pool.Get().(*halfCall)
-	if c == nil || len(c.wide) < len(in)+len(out) {
-		c = &halfCall{in: make([]*tensor.Tensor, len(in)), out: make([]*tensor.Tensor, len(out)), wide: make([]tensor.Tensor, len(in)+len(out))}
+	c := h.pool.Take()
+	if len(c.wide) < len(in)+len(out) {
+		*c = halfCall{in: make([]*tensor.Tensor, len(in)), out: make([]*tensor.Tensor, len(out)), wide: make([]tensor.Tensor, len(in)+len(out))}
 	}
 	defer func() { clear(c.in); clear(c.out); h.pool.Put(c) }()
 	c.in, c.out = c.in[:len(in)], c.out[:len(out)]

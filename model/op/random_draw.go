@@ -4,8 +4,9 @@ package op
 
 import (
 	"math"
-	"sync"
 	"sync/atomic"
+
+	"github.com/jarvis-ml/jarvis/model/reuse"
 )
 
 // How random operators draw: a node with a seed gives in its first run the numbers that numpy's RandomState(seed) gives, which is what the
@@ -19,7 +20,7 @@ var unseeded atomic.Uint32
 type source struct {
 	seed uint32
 	runs atomic.Uint32
-	pool sync.Pool
+	pool reuse.Pool[twister]
 }
 
 // newSource makes the source of a node; seed is ignored where it is not given.
@@ -35,10 +36,7 @@ func newSource(seed float64, given bool) *source {
 
 // take lends the generator of the next run.
 func (s *source) take() *twister {
-	g, _ := s.pool.Get().(*twister)
-	if g == nil {
-		g = new(twister)
-	}
+	g := s.pool.Take()
 	if k := s.runs.Add(1) - 1; k > 0 {
 		g.seedList(s.seed, k)
 	} else {
