@@ -74,6 +74,7 @@ type ensemble[T float] struct {
 	cast      scratch[tensor.Tensor]
 	work      scratch[score[T]]
 	leaves    scratch[int32]
+	runs      kept[treeRun[T]]
 }
 
 // tableRows gives the elements of a table: its own memory, or that of a slot which is borrowed.
@@ -186,16 +187,26 @@ func (e *ensemble[T]) run(ctx context.Context, in, out []*tensor.Tensor) error {
 		return err
 	}
 	if work := rows * len(e.trees); e.threads > 1 && work > 4096 && rows > block {
-		e.spread(ctx, x, rows, features, labels, scores)
+		r := e.runs.take()
+		*r = treeRun[T]{e, ctx, x, features, labels, scores}
+		spread(ctx, e.threads, rows, block, r)
+		e.runs.put(r)
 	} else {
 		e.rowsOf(ctx, x, 0, rows, features, labels, scores)
 	}
 	return ctx.Err()
 }
 
-func (e *ensemble[T]) spread(ctx context.Context, x []T, rows, features int, labels, scores *tensor.Tensor) {
-	parallel(ctx, e.threads, rows, block, func(lo, hi int) { e.rowsOf(ctx, x, lo, hi, features, labels, scores) })
+// treeRun is a run that is divided among goroutines.
+type treeRun[T float] struct {
+	e              *ensemble[T]
+	ctx            context.Context
+	x              []T
+	features       int
+	labels, scores *tensor.Tensor
 }
+
+func (r *treeRun[T]) Do(lo, hi int) { r.e.rowsOf(r.ctx, r.x, lo, hi, r.features, r.labels, r.scores) }
 
 // rowsOf computes rows lo to hi of x (rows, features).
 func (e *ensemble[T]) rowsOf(ctx context.Context, x []T, lo, hi, features int, labels, scores *tensor.Tensor) {

@@ -13,6 +13,7 @@ type gemm[T kernel.Number] struct {
 	rows    scratch[T]
 	runs    kept[products[T]]
 	lent    kept[panels[T]]
+	shares  kept[shared[T]]
 }
 
 // panels is B (k, n) laid out for products: single for float32, wide for other types.
@@ -125,14 +126,21 @@ func (g *gemm[T]) loop(ctx context.Context, threads, m, k, n int, a []T, lda int
 		kernel.Gemm(m, a, lda, &packed.wide, c, ldc)
 		return
 	}
-	spreadRows(ctx, threads, m, a, lda, &packed.wide, c, ldc)
+	r := g.shares.take()
+	*r = shared[T]{a, c, lda, ldc, &packed.wide}
+	spread(ctx, threads, m, max(2, (1<<17)/(n*k)), r)
+	g.shares.put(r)
 }
 
-// spreadRows divides the rows of A among goroutines.
-func spreadRows[T kernel.Number](ctx context.Context, threads, m int, a []T, lda int, packed *kernel.Packed[T], c []T, ldc int) {
-	parallel(ctx, threads, m, max(2, (1<<17)/(packed.N*packed.K)), func(lo, hi int) {
-		kernel.Gemm(hi-lo, a[lo*lda:], lda, packed, c[lo*ldc:], ldc)
-	})
+// shared is a product whose rows are divided among goroutines.
+type shared[T kernel.Number] struct {
+	a, c     []T
+	lda, ldc int
+	packed   *kernel.Packed[T]
+}
+
+func (r *shared[T]) Do(lo, hi int) {
+	kernel.Gemm(hi-lo, r.a[lo*r.lda:], r.lda, r.packed, r.c[lo*r.ldc:], r.ldc)
 }
 
 // addDots adds the product of x (k) with each row of b (len(y), k), rows ld apart, to y.
