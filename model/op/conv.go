@@ -4,10 +4,10 @@ package op
 
 import (
 	"context"
-	"sync"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/kernel"
+	"github.com/jarvis-ml/jarvis/model/reuse"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -124,7 +124,7 @@ func convKernel[T float](data lane[T], win window, group int, act activation, si
 	c.fast(site.constant(1))
 	c.few = newFew(c, site.constant(1))
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		v := views.Get().(*view)
+		v := views.Take()
 		defer views.Put(v)
 		var s convSize
 		var err error
@@ -150,8 +150,8 @@ func convKernel[T float](data lane[T], win window, group int, act activation, si
 	}
 }
 
-// views are reused, so that a run allocates nothing.
-var views = sync.Pool{New: func() any { return new(view) }}
+// views lie on the heap, as what runs by several goroutines shares them.
+var views reuse.Pool[view]
 
 // conv is a convolution over slices; what it needs beside its operands is pooled, so that runs may overlap.
 type conv[T kernel.Number] struct {

@@ -4,9 +4,9 @@ package op
 
 import (
 	"context"
-	"sync"
 
 	"github.com/jarvis-ml/jarvis/model/kernel"
+	"github.com/jarvis-ml/jarvis/model/reuse"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -25,7 +25,7 @@ type convSlide struct {
 	after   func(part []float32) // what end does not know, or nil
 	weights []float32            // laid out, where they are constant
 	fewer   *convWinograd        // instead, with fewer multiplications; or nil
-	runs    sync.Pool
+	runs    reuse.Pool[slideRun]
 }
 
 // slideRun is a run, with what it has worked out for a shape.
@@ -48,7 +48,6 @@ type slideRun struct {
 	ctx context.Context
 	a   convArgs[float32]
 	w   []float32 // laid out, of all groups
-	do  func(lo, hi int)
 }
 
 // newSlide gives the convolution a way to slide. w are its weights where they are constant, else nil.
@@ -87,14 +86,11 @@ func (c *convSlide) run(ctx context.Context, v *view, s convSize, a convArgs[flo
 	if c.fewer != nil {
 		return c.fewer.run(ctx, v, s, a)
 	}
-	r, _ := c.runs.Get().(*slideRun)
-	if r == nil {
-		r = &slideRun{c: c}
-		r.do = r.work
-	}
+	r := c.runs.Take()
 	defer c.runs.Put(r)
 	if r.v != *v || r.s != s {
-		r.v, r.s, r.ok = *v, s, r.lay(v, s)
+		r.c, r.v, r.s = c, *v, s
+		r.ok = r.lay(v, s)
 	}
 	if !r.ok {
 		return false
@@ -107,7 +103,7 @@ func (c *convSlide) run(ctx context.Context, v *view, s convSize, a convArgs[flo
 		c.pack(*memory, a.w, mg, k)
 		r.w = *memory
 	}
-	parallel(ctx, c.threads, s.batch*c.group*r.bands*r.parts, max(1, (1<<17)/max(1, r.flat*mg*k/r.parts)), r.do)
+	spread(ctx, c.threads, s.batch*c.group*r.bands*r.parts, max(1, (1<<17)/max(1, r.flat*mg*k/r.parts)), r)
 	if memory != nil {
 		c.columns.put(memory)
 	}
@@ -162,8 +158,8 @@ func (r *slideRun) lay(v *view, s convSize) bool {
 	return r.room < 1<<28
 }
 
-// work does the tasks [lo, hi): a task is a part of the output channels of a band of an image and group.
-func (r *slideRun) work(lo, hi int) {
+// Do does the tasks [lo, hi): a task is a part of the output channels of a band of an image and group.
+func (r *slideRun) Do(lo, hi int) {
 	c, v := r.c, &r.v
 	mg, k, pixels := r.s.m/c.group, len(r.at), volume(v.out)
 	image, sums := c.columns.take(r.room), c.lines.take(mg*r.flat)

@@ -198,7 +198,7 @@ func convTransposeKernel[T float](data lane[T], t transposed, group int, act act
 	c.tiles = newTransposeTiles(c, site.constant(1))
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x, w := in[0].Shape(), in[1].Shape()
-		v := views.Get().(*view)
+		v := views.Take()
 		defer views.Put(v)
 		var err error
 		if *v, err = t.fit(x, w); err != nil {

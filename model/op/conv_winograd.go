@@ -4,10 +4,10 @@ package op
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 
 	"github.com/jarvis-ml/jarvis/model/kernel"
+	"github.com/jarvis-ml/jarvis/model/reuse"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -21,7 +21,7 @@ const (
 type convWinograd struct {
 	c    *convSlide
 	u    []*kernel.Winograd // one for each group
-	runs sync.Pool
+	runs reuse.Pool[winogradRun]
 }
 
 // newWinograd gives a convolution with weights w (m, c/group, 3, 3) that way, or nil where it is not worth while.
@@ -83,12 +83,11 @@ func (g *convWinograd) run(ctx context.Context, v *view, s convSize, a convArgs[
 	if v.out[1] < 2 || v.out[2] < 2 {
 		return false
 	}
-	r, _ := g.runs.Get().(*winogradRun)
-	if r == nil {
-		r = &winogradRun{g: g}
-		r.do, r.in, r.out = r.work, r.channels, r.blocks
-	}
+	r := g.runs.Take()
 	defer g.runs.Put(r)
+	if r.g == nil {
+		r.g, r.do, r.in, r.out = g, r.work, r.channels, r.blocks
+	}
 	if r.v != *v || r.s != s {
 		r.v, r.s = *v, s
 		r.lay()

@@ -122,7 +122,7 @@ type pooling[T poolable] struct {
 
 func (p *pooling[T]) kernel(data lane[T]) Kernel {
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		v := views.Get().(*view)
+		v := views.Take()
 		defer views.Put(v)
 		if err := poolShape(ctx, v, &p.window, in[0], out[0]); err != nil {
 			return err

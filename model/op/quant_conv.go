@@ -105,7 +105,7 @@ func quantConvOf(n *graph.Node, site *Site, w, zero int) (*quantConv, error) {
 
 // run convolves x by w to y, of type d; end says where in y sums go. bias may be nil.
 func (q *quantConv) run(ctx context.Context, x, xzero, w, wzero *tensor.Tensor, bias []int32, y *tensor.Tensor, d tensor.DType, end func(e *convEnd)) error {
-	op, v := q.conv.window.op, views.Get().(*view)
+	op, v := q.conv.window.op, views.Take()
 	defer views.Put(v)
 	var s convSize
 	var err error

@@ -4,7 +4,6 @@ package op
 
 import (
 	"context"
-	"sync"
 
 	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
@@ -17,7 +16,7 @@ type byteConv struct {
 	group, threads int
 	packed         []kernel.ByteRows // by groups, of constant weights
 	from           *tensor.Tensor    // these weights
-	others         sync.Pool         // of *[]kernel.ByteRows
+	others         scratch[kernel.ByteRows]
 	borders        scratch[byte]
 	panels, lines  scratch[byte]
 	taps           scratch[int]
@@ -111,12 +110,8 @@ type byteConvRun struct {
 func (b *byteConv) run(ctx context.Context, v *view, s convSize, x, xzero, w, wzero *tensor.Tensor, bias []int32, e *convEnd) error {
 	r := byteConvRun{byteConv: b, ctx: ctx, v: v, s: s, e: e, packed: b.packed, x: x.Bytes(), plain: v.plain()}
 	if w != b.from {
-		own, _ := b.others.Get().(*[]kernel.ByteRows)
-		if own == nil {
-			own = &[]kernel.ByteRows{}
-			*own = make([]kernel.ByteRows, b.group)
-		}
-		defer b.others.Put(own)
+		own := b.others.take(b.group)
+		defer b.others.put(own)
 		packRows(*own, w, wzero)
 		r.packed = *own
 	}

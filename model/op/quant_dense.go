@@ -4,10 +4,10 @@ package op
 
 import (
 	"context"
-	"sync"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/kernel"
+	"github.com/jarvis-ml/jarvis/model/reuse"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -44,7 +44,7 @@ func inferQuantDense(n *graph.Node, site *Site) ([]tensor.Type, error) {
 type byteProduct struct {
 	rows   scratch[byte]
 	packed *kernel.PackedBytes // constant b
-	others sync.Pool           // of *kernel.PackedBytes
+	others reuse.Pool[kernel.PackedBytes]
 	zeros  kept[rowZeros]
 }
 
@@ -73,10 +73,7 @@ func bytesOf[T int8 | uint8](t *tensor.Tensor) []T {
 func (e *byteProduct) run(ctx context.Context, q *quantProduct, rows int, p product, a, azero *tensor.Tensor, ia int, b, bzero *tensor.Tensor, ib int, sink kernel.ByteSums) error {
 	packed := e.packed
 	if packed == nil || b != q.from {
-		own, _ := e.others.Get().(*kernel.PackedBytes)
-		if own == nil {
-			own = new(kernel.PackedBytes)
-		}
+		own := e.others.Take()
 		defer e.others.Put(own)
 		if err := packBytes(own, q.op, b, bzero, ib, p.k, p.n); err != nil {
 			return err
