@@ -6,71 +6,85 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 	"weak"
 )
 
 // Pool keeps values that are worth using again. It differs from sync.Pool in two ways, without which a steady run would allocate now and then: what one
 // goroutine has put, any other finds; and a garbage collection frees only what nobody has needed since the collection before. The zero Pool is
 // ready. It may be used by many goroutines at once and must not be copied.
-type Pool[T any] struct {
-	first atomic.Pointer[T] // the common case of one user takes no lock
-	asked atomic.Bool       // Take was called since the last sweep
-	known atomic.Bool       // to the sweeper
-
-	mu     sync.Mutex
-	others []*T // the last one put is the first taken
-	idle   int  // the first of others that nobody has needed since the last sweep
-}
+type Pool[T any] struct{ shelf shelf }
 
 // Take returns a value that was put, as it was put, or a new zero.
 func (p *Pool[T]) Take() *T {
-	if !p.asked.Load() {
-		p.asked.Store(true)
+	if v := p.shelf.take(); v != nil {
+		return (*T)(v)
 	}
-	if v := p.first.Swap(nil); v != nil {
-		return v
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	last := len(p.others) - 1
-	if last < 0 {
-		return new(T)
-	}
-	v := p.others[last]
-	p.others[last] = nil
-	p.others, p.idle = p.others[:last], min(p.idle, last)
-	return v
+	return new(T)
 }
 
 // Put keeps a value that the caller no longer uses.
-func (p *Pool[T]) Put(v *T) {
-	if !p.known.Load() && p.known.CompareAndSwap(false, true) {
-		watch(place[T]{weak.Make(p)})
+func (p *Pool[T]) Put(v *T) { p.shelf.put(unsafe.Pointer(v)) }
+
+// shelf is a Pool of no type, so that its code is compiled once and not for each.
+type shelf struct {
+	first unsafe.Pointer // the common case of one user takes no lock; used atomically
+	asked atomic.Bool    // take was called since the last sweep
+	known atomic.Bool    // to the sweeper
+
+	mu     sync.Mutex
+	others []unsafe.Pointer // the last one put is the first taken
+	idle   int              // the first of others that nobody has needed since the last sweep
+}
+
+// take returns a value that was put, or nil.
+func (s *shelf) take() unsafe.Pointer {
+	if !s.asked.Load() {
+		s.asked.Store(true)
 	}
-	if p.first.CompareAndSwap(nil, v) {
+	if v := atomic.SwapPointer(&s.first, nil); v != nil {
+		return v
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := len(s.others) - 1
+	if last < 0 {
+		return nil
+	}
+	v := s.others[last]
+	s.others[last] = nil
+	s.others, s.idle = s.others[:last], min(s.idle, last)
+	return v
+}
+
+func (s *shelf) put(v unsafe.Pointer) {
+	if !s.known.Load() && s.known.CompareAndSwap(false, true) {
+		watch(place{weak.Make(s)})
+	}
+	if atomic.CompareAndSwapPointer(&s.first, nil, v) {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.others = append(p.others, v)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.others = append(s.others, v)
 }
 
 // sweep frees what nobody has needed since the last sweep.
-func (p *Pool[T]) sweep() {
-	if !p.asked.Swap(false) {
-		p.first.Store(nil)
+func (s *shelf) sweep() {
+	if !s.asked.Swap(false) {
+		atomic.StorePointer(&s.first, nil)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.others = slices.Delete(p.others, 0, p.idle)
-	p.idle = len(p.others)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.others = slices.Delete(s.others, 0, s.idle)
+	s.idle = len(s.others)
 }
 
 // place is where a pool lies, without keeping it (and the program that it belongs to) alive.
-type place[T any] struct{ at weak.Pointer[Pool[T]] }
+type place struct{ at weak.Pointer[shelf] }
 
 // sweep reports whether the pool still exists.
-func (w place[T]) sweep() bool {
+func (w place) sweep() bool {
 	p := w.at.Value()
 	if p != nil {
 		p.sweep()
