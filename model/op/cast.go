@@ -120,8 +120,11 @@ func castKernel(to tensor.DType, c casting) Kernel {
 
 // Memory for numbers between two types that are converted by way of these.
 var (
-	castReals   scratch[float32]
-	castDoubles scratch[float64]
+	castReals    scratch[float32]
+	castDoubles  scratch[float64]
+	castWhole    scratch[int64]
+	castUnsigned scratch[uint64]
+	castTexts    scratch[tensor.Tensor]
 )
 
 // castInto converts the elements of src to the type that dst, of the same length, has.
@@ -256,7 +259,10 @@ func write(dst []string, src *tensor.Tensor) {
 			dst[i] = formatFloat(x)
 		}
 	case tensor.Float32, tensor.Float16, tensor.BFloat16, tensor.Float8E4M3FN, tensor.Float8E4M3FNUZ, tensor.Float8E5M2, tensor.Float8E5M2FNUZ, tensor.Float8E8M0, tensor.Float4E2M1:
-		wide := tensor.New(tensor.Float32, len(dst))
+		held := castTexts.take(1)
+		defer castTexts.put(held)
+		wide := &(*held)[0]
+		wide.Reset(tensor.Float32, len(dst))
 		_ = castInto(wide, src) // floats convert without error
 		for i, x := range wide.F32() {
 			dst[i] = formatFloat(float64(x))
@@ -266,7 +272,10 @@ func write(dst []string, src *tensor.Tensor) {
 			dst[i] = strconv.FormatUint(x, 10)
 		}
 	default:
-		wide := tensor.New(tensor.Int64, len(dst))
+		held := castTexts.take(1)
+		defer castTexts.put(held)
+		wide := &(*held)[0]
+		wide.Reset(tensor.Int64, len(dst))
 		_ = castInto(wide, src) // integers convert without error
 		for i, x := range wide.I64() {
 			dst[i] = strconv.FormatInt(x, 10)
@@ -300,7 +309,9 @@ func read(dst *tensor.Tensor, src []string, c casting) error {
 		}
 		return nil
 	case tensor.Float16, tensor.BFloat16, tensor.Float64, tensor.Float8E4M3FN, tensor.Float8E4M3FNUZ, tensor.Float8E5M2, tensor.Float8E5M2FNUZ, tensor.Float8E8M0, tensor.Float4E2M1:
-		wide := make([]float64, len(src))
+		held := castDoubles.take(len(src))
+		defer castDoubles.put(held)
+		wide := *held
 		for i, s := range src {
 			var err error
 			if wide[i], err = parseFloat(s); err != nil {
@@ -310,7 +321,9 @@ func read(dst *tensor.Tensor, src []string, c casting) error {
 		convertTo(dst, wide, c)
 		return nil
 	case tensor.Bool, tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64, tensor.Uint4, tensor.Uint2:
-		wide := make([]uint64, len(src))
+		held := castUnsigned.take(len(src))
+		defer castUnsigned.put(held)
+		wide := *held
 		for i, s := range src {
 			x, negative, err := parseInt(s, math.MaxUint64)
 			if err != nil {
@@ -323,7 +336,9 @@ func read(dst *tensor.Tensor, src []string, c casting) error {
 		convertTo(dst, wide, c)
 		return nil
 	default:
-		wide := make([]int64, len(src))
+		held := castWhole.take(len(src))
+		defer castWhole.put(held)
+		wide := *held
 		for i, s := range src {
 			x, negative, err := parseInt(s, math.MaxInt64)
 			if err != nil {
