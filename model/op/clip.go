@@ -94,7 +94,7 @@ func clipKernel[T number](site *Site, data lane[T], lowest, highest T) Kernel {
 			r.Do(0, len(r.src))
 			return nil
 		}
-		return sweepBy(ctx, threads, len(r.src), cheapGrain, r)
+		return sweep(ctx, threads, len(r.src), cheapGrain, r)
 	}
 }
 

@@ -104,7 +104,7 @@ func cumulateKernel[T number](n *graph.Node, site *Site, data lane[T], start T, 
 		r := runs.take()
 		defer runs.put(r)
 		*r = cumulation[T]{dst, src, block, inner, start, exclusive, reverse, f}
-		return sweepBy(ctx, threads, outer, max(cheapGrain/block, 1), r)
+		return sweep(ctx, threads, outer, max(cheapGrain/block, 1), r)
 	}
 }
 

@@ -51,14 +51,8 @@ const (
 	dearGrain  = 1 << 12 // a function such as exp
 )
 
-// sweep runs f over [0, n) in pieces of at most grain, on up to threads goroutines; between pieces it stops when ctx ends. Where n is no
-// more than grain, callers that want no allocation call f themselves.
-func sweep(ctx context.Context, threads, n, grain int, f func(lo, hi int)) error {
-	return sweepBy(ctx, threads, n, grain, pieceFunc(f))
-}
-
-// sweepBy is sweep for work in memory of its own, which allocates nothing.
-func sweepBy(ctx context.Context, threads, n, grain int, w kernel.Work) error {
+// sweep does work over [0, n) in pieces of at most grain, on up to threads goroutines; between pieces it stops when ctx ends.
+func sweep(ctx context.Context, threads, n, grain int, w kernel.Work) error {
 	s := sweeps.take()
 	*s = steps{ctx, grain, w}
 	spread(ctx, threads, n, grain, s)
@@ -100,7 +94,7 @@ func mapKernel[T, R any](threads, grain int, from lane[T], to lane[R], d tensor.
 		}
 		r := runs.take()
 		*r = mapRun[T, R]{dst, src, f}
-		err := sweepBy(ctx, threads, len(src), grain, r)
+		err := sweep(ctx, threads, len(src), grain, r)
 		runs.put(r)
 		return err
 	}
@@ -194,12 +188,12 @@ func broadcastSweep[T, R any](ctx context.Context, threads int, runs *kept[pairR
 	defer runs.put(r)
 	*r = pairRun[T, R]{dst: dst, a: a, b: b, f: f}
 	if alike(len(dst), len(a), len(b)) {
-		return sweepBy(ctx, threads, len(dst), cheapGrain, r)
+		return sweep(ctx, threads, len(dst), cheapGrain, r)
 	}
 	r.grid.set(shape, as, bs)
 	rows := r.grid.dims[r.grid.rank-1]
 	r.width = len(dst) / rows
-	return sweepBy(ctx, threads, rows, max(cheapGrain/r.width, 1), r)
+	return sweep(ctx, threads, rows, max(cheapGrain/r.width, 1), r)
 }
 
 // pairRun is one call of broadcastSweep: over elements, or with a width over parts of the outermost dimension of the grid.

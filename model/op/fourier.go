@@ -257,7 +257,7 @@ func (p *dftLines[W, T]) run(ctx context.Context, dst, src []T, l lines) error {
 	}
 	r := p.runs.take()
 	*r = dftRun[W, T]{&p.pool, plan, dst, src, l}
-	err = sweepBy(ctx, l.threads, l.count, max(dearGrain/plan.n, 1), r)
+	err = sweep(ctx, l.threads, l.count, max(dearGrain/plan.n, 1), r)
 	p.runs.put(r)
 	return err
 }

@@ -203,7 +203,7 @@ func walk[R, T any](ctx context.Context, runs *kept[walkRun[R, T]], l *layout, t
 	if l.grid.step[0][last] == 0 {
 		threads = 1 // all of the outermost dimension goes to the same elements
 	}
-	return sweepBy(ctx, threads, rows, max(cheapGrain*rows/len(src), 1), r)
+	return sweep(ctx, threads, rows, max(cheapGrain*rows/len(src), 1), r)
 }
 
 // walkRun is one walk.

@@ -95,7 +95,7 @@ func softmaxKernel[T float](n *graph.Node, site *Site, data lane[T], log bool) K
 		}
 		r := runs.take()
 		*r = softmaxRun[T]{dst, src, length, inner, log}
-		err := sweepBy(ctx, threads, outer, max(1, dearGrain/(length*inner)), r)
+		err := sweep(ctx, threads, outer, max(1, dearGrain/(length*inner)), r)
 		runs.put(r)
 		return err
 	}

@@ -133,7 +133,7 @@ func stftKernel[T float](n *graph.Node, site *Site, data lane[T]) Kernel {
 		}
 		r := runs.take()
 		*r = stftRun[T]{&pool, plan, data(out[0]), data(in[0]), window, length, from, step, count, bins}
-		err = sweepBy(ctx, threads, shape[0]*count, max(dearGrain/frame, 1), r)
+		err = sweep(ctx, threads, shape[0]*count, max(dearGrain/frame, 1), r)
 		runs.put(r)
 		return err
 	}

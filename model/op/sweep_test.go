@@ -87,7 +87,7 @@ func TestSweep(t *testing.T) {
 func TestSweepCancels(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := sweep(ctx, 2, 10*cheapGrain, cheapGrain, func(int, int) { t.Error("work after the end") }); err == nil {
+	if err := sweep(ctx, 2, 10*cheapGrain, cheapGrain, pieceFunc(func(int, int) { t.Error("work after the end") })); err == nil {
 		t.Error("no error")
 	}
 }

@@ -78,7 +78,7 @@ func whereKernel[T any](threads int, data lane[T]) Kernel {
 			r.Do(0, rows)
 			return nil
 		}
-		return sweepBy(ctx, threads, rows, max(cheapGrain*rows/len(r.dst), 1), r)
+		return sweep(ctx, threads, rows, max(cheapGrain*rows/len(r.dst), 1), r)
 	}
 }
 
