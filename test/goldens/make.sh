@@ -11,6 +11,9 @@ python=$venv/bin/python
 for script in make_codec_goldens make_fit_metric make_fit_data make_fit_linear make_fit_boost make_fit_nn make_quant_goldens; do
   "$python" "test/goldens/$script.py"
 done
+if "$python" -c 'import torch' 2>/dev/null; then # gigabytes, of which these goldens are worth a few kilobytes
+  "$python" test/goldens/make_fit_optim.py
+fi
 go test ./model/fit/{linear,boost,nn} -run TestRuntime -update
 "$python" test/goldens/make_fit_onnx.py
 "$python" test/goldens/make_feature_plans.py data
