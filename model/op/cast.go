@@ -167,9 +167,9 @@ func castWith(dst, src *tensor.Tensor, c casting) error {
 		convertTo(dst, tensor.Data[float64](src), c)
 	case tensor.Float16, tensor.BFloat16:
 		wide := castReals.take(src.Len())
-		defer castReals.put(wide)
 		widenInto(*wide, src)
 		convertTo(dst, *wide, c)
+		castReals.put(wide)
 	default:
 		if castSmall != nil && castSmall(dst, src, c) {
 			return nil
@@ -223,9 +223,9 @@ func convertTo[S numeric](dst *tensor.Tensor, src []S, c casting) {
 		keepBits(dst, src, 2, 6)
 	default:
 		wide := castDoubles.take(len(src))
-		defer castDoubles.put(wide)
 		convert(*wide, src)
 		castNarrow(dst, *wide, c)
+		castDoubles.put(wide)
 	}
 }
 
