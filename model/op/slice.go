@@ -46,6 +46,7 @@ func cuts(shape []int, par []*tensor.Tensor) (c [MaxRank]cut, err error) {
 	}
 	axes := v[2]
 	if axes == nil {
+		axes = b[2][:0]
 		for i := range v[0] {
 			axes = append(axes, int64(i))
 		}

@@ -116,9 +116,9 @@ func uniqueKernel[T cmp.Ordered](n *graph.Node, data lane[T]) Kernel {
 			}
 			return 0
 		}
-		p := borrowed.take(3 * length)
+		p := borrowed.take(4 * length)
 		defer borrowed.put(p)
-		place, first, group := (*p)[:length], (*p)[length:2*length], (*p)[2*length:]
+		place, first, group := (*p)[:length], (*p)[length:2*length], (*p)[2*length:3*length]
 		for i := range place {
 			place[i] = i
 		}
@@ -137,7 +137,7 @@ func uniqueKernel[T cmp.Ordered](n *graph.Node, data lane[T]) Kernel {
 			group[at] = found - 1
 		}
 		if first = first[:found]; !sorted {
-			rank := place[:found]
+			rank, to := place[:found], (*p)[3*length:][:found]
 			for i := range rank {
 				rank[i] = i
 			}
@@ -145,15 +145,15 @@ func uniqueKernel[T cmp.Ordered](n *graph.Node, data lane[T]) Kernel {
 			for i := range group { // group still counts by value
 				group[i] = -1 - group[i]
 			}
-			uniqueRegroup(group, first, rank)
+			uniqueRegroup(group, first, rank, to)
 		}
 		return uniqueOutputs(ctx, x, out, shape, axis, inner, first, group)
 	}
 }
 
-// uniqueRegroup numbers groups in the order of rank: group holds -1-(number by value) and gets the new numbers, first is sorted.
-func uniqueRegroup(group, first, rank []int) {
-	to := make([]int, len(rank))
+// uniqueRegroup numbers groups in the order of rank: group holds -1-(number by value) and gets the new numbers, first is sorted. to is memory as
+// long as rank.
+func uniqueRegroup(group, first, rank, to []int) {
 	for number, old := range rank {
 		to[old] = number
 	}
