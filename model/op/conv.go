@@ -19,7 +19,7 @@ func init() {
 	row := f64s([]int{1, 1, 4}, 1, 2, 3, 4)
 	nine := f32s([]int{1, 1, 3, 3}, 1, 2, 3, 4, 5, 6, 7, 8, 9)
 	attrs := []string{"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"}
-	register(&Spec{Name: "Conv", Since: 1, Attrs: attrs, In: Arity{2, 3}, Out: Arity{1, 1}, Half: true, Infer: inferConv, Compile: compileConv, Cases: []Case{
+	register(&Spec{Name: "Conv", Since: 1, Attrs: attrs, In: Arity{2, 3}, Out: Arity{1, 1}, Half: true, Infer: inferConv, Compile: compileConv, Grad: gradConv("ConvGrad"), Cases: []Case{
 		{In: in(row, f64s([]int{1, 1, 2}, 1, 10)), Out: in(f64s([]int{1, 1, 3}, 21, 32, 43))},
 		{Name: "padded", Attrs: []graph.Attr{at("pads", 1, 0), at("strides", 2)}, In: in(row, f64s([]int{1, 1, 2}, 1, 10), f64v(100)), Out: in(f64s([]int{1, 1, 2}, 110, 132))},
 		{Name: "dilated", Attrs: []graph.Attr{at("dilations", 2), graph.StringAttr("auto_pad", "SAME_LOWER")}, In: in(row, f64s([]int{1, 1, 2}, 1, 10)), Out: in(f64s([]int{1, 1, 4}, 20, 31, 42, 3))},
@@ -28,6 +28,26 @@ func init() {
 		{Name: "same", Attrs: []graph.Attr{graph.StringAttr("auto_pad", "SAME_UPPER"), at("strides", 2, 2)}, In: in(nine, f32s([]int{1, 1, 2, 2}, 1, 0, 0, 1)), Out: in(f32s([]int{1, 1, 2, 2}, 6, 3, 7, 9))},
 		{Name: "cube", In: in(f32s([]int{1, 1, 1, 2, 2}, 1, 2, 3, 4), f32s([]int{1, 1, 1, 2, 1}, 1, 1)), Out: in(f32s([]int{1, 1, 1, 1, 2}, 4, 6))},
 		{Name: "ragged", Attrs: []graph.Attr{at("pads", 1, 1, 1, 1)}, In: in(convRamp(1, 2, 5, 5), convRamp(2, 2, 3, 3), f32v(1, 2)), Out: in(convRagged)},
+		{
+			Name: "grouped planes", Attrs: []graph.Attr{at("pads", 0, 1, 1, 0), at("strides", 2, 1), graph.IntAttr("group", 2)}, In: in(convSteps(2, 4, 4, 3), convSteps(4, 2, 3, 2), convSteps(4)),
+			Out: in(f64s([]int{2, 4, 2, 3}, -11, 17, 25, 4, -34, 28, -16, 9, 9, -6, -3, -5, -33, 40, -23, 29, -38, 6, 20, -39, 22, -12, 8, -12, 19, -28, -20, 9, -17, 12, 9, 9, 9, 14, -11, 9, 42, -3, 55, -13, 17, 17, -9, 40, -20, 16, -6, -4)),
+		},
+		{
+			Name: "depthwise", Attrs: []graph.Attr{graph.IntAttr("group", 2)}, In: in(convSteps(1, 2, 3, 4), convSteps(4, 1, 2, 2)),
+			Out: in(f64s([]int{1, 4, 2, 3}, 47, -13, -7, -6, -11, -5, -2, -25, 40, 38, -29, 36, -37, 32, -31, -25, 44, -19, 39, -20, 31, 23, -36, 15)),
+		},
+		{
+			Name: "dilated cube", Attrs: []graph.Attr{at("pads", 0, 1, 1, 0, 1, 1), at("strides", 1, 1, 2), at("dilations", 2, 1, 1)}, In: in(convSteps(1, 1, 3, 2, 3), convSteps(2, 1, 2, 1, 2), convSteps(2)),
+			Out: in(f64s([]int{1, 2, 1, 4, 2}, -5, -5, -5, 21, -9, -38, -5, -5, 0, 0, 10, 8, -10, 5, 0, 0)),
+		},
+		{
+			Name: "same lower", Attrs: []graph.Attr{graph.StringAttr("auto_pad", "SAME_LOWER"), at("strides", 2, 2)}, In: in(convSteps(1, 1, 3, 4), convSteps(1, 1, 2, 3)),
+			Out: in(f64s([]int{1, 1, 2, 2}, -20, 22, 6, 13)),
+		},
+		{
+			Name: "points", In: in(convSteps(1, 2, 3, 3), convSteps(3, 2, 1, 1)),
+			Out: in(f64s([]int{1, 3, 3, 3}, 25, 0, -25, 5, -20, 10, -15, 15, -10, -21, -1, 30, -5, 15, -9, 11, -13, 7, -12, -2, 30, -4, 6, -6, 4, -8, 2)),
+		},
 		{Name: "misfit", In: in(row, f64s([]int{1, 2, 2}, 1, 10, 1, 1)), Err: "channels"},
 		{Name: "two kernels", Attrs: []graph.Attr{at("kernel_shape", 3)}, In: in(row, f64s([]int{1, 1, 2}, 1, 10)), Err: "kernel_shape"},
 	}})
@@ -194,6 +214,15 @@ func convRamp(shape ...int) *tensor.Tensor {
 	t := tensor.New(tensor.Float32, shape...)
 	for i := range t.F32() {
 		t.F32()[i] = float32(i % 7)
+	}
+	return t
+}
+
+// convSteps holds multiples of 5 modulo 11, from -5 to 5.
+func convSteps(shape ...int) *tensor.Tensor {
+	t := tensor.New(tensor.Float64, shape...)
+	for i := range tensor.Data[float64](t) {
+		tensor.Data[float64](t)[i] = float64(i*5%11 - 5)
 	}
 	return t
 }

@@ -29,7 +29,7 @@ func init() {
 		},
 	})
 	register(&Spec{
-		Name: "ConvTranspose", Since: 1, In: Arity{2, 3}, Out: Arity{1, 1}, Half: true, Infer: inferConvTranspose, Compile: compileConvTranspose,
+		Name: "ConvTranspose", Since: 1, In: Arity{2, 3}, Out: Arity{1, 1}, Half: true, Infer: inferConvTranspose, Compile: compileConvTranspose, Grad: gradConv("ConvTransposeGrad"),
 		Attrs: attrs,
 		Cases: []Case{
 			{In: in(x, w), Out: in(f64s([]int{1, 1, 4}, 1, 12, 23, 30))},
@@ -42,6 +42,19 @@ func init() {
 				Out: in(f32s([]int{1, 4, 1}, 1, 2, 6, 8)),
 			},
 			{Name: "channels", In: in(f32s([]int{1, 2, 1, 1}, 1, 2), f32s([]int{2, 1, 1, 2}, 1, 2, 3, 4)), Out: in(f32s([]int{1, 1, 1, 2}, 7, 10))},
+			{
+				Name: "grouped planes", Attrs: []graph.Attr{at("pads", 1, 0, 1, 0), at("strides", 2, 1), at("output_padding", 1, 0), graph.IntAttr("group", 2)},
+				In:  in(convSteps(2, 4, 2, 2), convSteps(4, 2, 3, 2), convSteps(4)),
+				Out: in(f64s([]int{2, 4, 4, 3}, -34, 18, -13, -58, 41, -26, 17, 0, -16, 9, -4, -12, -26, 32, -2, -19, 32, -3, -2, -7, 1, -10, -11, 5, 13, -25, 28, 17, -62, 48, 11, -28, 27, 11, -27, 28, 1, -40, 19, 5, 3, -2, 5, -31, 24, -6, 25, -30, -11, -5, -4, 10, -38, -8, -15, -12, -7, -7, -6, -9, 12, 6, -11, 24, 13, -21, 14, 11, -8, 22, 17, -10, 19, 6, -2, 29, 0, -12, 17, 3, -3, 11, 3, 3, -11, -12, 4, 14, 4, 1, -7, -3, 9, 9, -3, -7)),
+			},
+			{
+				Name: "cube", Attrs: []graph.Attr{at("strides", 1, 2, 1), at("dilations", 1, 1, 2)}, In: in(convSteps(1, 2, 1, 2, 2), convSteps(2, 1, 2, 1, 2)),
+				Out: in(f64s([]int{1, 1, 2, 3, 4}, 41, -8, -8, 4, 0, 0, 0, 0, -13, -7, -6, 6, -13, -6, -7, 6, 0, 0, 0, 0, 34, -14, -14, 10)),
+			},
+			{
+				Name: "side by side", Attrs: []graph.Attr{at("strides", 2, 2)}, In: in(convSteps(1, 2, 2, 2), convSteps(2, 3, 2, 2)),
+				Out: in(f64s([]int{1, 3, 4, 4}, 25, 20, 0, -10, -29, 21, 2, -8, -25, 15, 5, -15, 22, 7, -2, -11, -28, 22, 4, -6, -27, 23, 6, -4, 14, -1, 2, -7, 6, -9, 6, -3, -26, 24, 8, -2, -25, 25, 10, 0, -2, -17, 10, 1, -10, -25, 14, 5)),
+			},
 			{Name: "misfit", In: in(x, f64s([]int{2, 1, 1}, 1, 2)), Err: "channels"},
 		},
 	})

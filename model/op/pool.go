@@ -16,7 +16,8 @@ import (
 // Padding counts neither as greatest nor, unless count_include_pad is set, for the mean; what lies beyond it, where ceil_mode lets a window
 // reach out further, never does.
 func init() {
-	one := f32s([]int{1, 1, 4}, 1, 5, 2, 4)
+	one, row := f32s([]int{1, 1, 4}, 1, 5, 2, 4), f64s([]int{1, 1, 4}, 1, 5, 2, 4)
+	mixed := f64s([]int{1, 2, 3, 3}, 4, 1, -3, 2, 9, 6, -7, 8, 5, -1, 3, 2, 7, -5, 6, 12, 11, -2)
 	sq := f64s([]int{1, 1, 3, 3}, 1, 2, 3, 4, 5, 6, 7, 8, 9)
 	at := func(name string, v ...int64) graph.Attr { return graph.IntsAttr(name, v...) }
 	flag := func(name string) graph.Attr { return graph.IntAttr(name, 1) }
@@ -25,12 +26,12 @@ func init() {
 	pool := func(name string, since int64, outputs int, attrs []string, compile compileFunc, cases ...Case) {
 		register(&Spec{
 			Name: name, Since: since, Attrs: append(attrs, base...), In: Arity{1, 1}, Out: Arity{1, outputs}, Half: true,
-			Infer: inferPool, Compile: compile, Cases: cases,
+			Infer: inferPool, Compile: compile, Grad: gradPool(name+"Grad", name != "AveragePool"), Cases: cases,
 		})
 	}
-	pool("MaxPool", 1, 1, nil, compileMaxPool, Case{Opset: 7, Attrs: []graph.Attr{kernel2}, In: in(one), Out: in(f32s([]int{1, 1, 3}, 5, 5, 4))})
+	pool("MaxPool", 1, 1, nil, compileMaxPool, Case{Opset: 7, Attrs: []graph.Attr{kernel2}, In: in(row), Out: in(f64s([]int{1, 1, 3}, 5, 5, 4))})
 	pool("MaxPool", 8, 2, []string{"storage_order"}, compileMaxPool,
-		Case{Opset: 9, Attrs: []graph.Attr{kernel2, at("strides", 2)}, In: in(one), Out: in(f32s([]int{1, 1, 2}, 5, 4), i64s([]int{1, 1, 2}, 1, 3))})
+		Case{Opset: 9, Attrs: []graph.Attr{kernel2, at("strides", 2)}, In: in(row), Out: in(f64s([]int{1, 1, 2}, 5, 4), i64s([]int{1, 1, 2}, 1, 3))})
 	pool("MaxPool", 10, 2, []string{"storage_order", "dilations", "ceil_mode"}, compileMaxPool,
 		Case{Attrs: []graph.Attr{at("kernel_shape", 2, 2)}, In: in(sq), Out: in(f64s([]int{1, 1, 2, 2}, 5, 6, 8, 9))},
 		Case{Name: "ceil", Attrs: []graph.Attr{at("kernel_shape", 2, 2), at("strides", 2, 2), flag("ceil_mode")}, In: in(sq), Out: in(f64s([]int{1, 1, 2, 2}, 5, 6, 8, 9))},
@@ -39,24 +40,35 @@ func init() {
 			Name: "column order", Attrs: []graph.Attr{at("kernel_shape", 2, 2), at("strides", 2, 2), at("pads", 1, 1, 0, 0), flag("storage_order")}, In: in(sq),
 			Out: in(f64s([]int{1, 1, 2, 2}, 1, 3, 7, 9), i64s([]int{1, 1, 2, 2}, 0, 6, 2, 8)),
 		},
+		Case{
+			Name: "windows overlap", Attrs: []graph.Attr{at("kernel_shape", 2, 3), at("strides", 1, 2), at("pads", 1, 1, 0, 1)}, In: in(mixed),
+			Out: in(f64s([]int{1, 2, 3, 2}, 4, 1, 9, 9, 9, 9, 3, 3, 7, 6, 12, 11)),
+		},
 		Case{Name: "bytes", Attrs: []graph.Attr{kernel2, at("pads", 1, 0)}, In: in(tensor.FromSlice(tensor.Int8, []int8{-3, -4, 2}, 1, 1, 3)), Out: in(tensor.FromSlice(tensor.Int8, []int8{-3, -3, 2}, 1, 1, 3))},
 		Case{Name: "too wide", Attrs: []graph.Attr{at("kernel_shape", 5)}, In: in(one), Err: "reaches"},
 		Case{Name: "no kernel", In: in(one), Err: "kernel_shape"},
 		Case{Name: "wrong rank", Attrs: []graph.Attr{kernel2}, In: in(sq), Err: "spatial"})
-	pool("AveragePool", 1, 1, nil, compileAveragePool)
+	pool("AveragePool", 1, 1, nil, compileAveragePool, Case{Opset: 1, Attrs: []graph.Attr{kernel2}, In: in(row), Out: in(f64s([]int{1, 1, 3}, 3, 3.5, 3))})
 	pool("AveragePool", 7, 1, []string{"count_include_pad"}, compileAveragePool,
-		Case{Opset: 7, Attrs: []graph.Attr{kernel2, at("pads", 1, 1)}, In: in(one), Out: in(f32s([]int{1, 1, 5}, 1, 3, 3.5, 3, 4))})
+		Case{Opset: 7, Attrs: []graph.Attr{kernel2, at("pads", 1, 1)}, In: in(one), Out: in(f32s([]int{1, 1, 5}, 1, 3, 3.5, 3, 4))},
+		Case{Name: "float64", Opset: 7, Attrs: []graph.Attr{kernel2, at("pads", 1, 1)}, In: in(row), Out: in(f64s([]int{1, 1, 5}, 1, 3, 3.5, 3, 4))})
 	pool("AveragePool", 10, 1, []string{"count_include_pad", "ceil_mode"}, compileAveragePool,
 		Case{Attrs: []graph.Attr{kernel2, at("pads", 1, 1), flag("count_include_pad")}, In: in(one), Out: in(f32s([]int{1, 1, 5}, .5, 3, 3.5, 3, 2))},
-		Case{Name: "beyond the pads", Attrs: []graph.Attr{at("kernel_shape", 3), at("strides", 2), at("pads", 1, 0), flag("count_include_pad"), flag("ceil_mode")}, In: in(one), Out: in(f32s([]int{1, 1, 2}, 2, 11./3))})
+		Case{Name: "beyond the pads", Attrs: []graph.Attr{at("kernel_shape", 3), at("strides", 2), at("pads", 1, 0), flag("count_include_pad"), flag("ceil_mode")}, In: in(one), Out: in(f32s([]int{1, 1, 2}, 2, 11./3))},
+		Case{Name: "beyond", Attrs: []graph.Attr{at("kernel_shape", 3), at("strides", 2), at("pads", 1, 0), flag("count_include_pad"), flag("ceil_mode")}, In: in(row), Out: in(f64s([]int{1, 1, 2}, 2, 11./3))},
+		Case{
+			Name: "plane", Attrs: []graph.Attr{at("kernel_shape", 2, 2), at("strides", 2, 1), graph.StringAttr("auto_pad", "SAME_UPPER")}, In: in(mixed),
+			Out: in(f64s([]int{1, 2, 2, 3}, 4, 3.25, 1.5, .5, 6.5, 5, 1, 1.5, 4, 11.5, 4.5, -2)),
+		})
 	pool("AveragePool", 19, 1, []string{"count_include_pad", "ceil_mode", "dilations"}, compileAveragePool,
-		Case{Attrs: []graph.Attr{kernel2, at("dilations", 2)}, In: in(one), Out: in(f32s([]int{1, 1, 2}, 1.5, 4.5))})
-	pool("LpPool", 1, 1, []string{"p"}, compileLpPool)
+		Case{Attrs: []graph.Attr{kernel2, at("dilations", 2)}, In: in(row), Out: in(f64s([]int{1, 1, 2}, 1.5, 4.5))})
+	pool("LpPool", 1, 1, []string{"p"}, compileLpPool, Case{Opset: 1, Attrs: []graph.Attr{kernel2, graph.FloatAttr("p", 1)}, In: in(row), Out: in(f64s([]int{1, 1, 3}, 6, 7, 6))})
 	pool("LpPool", 2, 1, []string{"p"}, compileLpPool,
 		Case{Attrs: []graph.Attr{kernel2, at("strides", 2)}, In: in(one), Out: in(f32s([]int{1, 1, 2}, float32(math.Sqrt(26)), float32(math.Sqrt(20))))},
-		Case{Name: "p", Attrs: []graph.Attr{kernel2, at("strides", 2), graph.IntAttr("p", 1)}, In: in(f64s([]int{1, 1, 2}, -1, 5)), Out: in(f64s([]int{1, 1, 1}, 6))})
+		Case{Name: "p", Attrs: []graph.Attr{kernel2, at("strides", 2), graph.IntAttr("p", 1)}, In: in(f64s([]int{1, 1, 2}, -1, 5)), Out: in(f64s([]int{1, 1, 1}, 6))},
+		Case{Name: "two", Attrs: []graph.Attr{kernel2, at("pads", 1, 0)}, In: in(row), Out: in(f64s([]int{1, 1, 4}, 1, math.Sqrt(26), math.Sqrt(29), math.Sqrt(20)))})
 	pool("LpPool", 18, 1, []string{"p", "ceil_mode", "dilations"}, compileLpPool,
-		Case{Attrs: []graph.Attr{kernel2, at("dilations", 2), graph.IntAttr("p", 3)}, In: in(one), Out: in(f32s([]int{1, 1, 2}, float32(math.Cbrt(9)), float32(math.Cbrt(189))))})
+		Case{Attrs: []graph.Attr{kernel2, at("dilations", 2), graph.IntAttr("p", 3)}, In: in(row), Out: in(f64s([]int{1, 1, 2}, math.Cbrt(9), math.Cbrt(189)))})
 }
 
 func inferPool(n *graph.Node, site *Site) ([]tensor.Type, error) {

@@ -16,7 +16,8 @@ import (
 func init() {
 	six := f64s([]int{1, 2, 3}, 1, 2, 6, -3, -9, 0)
 	global := func(name string, since int64, attrs []string, compile compileFunc, cases ...Case) {
-		register(&Spec{Name: name, Since: since, Attrs: attrs, In: Arity{1, 1}, Out: Arity{1, 1}, Half: true, Infer: inferGlobalPool, Compile: compile, Cases: cases})
+		grad := gradPool(name+"Grad", name != "GlobalAveragePool")
+		register(&Spec{Name: name, Since: since, Attrs: attrs, In: Arity{1, 1}, Out: Arity{1, 1}, Half: true, Infer: inferGlobalPool, Compile: compile, Grad: grad, Cases: cases})
 	}
 	global("GlobalMaxPool", 1, nil, func(n *graph.Node, site *Site) (Kernel, error) {
 		return byFloat(n, site, globalPool(site, tensor.Data[float32], planeMax[float32]), globalPool(site, tensor.Data[float64], planeMax[float64]))
@@ -35,17 +36,22 @@ func init() {
 			}
 			return byFloat(n, site, globalPool(site, tensor.Data[float32], normOver[float32](p)), globalPool(site, tensor.Data[float64], normOver[float64](p)))
 		}, []Case{
-			{Opset: 1, Attrs: []graph.Attr{graph.FloatAttr("p", 1)}, In: in(six), Out: in(f64s([]int{1, 2, 1}, 9, 12))},
+			{Opset: 1, Attrs: []graph.Attr{graph.FloatAttr("p", 1)}, In: in(f64s([]int{1, 2, 3}, 1, 2, 6, -3, -9, .5)), Out: in(f64s([]int{1, 2, 1}, 9, 12.5))},
 			{In: in(six), Out: in(f64s([]int{1, 2, 1}, math.Sqrt(41), math.Sqrt(90)))},
-		}[since-1])
+			{Name: "cubes", Attrs: []graph.Attr{graph.IntAttr("p", 3)}, In: in(six), Out: in(f64s([]int{1, 2, 1}, math.Cbrt(225), math.Cbrt(756)))},
+		}[since-1:][:since]...)
 	}
 	register(&Spec{
-		Name: "MaxUnpool", Since: 9, Attrs: []string{"kernel_shape", "strides", "pads"}, In: Arity{2, 3}, Out: Arity{1, 1}, Half: true, Infer: inferMaxUnpool, Compile: compileMaxUnpool,
+		Name: "MaxUnpool", Since: 9, Attrs: []string{"kernel_shape", "strides", "pads"}, In: Arity{2, 3}, Out: Arity{1, 1}, Half: true, Infer: inferMaxUnpool, Compile: compileMaxUnpool, Grad: gradMaxUnpool,
 		Cases: []Case{
 			{Attrs: []graph.Attr{graph.IntsAttr("kernel_shape", 2), graph.IntsAttr("strides", 2)}, In: in(f64s([]int{1, 1, 2}, 7, 8), i64s([]int{1, 1, 2}, 1, 2)), Out: in(f64s([]int{1, 1, 4}, 0, 7, 8, 0))},
 			{
 				Name: "larger", Attrs: []graph.Attr{graph.IntsAttr("kernel_shape", 2), graph.IntsAttr("strides", 2)},
 				In: in(f64s([]int{1, 1, 2}, 7, 8), i64s([]int{1, 1, 2}, 1, 2), i64v(1, 1, 5)), Out: in(f64s([]int{1, 1, 5}, 0, 7, 8, 0, 0)),
+			},
+			{
+				Name: "planes", Attrs: []graph.Attr{graph.IntsAttr("kernel_shape", 2), graph.IntsAttr("strides", 2)},
+				In: in(f64s([]int{1, 2, 1}, 7, 8), i64s([]int{1, 2, 1}, 1, 2), i64v(1, 2, 3)), Out: in(f64s([]int{1, 2, 3}, 0, 7, 0, 8, 0, 0)),
 			},
 			{Name: "outside", Attrs: []graph.Attr{graph.IntsAttr("kernel_shape", 2)}, In: in(f64s([]int{1, 1, 1}, 7), i64s([]int{1, 1, 1}, 2)), Err: "place 2"},
 		},
@@ -229,14 +235,19 @@ func maxUnpool[T float](data lane[T], w window) Kernel {
 			if place < 0 || place >= int64(size) {
 				return misfit(w.op, "place "+itoa(place)+" of "+itoa(int64(size)))
 			}
-			at, left, width := 0, int(place), 1
-			for d := len(inner) - 1; d >= 0; d-- {
-				at += left % inner[d] * width
-				left /= inner[d]
-				width *= shape[d]
-			}
-			y[at] = from[i]
+			y[moved(int(place), inner, shape)] = from[i]
 		}
 		return nil
 	}
+}
+
+// moved is where a place in a tensor of the shape inner lies in one of a shape that is larger and holds it at its beginning.
+func moved(place int, inner, shape []int) int {
+	at, width := 0, 1
+	for d := len(inner) - 1; d >= 0; d-- {
+		at += place % inner[d] * width
+		place /= inner[d]
+		width *= shape[d]
+	}
+	return at
 }

@@ -30,9 +30,6 @@ func compileMaxPool(n *graph.Node, site *Site) (Kernel, error) {
 }
 
 func maxPoolKernel[T poolable](data lane[T], n *graph.Node, site *Site, w window, least T) Kernel {
-	if len(n.Outputs) > 1 && n.Outputs[1] != "" {
-		return maxPoolPlaces(data, w, n.Int("storage_order", 0) != 0, site.Threads, least)
-	}
 	p := &pooling[T]{window: w, threads: site.Threads, none: least, join: poolMax[T], fold: poolFoldMax(least)}
 	switch p := any(p).(type) {
 	case *pooling[float32]:
@@ -42,7 +39,17 @@ func maxPoolKernel[T poolable](data lane[T], n *graph.Node, site *Site, w window
 	case *pooling[int8]:
 		p.fast = bytePeaks[int8](-128, 127)
 	}
-	return p.kernel(data)
+	peaks := p.kernel(data)
+	if len(n.Outputs) < 2 {
+		return peaks
+	}
+	places := maxPoolPlaces(data, w, n.Int("storage_order", 0) != 0, site.Threads, least)
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		if out[1] == nil { // nobody asks for them
+			return peaks(ctx, in, out)
+		}
+		return places(ctx, in, out)
+	}
 }
 
 func poolMax[T poolable](acc, x []T) {
