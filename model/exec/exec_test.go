@@ -71,13 +71,7 @@ func runNetwork(t *testing.T, p *Program, rows int) {
 	}
 }
 
-// raced is set under the race detector, where sync.Pool forgets on purpose.
-var raced bool
-
 func TestSteadyStateAllocatesNothing(t *testing.T) {
-	if raced {
-		t.Skip("the race detector empties pools")
-	}
 	p, err := Compile(network(), Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/op"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -116,14 +117,7 @@ func shapeNumbers(n *graph.Node, t tensor.Type) ([]number, bool) {
 	if t.Unranked || !t.DType.Known() || t.DType.Container() {
 		return nil, false
 	}
-	rank := int64(len(t.Dims))
-	at := func(v int64) int64 {
-		if v < 0 {
-			v += rank
-		}
-		return min(max(v, 0), rank)
-	}
-	from, to := at(n.Int("start", 0)), at(n.Int("end", rank))
+	from, to := op.ShapeSpan(n, len(t.Dims))
 	list := []number{}
 	for i := from; i < to; i++ {
 		size := t.Dims[i].Size

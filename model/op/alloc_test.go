@@ -1,5 +1,3 @@
-//go:build !race
-
 package op
 
 import (
@@ -18,7 +16,7 @@ var allocating = map[string]string{
 }
 
 // TestSteadyRuns holds kernels to allocating nothing when a run of the same shapes went before: with inputs that all vary, and with all but the
-// first known, as weights are; on one goroutine and on two. (The race detector makes sync.Pool forget: it does not run this.)
+// first known, as weights are; on one goroutine and on two.
 func TestSteadyRuns(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range All() {

@@ -90,7 +90,7 @@ func compileConvTransposeGrad(n *graph.Node, site *Site) (Kernel, error) {
 func convGradKernel[T float](data lane[T], win window, group int, site *Site) Kernel {
 	c := newConvBack[T](win, group, site)
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		v := views.Get().(*view)
+		v := views.Take()
 		defer views.Put(v)
 		var s convSize
 		var err error
@@ -108,7 +108,7 @@ func convTransposeGradKernel[T float](data lane[T], t transposed, group int, sit
 	c := newConvBack[T](t.window, group, site)
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x, w := in[1].Shape(), in[2].Shape()
-		v := views.Get().(*view)
+		v := views.Take()
 		defer views.Put(v)
 		var err error
 		if *v, err = t.fit(x, w); err != nil {
@@ -194,7 +194,7 @@ func (c *convBack[T]) grads(ctx context.Context, v *view, s convSize, data lane[
 
 // toWide computes the wide side from the narrow one: a transposed convolution.
 func (c *convBack[T]) toWide(ctx context.Context, v *view, s convSize, narrow, w, wide []T) error {
-	back := views.Get().(*view)
+	back := views.Take()
 	defer views.Put(back)
 	*back = *v
 	back.in, back.out = v.out, v.in

@@ -75,8 +75,8 @@ func init() {
 	})
 }
 
-// span clamps start and end of Shape into the rank.
-func span(n *graph.Node, rank int) (int, int) {
+// ShapeSpan is which dimensions of a tensor of that rank a Shape node tells: start and end, clamped into the rank.
+func ShapeSpan(n *graph.Node, rank int) (int, int) {
 	r := int64(rank)
 	clamp := func(v int64) int64 {
 		if v < 0 {
@@ -95,13 +95,13 @@ func inferShape(n *graph.Node, site *Site) ([]tensor.Type, error) {
 	if site.Types[0].Unranked {
 		return []tensor.Type{tensor.TypeOf(tensor.Int64, tensor.Free)}, nil
 	}
-	start, end := span(n, len(site.Types[0].Dims))
+	start, end := ShapeSpan(n, len(site.Types[0].Dims))
 	return []tensor.Type{tensor.TypeOf(tensor.Int64, end-start)}, nil
 }
 
 func compileShape(n *graph.Node, _ *Site) (Kernel, error) {
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		start, end := span(n, in[0].Rank())
+		start, end := ShapeSpan(n, in[0].Rank())
 		if err := Reset(ctx, out[0], tensor.Int64, end-start); err != nil {
 			return err
 		}

@@ -1,5 +1,0 @@
-//go:build race
-
-package exec
-
-func init() { raced = true }
