@@ -24,7 +24,7 @@ func init() {
 	spec := func(name string, since int64, inputs, outputs int, cases []Case, attrs ...string) {
 		register(&Spec{
 			Name: name, Since: since, Half: true, Attrs: append(attrs, common...), In: Arity{3, inputs}, Out: Arity{0, outputs},
-			Infer: inferRecurrent, Compile: compileRecurrent, Cases: withOpset(since, cases),
+			Infer: inferRecurrent, Compile: compileRecurrent, Grad: differentiable(gradRecurrent), Cases: withOpset(since, cases),
 		})
 	}
 	spec("RNN", 1, 6, 2, nil, "output_sequence")
@@ -138,12 +138,13 @@ type recurrent[T float] struct {
 	clip       T // 0: none
 	coupled    bool
 	linear     bool // linear_before_reset
-	acts       [][]func([]T)
+	acts       [][]recurrentAct[T]
 	weights    []recurrentWeights[T]
 	threads    int
 	gemm       gemm[T]
 	memory     scratch[T]
 	calls      kept[recurrentCall[T]]
+	lines      kept[recurrentLine[T]]
 }
 
 // recurrentWeights are the weights of a direction, laid out for products; nil where they are not constant.
@@ -202,6 +203,7 @@ type recurrentCall[T float] struct {
 	firstH, firstC         []T
 	lengths                []int32
 	y, lastH, lastC        []T
+	keptGates, kept        []T // of a training run, for the way back: see recurrent_train.go
 	threads                int
 }
 
@@ -213,13 +215,17 @@ func (r *recurrent[T]) run(ctx context.Context, in, out []*tensor.Tensor) error 
 	if err := c.take(in); err != nil {
 		return err
 	}
-	many := len(r.backwards)
+	many, own := len(r.backwards), recurrentOutputs(r.op)
 	for i, t := range out {
 		if t == nil {
 			continue
 		}
 		var err error
 		switch {
+		case i == own:
+			err = Reset(ctx, t, r.dtype, many, c.steps, c.batch, r.gates*c.h)
+		case i > own:
+			err = Reset(ctx, t, r.dtype, many, c.steps, c.batch, c.h)
 		case i == 0 && r.batchFirst:
 			err = Reset(ctx, t, r.dtype, c.batch, c.steps, many, c.h)
 		case i == 0:
@@ -232,7 +238,7 @@ func (r *recurrent[T]) run(ctx context.Context, in, out []*tensor.Tensor) error 
 		if err != nil {
 			return err
 		}
-		*[]*[]T{&c.y, &c.lastH, &c.lastC}[i] = r.data(t)
+		*c.output(i, own) = r.data(t)
 	}
 	if c.batch == 0 || c.h == 0 {
 		return nil
@@ -247,6 +253,11 @@ func (r *recurrent[T]) run(ctx context.Context, in, out []*tensor.Tensor) error 
 		c.Do(0, many)
 	}
 	return ctx.Err()
+}
+
+// output is where output i goes; from own on, they are what a training run keeps.
+func (c *recurrentCall[T]) output(i, own int) *[]T {
+	return [...]*[]T{&c.y, &c.lastH, &c.lastC, &c.keptGates, &c.kept}[i+either(i >= own, 3-own, 0)]
 }
 
 // Do runs the directions from lo to hi.

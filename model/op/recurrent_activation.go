@@ -11,7 +11,7 @@ import (
 
 // recurrentActivations reads the activations of each direction. The scales in activation_alpha and activation_beta go in order to the
 // activations that take one.
-func recurrentActivations[T float](n *graph.Node, directions int, sigmoid, tanh func([]T)) ([][]func([]T), error) {
+func recurrentActivations[T float](n *graph.Node, directions int, sigmoid, tanh func([]T)) ([][]recurrentAct[T], error) {
 	names := map[string][]string{"RNN": {"Tanh"}, "GRU": {"Sigmoid", "Tanh"}, "LSTM": {"Sigmoid", "Tanh", "Tanh"}}[n.Op]
 	each := len(names)
 	if given := n.Strs("activations"); len(given) > 0 {
@@ -21,7 +21,7 @@ func recurrentActivations[T float](n *graph.Node, directions int, sigmoid, tanh 
 		names = given
 	}
 	alpha, beta := n.Floats("activation_alpha"), n.Floats("activation_beta")
-	acts := make([][]func([]T), directions)
+	acts := make([][]recurrentAct[T], directions)
 	for i := range each * directions {
 		if i == len(names) { // the second direction is as the first
 			alpha, beta = n.Floats("activation_alpha"), n.Floats("activation_beta")
@@ -36,9 +36,25 @@ func recurrentActivations[T float](n *graph.Node, directions int, sigmoid, tanh 
 	return acts, nil
 }
 
-// recurrentActivation makes the loop of one activation and takes its scales from the front of alpha and beta; where those are used up, the
+// recurrentAct is an activation: run replaces x by f(x), back multiplies d by f'(x), told from a = f(x). back is nil where a does not tell x apart.
+type recurrentAct[T float] struct {
+	run  func(x []T)
+	back func(d, a []T)
+	kind recurrentKind
+}
+
+// recurrentKind marks activations that have loops of their own.
+type recurrentKind int
+
+const (
+	recurrentOther recurrentKind = iota
+	recurrentSigmoid
+	recurrentTanh
+)
+
+// recurrentActivation makes the loops of one activation and takes its scales from the front of alpha and beta; where those are used up, the
 // defaults are those of the operator of that name, and Affine and ScaledTanh have none.
-func recurrentActivation[T float](n *graph.Node, name string, alpha, beta *[]float32, sigmoid, tanh func([]T)) (func([]T), error) {
+func recurrentActivation[T float](n *graph.Node, name string, alpha, beta *[]float32, sigmoid, tanh func([]T)) (act recurrentAct[T], err error) {
 	missing := false
 	next := func(list *[]float32, def float32) float64 {
 		if len(*list) == 0 {
@@ -51,58 +67,97 @@ func recurrentActivation[T float](n *graph.Node, name string, alpha, beta *[]flo
 	}
 	none := float32(math.NaN())
 	is := func(lower string) bool { return len(name) == len(lower) && sameLetters(name, lower) }
+	of := func(f, slope func(float64) float64) (recurrentAct[T], error) {
+		return recurrentAct[T]{run: eachRow[T](f), back: eachSlope[T](slope)}, nil
+	}
 	switch {
 	case is("sigmoid"):
-		return sigmoid, nil
+		return recurrentAct[T]{sigmoid, sigmoidSlope[T], recurrentSigmoid}, nil
 	case is("tanh"):
-		return tanh, nil
+		return recurrentAct[T]{tanh, tanhSlope[T], recurrentTanh}, nil
 	case is("relu"):
-		return eachRow[T](func(x float64) float64 { return max(x, 0) }), nil
+		return of(func(x float64) float64 { return max(x, 0) }, func(a float64) float64 { return either(a > 0, 1., 0) })
 	case is("affine"):
 		a, b := next(alpha, none), next(beta, none)
 		if missing {
-			return nil, refuseAttr(n, "activations", name+" without activation_alpha and activation_beta")
+			return act, refuseAttr(n, "activations", name+" without activation_alpha and activation_beta")
 		}
-		return eachRow[T](func(x float64) float64 { return a*x + b }), nil
+		return of(func(x float64) float64 { return a*x + b }, func(float64) float64 { return a })
 	case is("leakyrelu"):
 		a := next(alpha, .01)
-		return eachRow[T](func(x float64) float64 {
-			if x < 0 {
-				return a * x
-			}
-			return x
-		}), nil
+		act, err = of(func(x float64) float64 { return either(x < 0, a, 1) * x }, func(y float64) float64 { return either(y < 0, a, 1) })
+		return act.unless(a < 0), err
 	case is("thresholdedrelu"):
 		a := next(alpha, 1)
-		return eachRow[T](func(x float64) float64 {
-			if x > a {
-				return x
-			}
-			return 0
-		}), nil
+		return of(func(x float64) float64 { return either(x > a, x, 0) }, func(y float64) float64 { return either(y != 0, 1., 0) })
 	case is("scaledtanh"):
 		a, b := next(alpha, none), next(beta, none)
 		if missing {
-			return nil, refuseAttr(n, "activations", name+" without activation_alpha and activation_beta")
+			return act, refuseAttr(n, "activations", name+" without activation_alpha and activation_beta")
 		}
-		return eachRow[T](func(x float64) float64 { return a * math.Tanh(b*x) }), nil
+		return of(func(x float64) float64 { return a * math.Tanh(b*x) }, func(y float64) float64 {
+			if a == 0 {
+				return 0
+			}
+			return b * (a - y*y/a)
+		})
 	case is("hardsigmoid"):
 		a, b := next(alpha, .2), next(beta, .5)
-		return eachRow[T](func(x float64) float64 { return min(max(a*x+b, 0), 1) }), nil
+		return of(func(x float64) float64 { return min(max(a*x+b, 0), 1) }, func(y float64) float64 { return either(y > 0 && y < 1, a, 0) })
 	case is("elu"):
 		a := next(alpha, 1)
-		return eachRow[T](func(x float64) float64 {
+		act, err = of(func(x float64) float64 {
 			if x < 0 {
 				return a * math.Expm1(x)
 			}
 			return x
-		}), nil
+		}, func(y float64) float64 { return either(y < 0, y+a, 1) })
+		return act.unless(a < 0), err
 	case is("softsign"):
-		return eachRow[T](func(x float64) float64 { return x / (1 + math.Abs(x)) }), nil
+		return of(func(x float64) float64 { return x / (1 + math.Abs(x)) }, func(y float64) float64 { return (1 - math.Abs(y)) * (1 - math.Abs(y)) })
 	case is("softplus"):
-		return eachRow[T](func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }), nil
+		return of(func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, func(y float64) float64 { return -math.Expm1(-y) })
 	}
-	return nil, refuseAttr(n, "activations", name)
+	return act, refuseAttr(n, "activations", name)
+}
+
+// unless leaves out the way back where folded: two x have the same f(x).
+func (act recurrentAct[T]) unless(folded bool) recurrentAct[T] {
+	if folded {
+		act.back = nil
+	}
+	return act
+}
+
+func either[T any](cond bool, yes, no T) T {
+	if cond {
+		return yes
+	}
+	return no
+}
+
+// eachSlope makes the loop of the way back of a slope, a function of one activated element.
+func eachSlope[T float](slope func(float64) float64) func(d, a []T) {
+	return func(d, a []T) {
+		a = a[:len(d)]
+		for i, y := range a {
+			d[i] *= T(slope(float64(y)))
+		}
+	}
+}
+
+func sigmoidSlope[T float](d, a []T) {
+	a = a[:len(d)]
+	for i, y := range a {
+		d[i] *= y * (1 - y)
+	}
+}
+
+func tanhSlope[T float](d, a []T) {
+	a = a[:len(d)]
+	for i, y := range a {
+		d[i] *= 1 - y*y
+	}
 }
 
 // eachRow makes a loop of a function of one element.

@@ -2,8 +2,13 @@
 
 package op
 
+import "github.com/jarvis-ml/jarvis/model/kernel"
+
 // recurrentChunk is about the number of elements of the gates that are held at once: the products with W run over as many time steps.
 const recurrentChunk = 1 << 19
+
+// recurrentRows is how many sequences are worth a goroutine.
+const recurrentRows = 6
 
 // recurrentLine is the state of one direction in a run.
 type recurrentLine[T float] struct {
@@ -19,62 +24,85 @@ type recurrentLine[T float] struct {
 	cell     []T  // (batch, h), of an LSTM
 	extra    []T  // (batch, row) of a linear GRU, (batch, h) of another
 	peep     []T  // (3·h), or nil
-	seen     bool // the state is not zero any more
+	given    bool // the first state is not zero
+	from, n  int  // the chunk that runs, and its number of time steps
+	inner    int  // threads of one time step
 }
 
 // direction runs all time steps of direction d.
 func (c *recurrentCall[T]) direction(d int) {
 	row := c.gates * c.h
-	l := recurrentLine[T]{recurrentCall: c, d: d, row: row, packed: c.weights[d]}
+	l := c.lines.take()
+	defer c.lines.put(l)
+	*l = recurrentLine[T]{recurrentCall: c, d: d, row: row, packed: c.weights[d], inner: c.threads}
 	if len(c.w) > 0 {
 		l.w = c.w[d*row*c.width:][:row*c.width]
 	}
 	l.r = c.r[d*row*c.h:][:row*c.h]
 	chunk := max(1, min(c.steps, recurrentChunk/(c.batch*row)))
-	extra := 0
+	if c.keptGates != nil {
+		chunk = c.steps
+	}
+	extra, gates := 0, chunk*c.batch*row
 	if c.gates == 3 {
 		extra = row
 	}
-	memory := c.memory.take(chunk*c.batch*row + 2*c.batch*c.h + c.batch*extra + row + c.h)
+	if c.keptGates != nil {
+		gates = 0
+	}
+	memory := c.memory.take(gates + 2*c.batch*c.h + c.batch*extra + row + c.h)
 	defer c.memory.put(memory)
 	free := *memory
 	cut := func(n int) (part []T) {
 		part, free = free[:n:n], free[n:]
 		return part
 	}
-	l.gates, l.state, l.cell, l.extra, l.bias, l.biasNext = cut(chunk*c.batch*row), cut(c.batch*c.h), cut(c.batch*c.h), cut(c.batch*extra), cut(row), cut(c.h)
+	l.gates, l.state, l.cell, l.extra, l.bias, l.biasNext = cut(gates), cut(c.batch*c.h), cut(c.batch*c.h), cut(c.batch*extra), cut(row), cut(c.h)
+	if c.keptGates != nil {
+		l.gates = c.keptGates[d*c.steps*c.batch*row:][:c.steps*c.batch*row]
+	}
 	l.setBias()
 	if c.p != nil {
 		l.peep = c.p[d*3*c.h:][:3*c.h]
 	}
-	l.seen = l.firstState(l.state, c.firstH)
+	l.given = l.firstState(l.state, c.firstH)
 	l.firstState(l.cell, c.firstC)
 	if l.packed.r == nil && c.steps*c.batch > 3 {
 		l.packed.r, l.packed.next = l.borrowState()
 		defer c.gemm.giveBack(l.packed.r)
 		defer c.gemm.giveBack(l.packed.next)
 	}
-	for done := 0; done < c.steps && c.ctx.Err() == nil; {
-		n := min(chunk, c.steps-done)
-		from := done
+	for done := 0; done < c.steps && c.ctx.Err() == nil; done += l.n {
+		l.n = min(chunk, c.steps-done)
+		l.from = done
 		if c.backwards[d] {
-			from = c.steps - done - n
+			l.from = c.steps - done - l.n
 		}
-		l.project(from, n)
-		for i := range n {
-			t := i
-			if c.backwards[d] {
-				t = n - 1 - i
-			}
-			l.step(from+t, l.gates[t*c.batch*row:][:c.batch*row])
-			if i&15 == 0 && c.ctx.Err() != nil {
-				return
-			}
+		l.project(l.from, l.n)
+		if grain := c.batch / c.threads; c.threads > 1 && grain >= recurrentRows { // sequences do not wait for each other
+			l.inner = 1
+			spread(c.ctx, c.threads, c.batch, grain, l)
+		} else {
+			l.Do(0, c.batch)
 		}
-		done += n
+		l.given = true
 	}
 	l.lastState(c.lastH, l.state)
 	l.lastState(c.lastC, l.cell)
+}
+
+// Do runs the chunk's time steps for the sequences from lo to hi.
+func (l *recurrentLine[T]) Do(lo, hi int) {
+	for i := range l.n {
+		t := i
+		if l.backwards[l.d] {
+			t = l.n - 1 - i
+		}
+		l.step(l.from+t, l.gates[t*l.batch*l.row:][:l.batch*l.row], l.given || i > 0, lo, hi)
+		if i&15 == 0 && l.ctx.Err() != nil {
+			return
+		}
+	}
 }
 
 // borrowState lays out R of this direction for the length of a run, as packState does for good.
@@ -115,11 +143,14 @@ func (l *recurrentLine[T]) firstState(state, first []T) bool {
 }
 
 // stateAt is the place of sequence b in a tensor of states.
-func (l *recurrentLine[T]) stateAt(b int) int {
-	if l.batchFirst {
-		return (b*len(l.backwards) + l.d) * l.h
+func (l *recurrentLine[T]) stateAt(b int) int { return l.stateOf(l.d, b) }
+
+// stateOf is the same for direction d.
+func (c *recurrentCall[T]) stateOf(d, b int) int {
+	if c.batchFirst {
+		return (b*len(c.backwards) + d) * c.h
 	}
-	return (l.d*l.batch + b) * l.h
+	return (d*c.batch + b) * c.h
 }
 
 // lastState writes a final state.
@@ -150,33 +181,41 @@ func (l *recurrentLine[T]) project(from, n int) {
 	}
 }
 
-// step changes the states by the gates (batch, row) of time step t.
-func (l *recurrentLine[T]) step(t int, gates []T) {
+// step changes the states of the sequences from lo to hi by the gates (batch, row) of time step t; unless seen, the states are zero.
+func (l *recurrentLine[T]) step(t int, gates []T, seen bool, lo, hi int) {
 	switch {
 	case l.recurrent.gates == 3 && l.linear:
-		l.stepLinear(t, gates)
+		l.stepLinear(t, gates, seen, lo, hi)
 		return
 	case l.recurrent.gates == 3:
-		l.stepGRU(t, gates)
+		l.stepGRU(t, gates, seen, lo, hi)
 		return
 	}
-	if l.seen {
-		l.gemm.into(l.ctx, l.threads, l.batch, l.h, l.row, l.state, l.h, false, l.r, l.h, true, l.packed.r, gates, l.row, true)
+	if seen {
+		l.gemm.into(l.ctx, l.inner, hi-lo, l.h, l.row, l.state[lo*l.h:], l.h, false, l.r, l.h, true, l.packed.r, gates[lo*l.row:], l.row, true)
 	}
-	l.seen = true
-	for b := range l.batch {
+	for b := lo; b < hi; b++ {
 		if l.over(t, b) {
 			continue
 		}
 		h, g := l.state[b*l.h:][:l.h], gates[b*l.row:][:l.row]
 		if l.recurrent.gates == 1 {
 			clipRow(g, l.clip)
-			l.acts[l.d][0](g)
+			l.acts[l.d][0].run(g)
 			copy(h, g)
 		} else {
-			l.lstm(h, l.cell[b*l.h:][:l.h], g)
+			c := l.cell[b*l.h:][:l.h]
+			l.lstm(h, c, g)
+			l.keep(t, b, c)
 		}
 		l.put(t, b, h)
+	}
+}
+
+// keep has what a training run wants to see again of sequence b at time step t.
+func (l *recurrentLine[T]) keep(t, b int, row []T) {
+	if l.kept != nil {
+		copy(l.kept[((l.d*l.steps+t)*l.batch+b)*l.h:], row)
 	}
 }
 
@@ -199,63 +238,66 @@ func (l *recurrentLine[T]) put(t, b int, h []T) {
 }
 
 // outputAt is the place of h in Y.
-func (l *recurrentLine[T]) outputAt(t, b int) int {
-	many := len(l.backwards)
-	if l.batchFirst {
-		return ((b*l.steps+t)*many + l.d) * l.h
+func (l *recurrentLine[T]) outputAt(t, b int) int { return l.outputOf(l.d, t, b) }
+
+// outputOf is the same for direction d.
+func (c *recurrentCall[T]) outputOf(d, t, b int) int {
+	many := len(c.backwards)
+	if c.batchFirst {
+		return ((b*c.steps+t)*many + d) * c.h
 	}
-	return ((t*many+l.d)*l.batch + b) * l.h
+	return ((t*many+d)*c.batch + b) * c.h
 }
 
 // stepGRU: the third gate sees r·h.
-func (l *recurrentLine[T]) stepGRU(t int, gates []T) {
-	if l.seen {
-		l.gemm.into(l.ctx, l.threads, l.batch, l.h, 2*l.h, l.state, l.h, false, l.r, l.h, true, l.packed.r, gates, l.row, true)
+func (l *recurrentLine[T]) stepGRU(t int, gates []T, seen bool, lo, hi int) {
+	if seen {
+		l.gemm.into(l.ctx, l.inner, hi-lo, l.h, 2*l.h, l.state[lo*l.h:], l.h, false, l.r, l.h, true, l.packed.r, gates[lo*l.row:], l.row, true)
 	}
-	for b := range l.batch {
+	for b := lo; b < hi; b++ {
 		zr := gates[b*l.row:][:2*l.h]
 		clipRow(zr, l.clip)
-		l.acts[l.d][0](zr)
+		l.acts[l.d][0].run(zr)
 		mulRow(l.extra[b*l.h:][:l.h], zr[l.h:], l.state[b*l.h:])
 	}
-	if l.seen {
-		l.gemm.into(l.ctx, l.threads, l.batch, l.h, l.h, l.extra, l.h, false, l.r[2*l.h*l.h:], l.h, true, l.packed.next, gates[2*l.h:], l.row, true)
+	if seen {
+		l.gemm.into(l.ctx, l.inner, hi-lo, l.h, l.h, l.extra[lo*l.h:], l.h, false, l.r[2*l.h*l.h:], l.h, true, l.packed.next, gates[lo*l.row+2*l.h:], l.row, true)
 	}
-	l.finishGRU(t, gates)
+	l.finishGRU(t, gates, lo, hi)
 }
 
 // stepLinear: the third gate sees r times what h gives.
-func (l *recurrentLine[T]) stepLinear(t int, gates []T) {
-	for b := range l.batch {
+func (l *recurrentLine[T]) stepLinear(t int, gates []T, seen bool, lo, hi int) {
+	for b := lo; b < hi; b++ {
 		e := l.extra[b*l.row:][:l.row]
 		clear(e[:2*l.h])
 		copy(e[2*l.h:], l.biasNext)
 	}
-	if l.seen {
-		l.gemm.into(l.ctx, l.threads, l.batch, l.h, l.row, l.state, l.h, false, l.r, l.h, true, l.packed.r, l.extra, l.row, true)
+	if seen {
+		l.gemm.into(l.ctx, l.inner, hi-lo, l.h, l.row, l.state[lo*l.h:], l.h, false, l.r, l.h, true, l.packed.r, l.extra[lo*l.row:], l.row, true)
 	}
-	for b := range l.batch {
+	for b := lo; b < hi; b++ {
 		g, e := gates[b*l.row:][:l.row], l.extra[b*l.row:][:l.row]
 		zr := g[:2*l.h]
 		addRow(zr, e)
 		clipRow(zr, l.clip)
-		l.acts[l.d][0](zr)
+		l.acts[l.d][0].run(zr)
+		l.keep(t, b, e[2*l.h:])
 		mulRow(e[2*l.h:], e[2*l.h:], zr[l.h:])
 		addRow(g[2*l.h:], e[2*l.h:])
 	}
-	l.finishGRU(t, gates)
+	l.finishGRU(t, gates, lo, hi)
 }
 
 // finishGRU mixes the new state from z and the third gate.
-func (l *recurrentLine[T]) finishGRU(t int, gates []T) {
-	l.seen = true
-	for b := range l.batch {
+func (l *recurrentLine[T]) finishGRU(t int, gates []T, lo, hi int) {
+	for b := lo; b < hi; b++ {
 		if l.over(t, b) {
 			continue
 		}
 		z, n, h := gates[b*l.row:][:l.h], gates[b*l.row+2*l.h:][:l.h], l.state[b*l.h:][:l.h]
 		clipRow(n, l.clip)
-		l.acts[l.d][1](n)
+		l.acts[l.d][1].run(n)
 		for i, u := range z {
 			h[i] = (1-u)*n[i] + u*h[i]
 		}
@@ -270,35 +312,44 @@ func (l *recurrentLine[T]) lstm(h, c, g []T) {
 	acts := l.acts[l.d]
 	if l.peep == nil {
 		clipRow(g, l.clip)
-		acts[0](g[:3*n])
+		acts[0].run(g[:3*n])
 	} else {
 		mulAddRow(i, l.peep[:n], c)
 		mulAddRow(f, l.peep[2*n:], c)
 		clipRow(i, l.clip)
 		clipRow(f, l.clip)
 		clipRow(next, l.clip)
-		acts[0](i)
-		acts[0](f)
+		acts[0].run(i)
+		acts[0].run(f)
 	}
-	acts[1](next)
+	acts[1].run(next)
 	if l.coupled {
 		for k, x := range i {
 			f[k] = 1 - x
 		}
 	}
-	lstmCell(c, i, f, next)
+	lstmCell(c, i, f, next, h)
 	if l.peep != nil {
 		mulAddRow(o, l.peep[n:2*n], c)
 		clipRow(o, l.clip)
-		acts[0](o)
+		acts[0].run(o)
 	}
 	copy(h, c)
-	acts[2](h)
+	acts[2].run(h)
 	mulRow(h, h, o)
 }
 
-// lstmCell makes c = f·c + i·g.
-func lstmCell[T float](c, i, f, g []T) {
+// lstmCell makes c = f·c + i·g; spare (h) is overwritten.
+func lstmCell[T float](c, i, f, g, spare []T) {
+	if c32, ok := asSingle(c); ok {
+		i32, _ := asSingle(i)
+		f32, _ := asSingle(f)
+		g32, _ := asSingle(g)
+		s32, _ := asSingle(spare)
+		kernel.Pair(kernel.Mul, s32[:len(c)], i32[:len(c)], g32[:len(c)])
+		kernel.LineEach(c32, c32, f32, s32)
+		return
+	}
 	i, f, g = i[:len(c)], f[:len(c)], g[:len(c)]
 	for k, x := range c {
 		c[k] = f[k]*x + i[k]*g[k]
@@ -307,6 +358,12 @@ func lstmCell[T float](c, i, f, g []T) {
 
 // mulRow writes a·b.
 func mulRow[T float](dst, a, b []T) {
+	if d32, ok := asSingle(dst); ok {
+		a32, _ := asSingle(a)
+		b32, _ := asSingle(b)
+		kernel.Pair(kernel.Mul, d32, a32[:len(dst)], b32[:len(dst)])
+		return
+	}
 	a, b = a[:len(dst)], b[:len(dst)]
 	for i, x := range a {
 		dst[i] = x * b[i]
@@ -323,6 +380,11 @@ func mulAddRow[T float](dst, a, b []T) {
 
 // addRow adds a.
 func addRow[T float](dst, a []T) {
+	if d32, ok := asSingle(dst); ok {
+		a32, _ := asSingle(a)
+		kernel.Pair(kernel.Add, d32, d32, a32[:len(dst)])
+		return
+	}
 	a = a[:len(dst)]
 	for i, x := range a {
 		dst[i] += x
