@@ -77,6 +77,7 @@ kernels:
 	cd model/kernel/gen && GOFLAGS= go run ./window -out ../window_amd64.s
 	cd model/kernel/gen && GOFLAGS= go run ./winograd -out ../winograd_amd64.s -stubs ../winograd_amd64.go -pkg kernel
 	cd model/kernel/gen && GOFLAGS= go run ./tree -out ../tree_amd64.s -stubs ../tree_amd64.go -pkg kernel
+	cd model/kernel/gen && GOFLAGS= go run ./descent -out ../descent_amd64.s -stubs ../descent_amd64.go -pkg kernel
 	cd model/kernel/gen && GOFLAGS= go run ./neon
 
 ## lambda: reproducible bootstrap zips for arm64 and amd64 in dist/lambda
@@ -106,8 +107,8 @@ test-go: $(TOOLS)/versitygw $(TOOLS)/fake-gcs-server $(TOOLS)/azurite-blob web/d
 # that has no instruction for them. The variable is read before Go knows that a test depends on it: hence -count=1.
 .PHONY: test-kernels
 test-kernels:
-	JARVIS_KERNELS=plain go test -count=1 ./model/kernel ./model/op ./model/exec
-	@if command -v qemu-aarch64 >/dev/null; then for p in kernel op; do \
+	JARVIS_KERNELS=plain go test -count=1 ./model/kernel ./model/op ./model/exec ./model/fit/optim
+	@if command -v qemu-aarch64 >/dev/null; then for p in kernel op fit/optim; do \
 		GOARCH=arm64 go test -c -o $(BIN)/arm64.test ./model/$$p && (cd model/$$p && qemu-aarch64 $(BIN)/arm64.test -test.short && \
 		qemu-aarch64 -cpu cortex-a72 $(BIN)/arm64.test -test.short -test.run 'Quant|Byte') || exit 1; done; \
 	else echo "qemu-aarch64 is not installed (Debian: qemu-user): the kernels of arm64 are not tested"; fi

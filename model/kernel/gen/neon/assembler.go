@@ -21,12 +21,13 @@ const (
 	zip1, zip2, uzp1, uzp2, trn1, trn2, trn1Long, trn2Long = 0x4E803800, 0x4E807800, 0x4E801800, 0x4E805800, 0x4E802800, 0x4E806800, 0x4EC02800, 0x4EC06800
 	sdot, sdotElement, addp, fcvtns, scvtf                 = 0x4E809400, 0x4F80E000, 0x4EA0BC00, 0x4E21A800, 0x4E21D800
 	uzp1Halves, uzp1Bytes, umax, umaxv                     = 0x4E401800, 0x4E001800, 0x6EA06400, 0x6EB0A800
+	fsqrt, fcmgtZero, fcvtl, fcvtl2, fmlaDouble            = 0x6EA1F800, 0x4EA0C800, 0x0E617800, 0x4E617800, 0x4E60CC00
 )
 
 var names = map[uint32]string{
 	fadd: "fadd", fsub: "fsub", fmul: "fmul", fdiv: "fdiv", fmax: "fmax", fmin: "fmin", fmla: "fmla", fmls: "fmls", fmlaElement: "fmla", bit: "bit",
 	fcmgt: "fcmgt", fcmltZero: "fcmlt zero", faddp: "faddp", fmaxnmp: "fmaxnmp", add: "add", sub: "sub", and: "and", bic: "bic", eor: "eor", orr: "orr",
-	shl: "shl", sshr: "sshr", sdot: "sdot", sdotElement: "sdot", addp: "addp", fcvtns: "fcvtns", scvtf: "scvtf", uzp1Halves: "uzp1", uzp1Bytes: "uzp1", umax: "umax", umaxv: "umaxv", zip1: "zip1", zip2: "zip2", uzp1: "uzp1", uzp2: "uzp2", trn1: "trn1", trn2: "trn2", trn1Long: "trn1", trn2Long: "trn2",
+	shl: "shl", sshr: "sshr", sdot: "sdot", sdotElement: "sdot", addp: "addp", fcvtns: "fcvtns", scvtf: "scvtf", uzp1Halves: "uzp1", uzp1Bytes: "uzp1", umax: "umax", umaxv: "umaxv", fsqrt: "fsqrt", fcmgtZero: "fcmgt zero", fcvtl: "fcvtl", fcvtl2: "fcvtl2", fmlaDouble: "fmla", zip1: "zip1", zip2: "zip2", uzp1: "uzp1", uzp2: "uzp2", trn1: "trn1", trn2: "trn2", trn1Long: "trn1", trn2Long: "trn2",
 }
 
 // word is an instruction that Go's assembler does not know.

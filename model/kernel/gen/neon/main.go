@@ -8,7 +8,7 @@ import (
 )
 
 func main() {
-	for name, generate := range map[string]func(a *assembler){"vector": vectors, "slide": slides, "layout": layouts, "int8": bytes, "winograd": winograds, "tree": trees, "plane": planes} {
+	for name, generate := range map[string]func(a *assembler){"vector": vectors, "slide": slides, "layout": layouts, "int8": bytes, "winograd": winograds, "tree": trees, "plane": planes, "descent": descents} {
 		a := newAssembler()
 		generate(a)
 		file, stubs := a.finish()
