@@ -1,24 +1,17 @@
 package optim
 
-import "math"
+import (
+	"math"
+
+	"github.com/jarvis-ml/jarvis/model/kernel"
+)
 
 // penalize adds the derivative of the penalties to the gradients: l1·sign(w) + l2·w, for weights, not for biases and scales.
 func penalize(o *Optimizer, p *piece, _ *float64) {
 	if len(o.params[p.param].Shape) < 2 {
 		return
 	}
-	l1, l2 := float32(o.config.L1), float32(o.config.L2)
-	g := p.g
-	for i, w := range p.p {
-		d := l2 * w
-		switch {
-		case w > 0:
-			d += l1
-		case w < 0:
-			d -= l1
-		}
-		g[i] += d
-	}
+	kernel.Penalize(p.g, p.p, float32(o.config.L1), float32(o.config.L2))
 }
 
 // norm bounds the elements of the gradients where that is asked for, and is the norm of all together, added up in the order of the pieces.
@@ -37,30 +30,10 @@ func (o *Optimizer) norm() float64 {
 // clip keeps NaN, which the norm then shows.
 func clip(o *Optimizer, p *piece, _ *float64) {
 	most := float32(o.config.ClipGradValue)
-	g := p.g
-	for i, v := range g {
-		if v > most {
-			g[i] = most
-		} else if v < -most {
-			g[i] = -most
-		}
-	}
+	kernel.ClipTo(p.g, p.g, -most, most)
 }
 
-func square(o *Optimizer, p *piece, sum *float64) {
-	var s0, s1, s2, s3 float64
-	g := p.g
-	for ; len(g) >= 4; g = g[4:] {
-		s0 += float64(g[0]) * float64(g[0])
-		s1 += float64(g[1]) * float64(g[1])
-		s2 += float64(g[2]) * float64(g[2])
-		s3 += float64(g[3]) * float64(g[3])
-	}
-	for _, v := range g {
-		s0 += float64(v) * float64(v)
-	}
-	*sum = s0 + s1 + s2 + s3
-}
+func square(_ *Optimizer, p *piece, sum *float64) { *sum = kernel.Energy(p.g) }
 
 // bound scales the weights into each unit whose norm is above most (Srebro and Shraibman 2005; Srivastava et al. 2014, section 5.1).
 func bound(p *Param, most float64) {

@@ -73,11 +73,10 @@ type rule struct {
 
 // constants of one step.
 type constants struct {
-	step                       float64 // counts from 1
-	rate                       float64
-	scale                      float32 // of gradients
-	lr, decay, a, b, c, d, eps float32
-	first, nesterov, centered  bool
+	kernel.Step
+	steps              float64 // with this one
+	rate               float64
+	nesterov, centered bool
 }
 
 // New prepares an optimiser of params on up to so many goroutines (0: all processors). Errors: fault.Invalid with Field the parameter's name.
@@ -174,9 +173,10 @@ func (o *Optimizer) Step(lr float64) bool {
 		return false
 	}
 	o.steps++
-	o.now = constants{step: float64(o.steps), rate: lr, scale: 1, lr: float32(lr), decay: float32(c.WeightDecay), eps: float32(c.Eps), first: o.steps == 1, nesterov: c.Nesterov, centered: c.Centered}
+	o.now = constants{steps: float64(o.steps), rate: lr, nesterov: c.Nesterov, centered: c.Centered}
+	o.now.Step = kernel.Step{Scale: 1, Keep: 1, Rate: float32(lr), Decay: float32(c.WeightDecay), Eps: float32(c.Eps)}
 	if c.ClipGradNorm > 0 {
-		o.now.scale = float32(min(1, c.ClipGradNorm/(norm+1e-6)))
+		o.now.Scale = float32(min(1, c.ClipGradNorm/(norm+1e-6)))
 	}
 	o.rule.prepare(c, &o.now)
 	o.each(move)

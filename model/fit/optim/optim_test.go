@@ -59,7 +59,7 @@ func TestTorch(t *testing.T) {
 	for _, want := range g.Optimizers {
 		got := walk(t, want.Config, g.Param, g.Grads, 1)
 		for i := range got {
-			if math.Abs(float64(got[i]-want.Param[i])) > 2e-6 {
+			if math.Abs(float64(got[i]-want.Param[i])) > 3e-7*max(1, math.Abs(float64(want.Param[i]))) {
 				t.Errorf("%+v: w[%d] is %v, PyTorch's %v", want.Config, i, got[i], want.Param[i])
 			}
 		}
