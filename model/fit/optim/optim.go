@@ -218,5 +218,13 @@ func (o *Optimizer) State() [][]float32 {
 	return all
 }
 
+// Reset forgets all steps.
+func (o *Optimizer) Reset() {
+	o.steps = 0
+	for _, s := range o.State() {
+		clear(s)
+	}
+}
+
 // Resume goes on after so many steps, State having been filled by the caller.
 func (o *Optimizer) Resume(steps int) { o.steps = steps }

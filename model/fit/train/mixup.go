@@ -1,0 +1,43 @@
+package train
+
+import (
+	"math/rand/v2"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// mix puts λ·x + (1-λ)·x' in place of each row of the batch, x' being another of its rows, and has both targets count by those parts (Zhang et al., "mixup:
+// Beyond Empirical Risk Minimization", 2018). λ is drawn from Beta(mixup, mixup) for each batch.
+func (s *Step) mix(b *Batch, seed uint64, step int) {
+	source := rand.NewPCG(seed, 0x313<<32|uint64(step))
+	lambda := float32(distuv.Beta{Alpha: s.mixup, Beta: s.mixup, Src: source}.Rand())
+	rows := b.Target.Shape()[0]
+	shift := rand.New(source).IntN(max(1, rows))
+	for _, t := range b.In {
+		if t.DType() == tensor.Float32 {
+			blend(t.F32(), rows, shift, lambda)
+		}
+	}
+	first, second := s.parts[0].weight.F32(), s.parts[1]
+	second.weight.Reset(tensor.Float32, rows)
+	rotated := make([]int32, rows)
+	for i := range rotated {
+		rotated[i] = int32((i + shift) % rows)
+		second.weight.F32()[i] = (1 - lambda) * first[i]
+	}
+	pick(second.target, b.Target, rotated)
+	for i := range first {
+		first[i] *= lambda
+	}
+}
+
+// blend mixes each row with the one that comes shift behind it, all around.
+func blend(x []float32, rows, shift int, lambda float32) {
+	size := len(x) / max(1, rows)
+	old := append([]float32(nil), x...)
+	for i := range x {
+		x[i] = lambda*old[i] + (1-lambda)*old[(i+shift*size)%len(x)]
+	}
+}
