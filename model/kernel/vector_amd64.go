@@ -117,3 +117,48 @@ func vectorPeaks(dst *float32, src *float32, offsets *int, taps int, n int, mask
 
 //go:noescape
 func vectorSplit(even *float32, odd *float32, src *float32, blocks int)
+
+//go:noescape
+func slopeWithin(dst *float32, v *float32, dy *float32, n int, mask *int32, a float32, b float32, c float32)
+
+//go:noescape
+func slopeLeaky(dst *float32, v *float32, dy *float32, n int, mask *int32, a float32, b float32, c float32)
+
+//go:noescape
+func slopeSigmoid(dst *float32, v *float32, dy *float32, n int, mask *int32, a float32, b float32, c float32)
+
+//go:noescape
+func slopeTanh(dst *float32, v *float32, dy *float32, n int, mask *int32, a float32, b float32, c float32)
+
+//go:noescape
+func slopeSilu(dst *float32, v *float32, dy *float32, n int, mask *int32, a float32, b float32, c float32)
+
+//go:noescape
+func slopeGelu(dst *float32, v *float32, dy *float32, n int, mask *int32, a float32, b float32, c float32)
+
+//go:noescape
+func slopeGeluTanh(dst *float32, v *float32, dy *float32, n int, mask *int32, a float32, b float32, c float32)
+
+//go:noescape
+func slopeHardSwish(dst *float32, v *float32, dy *float32, n int, mask *int32, a float32, b float32, c float32)
+
+//go:noescape
+func vectorMoments(dy *float32, x *float32, n int, mask *int32, mean float32) (float32, float32)
+
+//go:noescape
+func vectorMomentsScale(dy *float32, x *float32, scale *float32, n int, mask *int32, mean float32) (float32, float32)
+
+//go:noescape
+func vectorBlend(dst *float32, x *float32, y *float32, n int, mask *int32, a float32, b float32, c float32)
+
+//go:noescape
+func vectorColumns(sum *float32, with *float32, dy *float32, x *float32, mean *float32, n int, mask *int32)
+
+//go:noescape
+func vectorLayerBack(dx *float32, dscale *float32, dbias *float32, dy *float32, x *float32, scale *float32, n int, mask *int32, mean float32, inverse float32, a float32, b float32)
+
+//go:noescape
+func vectorDrop(dst *float32, src *float32, kept *uint8, groups int, keys *uint32, counter *uint32, threshold uint32, scale float32)
+
+//go:noescape
+func vectorKeep(dst *float32, src *float32, kept *uint8, groups int, scale float32)

@@ -3307,3 +3307,1665 @@ next:
 	JNE     next
 	VZEROUPPER
 	RET
+
+// func slopeWithin(dst *float32, v *float32, dy *float32, n int, mask *int32, a float32, b float32, c float32)
+// Requires: AVX
+TEXT ·slopeWithin(SB), NOSPLIT, $0-52
+	MOVQ         dst+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	VBROADCASTSS a+40(FP), Y0
+	VBROADCASTSS b+44(FP), Y1
+	VBROADCASTSS c+48(FP), Y2
+	MOVQ         n+24(FP), BX
+	SUBQ         $0x10, BX
+	JLT          turnsdone
+
+turns:
+	VMOVUPS (CX), Y3
+	VMOVUPS (DX), Y4
+	VCMPPS  $0x1e, Y0, Y3, Y5
+	VCMPPS  $0x11, Y1, Y3, Y3
+	VANDPS  Y5, Y3, Y3
+	VMULPS  Y2, Y4, Y4
+	VANDPS  Y3, Y4, Y4
+	VMOVUPS Y4, (AX)
+	VMOVUPS 32(CX), Y3
+	VMOVUPS 32(DX), Y4
+	VCMPPS  $0x1e, Y0, Y3, Y5
+	VCMPPS  $0x11, Y1, Y3, Y3
+	VANDPS  Y5, Y3, Y3
+	VMULPS  Y2, Y4, Y4
+	VANDPS  Y3, Y4, Y4
+	VMOVUPS Y4, 32(AX)
+	ADDQ    $0x40, AX
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	SUBQ    $0x10, BX
+	JGE     turns
+
+turnsdone:
+	ADDQ $0x10, BX
+	SUBQ $0x08, BX
+	JLT  vectorsdone
+
+vectors:
+	VMOVUPS (CX), Y3
+	VMOVUPS (DX), Y4
+	VCMPPS  $0x1e, Y0, Y3, Y5
+	VCMPPS  $0x11, Y1, Y3, Y3
+	VANDPS  Y5, Y3, Y3
+	VMULPS  Y2, Y4, Y4
+	VANDPS  Y3, Y4, Y4
+	VMOVUPS Y4, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	SUBQ    $0x08, BX
+	JGE     vectors
+
+vectorsdone:
+	ADDQ       $0x08, BX
+	TESTQ      BX, BX
+	JE         end
+	MOVQ       mask+32(FP), BX
+	VMOVUPS    (BX), Y3
+	VMASKMOVPS (CX), Y3, Y4
+	VMASKMOVPS (DX), Y3, Y5
+	VCMPPS     $0x1e, Y0, Y4, Y0
+	VCMPPS     $0x11, Y1, Y4, Y1
+	VANDPS     Y0, Y1, Y1
+	VMULPS     Y2, Y5, Y0
+	VANDPS     Y1, Y0, Y0
+	VMASKMOVPS Y0, Y3, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func slopeLeaky(dst *float32, v *float32, dy *float32, n int, mask *int32, a float32, b float32, c float32)
+// Requires: AVX
+TEXT ·slopeLeaky(SB), NOSPLIT, $0-52
+	MOVQ         dst+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	VBROADCASTSS a+40(FP), Y0
+	MOVQ         n+24(FP), BX
+	SUBQ         $0x10, BX
+	JLT          turnsdone
+
+turns:
+	VMOVUPS   (CX), Y1
+	VMOVUPS   (DX), Y2
+	VMULPS    Y0, Y2, Y3
+	VBLENDVPS Y1, Y3, Y2, Y3
+	VMOVUPS   Y3, (AX)
+	VMOVUPS   32(CX), Y1
+	VMOVUPS   32(DX), Y2
+	VMULPS    Y0, Y2, Y3
+	VBLENDVPS Y1, Y3, Y2, Y3
+	VMOVUPS   Y3, 32(AX)
+	ADDQ      $0x40, AX
+	ADDQ      $0x40, CX
+	ADDQ      $0x40, DX
+	SUBQ      $0x10, BX
+	JGE       turns
+
+turnsdone:
+	ADDQ $0x10, BX
+	SUBQ $0x08, BX
+	JLT  vectorsdone
+
+vectors:
+	VMOVUPS   (CX), Y1
+	VMOVUPS   (DX), Y2
+	VMULPS    Y0, Y2, Y3
+	VBLENDVPS Y1, Y3, Y2, Y3
+	VMOVUPS   Y3, (AX)
+	ADDQ      $0x20, AX
+	ADDQ      $0x20, CX
+	ADDQ      $0x20, DX
+	SUBQ      $0x08, BX
+	JGE       vectors
+
+vectorsdone:
+	ADDQ       $0x08, BX
+	TESTQ      BX, BX
+	JE         end
+	MOVQ       mask+32(FP), BX
+	VMOVUPS    (BX), Y1
+	VMASKMOVPS (CX), Y1, Y2
+	VMASKMOVPS (DX), Y1, Y3
+	VMULPS     Y0, Y3, Y0
+	VBLENDVPS  Y2, Y0, Y3, Y0
+	VMASKMOVPS Y0, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func slopeSigmoid(dst *float32, v *float32, dy *float32, n int, mask *int32, a float32, b float32, c float32)
+// Requires: AVX, FMA3
+TEXT ·slopeSigmoid(SB), NOSPLIT, $0-52
+	MOVQ dst+0(FP), AX
+	MOVQ v+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ n+24(FP), BX
+	SUBQ $0x20, BX
+	JLT  turnsdone
+
+turns:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y1, Y0, Y1
+	VMOVUPS      Y1, (AX)
+	VMOVUPS      32(CX), Y0
+	VMOVUPS      32(DX), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y1, Y0, Y1
+	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      64(CX), Y0
+	VMOVUPS      64(DX), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y1, Y0, Y1
+	VMOVUPS      Y1, 64(AX)
+	VMOVUPS      96(CX), Y0
+	VMOVUPS      96(DX), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y1, Y0, Y1
+	VMOVUPS      Y1, 96(AX)
+	ADDQ         $0x80, AX
+	ADDQ         $0x80, CX
+	ADDQ         $0x80, DX
+	SUBQ         $0x20, BX
+	JGE          turns
+
+turnsdone:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JLT  vectorsdone
+
+vectors:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y1, Y0, Y1
+	VMOVUPS      Y1, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, BX
+	JGE          vectors
+
+vectorsdone:
+	ADDQ         $0x08, BX
+	TESTQ        BX, BX
+	JE           end
+	MOVQ         mask+32(FP), BX
+	VMOVUPS      (BX), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMASKMOVPS   (DX), Y0, Y2
+	VMULPS       Y2, Y1, Y2
+	VFNMADD231PS Y2, Y1, Y2
+	VMASKMOVPS   Y2, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func slopeTanh(dst *float32, v *float32, dy *float32, n int, mask *int32, a float32, b float32, c float32)
+// Requires: AVX, FMA3
+TEXT ·slopeTanh(SB), NOSPLIT, $0-52
+	MOVQ dst+0(FP), AX
+	MOVQ v+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ n+24(FP), BX
+	SUBQ $0x20, BX
+	JLT  turnsdone
+
+turns:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y2
+	VFNMADD213PS Y1, Y0, Y2
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      32(CX), Y0
+	VMOVUPS      32(DX), Y1
+	VMULPS       Y1, Y0, Y2
+	VFNMADD213PS Y1, Y0, Y2
+	VMOVUPS      Y2, 32(AX)
+	VMOVUPS      64(CX), Y0
+	VMOVUPS      64(DX), Y1
+	VMULPS       Y1, Y0, Y2
+	VFNMADD213PS Y1, Y0, Y2
+	VMOVUPS      Y2, 64(AX)
+	VMOVUPS      96(CX), Y0
+	VMOVUPS      96(DX), Y1
+	VMULPS       Y1, Y0, Y2
+	VFNMADD213PS Y1, Y0, Y2
+	VMOVUPS      Y2, 96(AX)
+	ADDQ         $0x80, AX
+	ADDQ         $0x80, CX
+	ADDQ         $0x80, DX
+	SUBQ         $0x20, BX
+	JGE          turns
+
+turnsdone:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JLT  vectorsdone
+
+vectors:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VMULPS       Y1, Y0, Y2
+	VFNMADD213PS Y1, Y0, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, BX
+	JGE          vectors
+
+vectorsdone:
+	ADDQ         $0x08, BX
+	TESTQ        BX, BX
+	JE           end
+	MOVQ         mask+32(FP), BX
+	VMOVUPS      (BX), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMASKMOVPS   (DX), Y0, Y2
+	VMULPS       Y2, Y1, Y3
+	VFNMADD213PS Y2, Y1, Y3
+	VMASKMOVPS   Y3, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func slopeSilu(dst *float32, v *float32, dy *float32, n int, mask *int32, a float32, b float32, c float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·slopeSilu(SB), NOSPLIT, $0-52
+	MOVQ         dst+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	VBROADCASTSS a+40(FP), Y0
+	MOVQ         n+24(FP), BX
+	SUBQ         $0x08, BX
+	JLT          vectorsdone
+
+vectors:
+	VMOVUPS      (CX), Y1
+	VMOVUPS      (DX), Y2
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      wordc2b00000<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMOVUPS      word42b00000<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VMOVUPS      word3f800000<>+0(SB), Y3
+	VXORPS       word80000000<>+0(SB), Y1, Y4
+	VMOVUPS      wordc2d00000<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VMOVUPS      word42b20000<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y4
+	VMOVUPS      word3fb8aa3b<>+0(SB), Y5
+	VFMADD213PS  word4b400000<>+0(SB), Y4, Y5
+	VSUBPS       word4b400000<>+0(SB), Y5, Y6
+	VMOVAPS      Y4, Y4
+	VFNMADD231PS word3f318000<>+0(SB), Y6, Y4
+	VFNMADD231PS wordb95e8083<>+0(SB), Y6, Y4
+	VMOVUPS      word39506967<>+0(SB), Y6
+	VFMADD213PS  word3ab743ce<>+0(SB), Y4, Y6
+	VFMADD213PS  word3c088908<>+0(SB), Y4, Y6
+	VFMADD213PS  word3d2aa9c1<>+0(SB), Y4, Y6
+	VFMADD213PS  word3e2aaaaa<>+0(SB), Y4, Y6
+	VFMADD213PS  word3f000000<>+0(SB), Y4, Y6
+	VMULPS       Y4, Y4, Y7
+	VFMADD213PS  Y4, Y7, Y6
+	VADDPS       word3f800000<>+0(SB), Y6, Y6
+	VPSUBD       word4b400000<>+0(SB), Y5, Y5
+	VPSRAD       $0x01, Y5, Y4
+	VPSUBD       Y4, Y5, Y5
+	VPADDD       word7f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y6, Y6
+	VPADDD       word7f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y6, Y6
+	VADDPS       word3f800000<>+0(SB), Y6, Y6
+	VDIVPS       Y6, Y3, Y6
+	VMOVAPS      Y1, Y3
+	VFNMADD213PS Y1, Y6, Y3
+	VADDPS       word3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VMOVUPS      Y3, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, BX
+	JGE          vectors
+
+vectorsdone:
+	ADDQ         $0x08, BX
+	TESTQ        BX, BX
+	JE           end
+	MOVQ         mask+32(FP), BX
+	VMOVUPS      (BX), Y1
+	VMASKMOVPS   (CX), Y1, Y2
+	VMASKMOVPS   (DX), Y1, Y3
+	VMULPS       Y0, Y2, Y0
+	VMOVUPS      wordc2b00000<>+0(SB), Y2
+	VMAXPS       Y0, Y2, Y0
+	VMOVUPS      word42b00000<>+0(SB), Y2
+	VMINPS       Y0, Y2, Y0
+	VMOVUPS      word3f800000<>+0(SB), Y2
+	VXORPS       word80000000<>+0(SB), Y0, Y4
+	VMOVUPS      wordc2d00000<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VMOVUPS      word42b20000<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y4
+	VMOVUPS      word3fb8aa3b<>+0(SB), Y5
+	VFMADD213PS  word4b400000<>+0(SB), Y4, Y5
+	VSUBPS       word4b400000<>+0(SB), Y5, Y6
+	VMOVAPS      Y4, Y4
+	VFNMADD231PS word3f318000<>+0(SB), Y6, Y4
+	VFNMADD231PS wordb95e8083<>+0(SB), Y6, Y4
+	VMOVUPS      word39506967<>+0(SB), Y6
+	VFMADD213PS  word3ab743ce<>+0(SB), Y4, Y6
+	VFMADD213PS  word3c088908<>+0(SB), Y4, Y6
+	VFMADD213PS  word3d2aa9c1<>+0(SB), Y4, Y6
+	VFMADD213PS  word3e2aaaaa<>+0(SB), Y4, Y6
+	VFMADD213PS  word3f000000<>+0(SB), Y4, Y6
+	VMULPS       Y4, Y4, Y7
+	VFMADD213PS  Y4, Y7, Y6
+	VADDPS       word3f800000<>+0(SB), Y6, Y6
+	VPSUBD       word4b400000<>+0(SB), Y5, Y5
+	VPSRAD       $0x01, Y5, Y4
+	VPSUBD       Y4, Y5, Y5
+	VPADDD       word7f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y6, Y6
+	VPADDD       word7f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y6, Y6
+	VADDPS       word3f800000<>+0(SB), Y6, Y6
+	VDIVPS       Y6, Y2, Y6
+	VMOVAPS      Y0, Y2
+	VFNMADD213PS Y0, Y6, Y2
+	VADDPS       word3f800000<>+0(SB), Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VMULPS       Y3, Y2, Y2
+	VMASKMOVPS   Y2, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA wordc2b00000<>+0(SB)/4, $0xc2b00000
+DATA wordc2b00000<>+4(SB)/4, $0xc2b00000
+DATA wordc2b00000<>+8(SB)/4, $0xc2b00000
+DATA wordc2b00000<>+12(SB)/4, $0xc2b00000
+DATA wordc2b00000<>+16(SB)/4, $0xc2b00000
+DATA wordc2b00000<>+20(SB)/4, $0xc2b00000
+DATA wordc2b00000<>+24(SB)/4, $0xc2b00000
+DATA wordc2b00000<>+28(SB)/4, $0xc2b00000
+GLOBL wordc2b00000<>(SB), RODATA|NOPTR, $32
+
+DATA word42b00000<>+0(SB)/4, $0x42b00000
+DATA word42b00000<>+4(SB)/4, $0x42b00000
+DATA word42b00000<>+8(SB)/4, $0x42b00000
+DATA word42b00000<>+12(SB)/4, $0x42b00000
+DATA word42b00000<>+16(SB)/4, $0x42b00000
+DATA word42b00000<>+20(SB)/4, $0x42b00000
+DATA word42b00000<>+24(SB)/4, $0x42b00000
+DATA word42b00000<>+28(SB)/4, $0x42b00000
+GLOBL word42b00000<>(SB), RODATA|NOPTR, $32
+
+// func slopeGelu(dst *float32, v *float32, dy *float32, n int, mask *int32, a float32, b float32, c float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·slopeGelu(SB), NOSPLIT, $0-52
+	MOVQ dst+0(FP), AX
+	MOVQ v+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ n+24(FP), BX
+	SUBQ $0x08, BX
+	JLT  vectorsdone
+
+vectors:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      wordc1200000<>+0(SB), Y2
+	VMAXPS       Y0, Y2, Y0
+	VMOVUPS      word41200000<>+0(SB), Y2
+	VMINPS       Y0, Y2, Y0
+	VMULPS       Y0, Y0, Y2
+	VMULPS       wordbf000000<>+0(SB), Y2, Y2
+	VMOVUPS      word3fb8aa3b<>+0(SB), Y3
+	VFMADD213PS  word4b400000<>+0(SB), Y2, Y3
+	VSUBPS       word4b400000<>+0(SB), Y3, Y4
+	VMOVAPS      Y2, Y2
+	VFNMADD231PS word3f318000<>+0(SB), Y4, Y2
+	VFNMADD231PS wordb95e8083<>+0(SB), Y4, Y2
+	VMOVUPS      word39506967<>+0(SB), Y4
+	VFMADD213PS  word3ab743ce<>+0(SB), Y2, Y4
+	VFMADD213PS  word3c088908<>+0(SB), Y2, Y4
+	VFMADD213PS  word3d2aa9c1<>+0(SB), Y2, Y4
+	VFMADD213PS  word3e2aaaaa<>+0(SB), Y2, Y4
+	VFMADD213PS  word3f000000<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
+	VFMADD213PS  Y2, Y5, Y4
+	VADDPS       word3f800000<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       word3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VMULPS       word3ecc422a<>+0(SB), Y4, Y4
+	VMULPS       Y0, Y4, Y4
+	VMULPS       word3f3504f3<>+0(SB), Y0, Y0
+	VMOVUPS      wordc079999a<>+0(SB), Y2
+	VMAXPS       Y0, Y2, Y0
+	VMOVUPS      word4079999a<>+0(SB), Y2
+	VMINPS       Y0, Y2, Y0
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      word39702d51<>+0(SB), Y3
+	VFMADD213PS  word3b5f5da2<>+0(SB), Y2, Y3
+	VFMADD213PS  word3d50b6eb<>+0(SB), Y2, Y3
+	VFMADD213PS  word3e3da740<>+0(SB), Y2, Y3
+	VFMADD213PS  word3f906eba<>+0(SB), Y2, Y3
+	VMOVUPS      wordb3fd3906<>+0(SB), Y5
+	VFMADD213PS  word37c588df<>+0(SB), Y2, Y5
+	VFMADD213PS  word3a856d28<>+0(SB), Y2, Y5
+	VFMADD213PS  word3c6687d4<>+0(SB), Y2, Y5
+	VFMADD213PS  word3de34c21<>+0(SB), Y2, Y5
+	VFMADD213PS  word3efeb44a<>+0(SB), Y2, Y5
+	VFMADD213PS  word3f800000<>+0(SB), Y2, Y5
+	VDIVPS       Y5, Y3, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      wordbf800000<>+0(SB), Y0
+	VMAXPS       Y3, Y0, Y0
+	VMOVUPS      word3f800000<>+0(SB), Y2
+	VMINPS       Y0, Y2, Y0
+	VFMADD132PS  word3f000000<>+0(SB), Y4, Y0
+	VADDPS       word3f000000<>+0(SB), Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, BX
+	JGE          vectors
+
+vectorsdone:
+	ADDQ         $0x08, BX
+	TESTQ        BX, BX
+	JE           end
+	MOVQ         mask+32(FP), BX
+	VMOVUPS      (BX), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMASKMOVPS   (DX), Y0, Y2
+	VMOVUPS      wordc1200000<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMOVUPS      word41200000<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VMULPS       Y1, Y1, Y3
+	VMULPS       wordbf000000<>+0(SB), Y3, Y3
+	VMOVUPS      word3fb8aa3b<>+0(SB), Y4
+	VFMADD213PS  word4b400000<>+0(SB), Y3, Y4
+	VSUBPS       word4b400000<>+0(SB), Y4, Y5
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS word3f318000<>+0(SB), Y5, Y3
+	VFNMADD231PS wordb95e8083<>+0(SB), Y5, Y3
+	VMOVUPS      word39506967<>+0(SB), Y5
+	VFMADD213PS  word3ab743ce<>+0(SB), Y3, Y5
+	VFMADD213PS  word3c088908<>+0(SB), Y3, Y5
+	VFMADD213PS  word3d2aa9c1<>+0(SB), Y3, Y5
+	VFMADD213PS  word3e2aaaaa<>+0(SB), Y3, Y5
+	VFMADD213PS  word3f000000<>+0(SB), Y3, Y5
+	VMULPS       Y3, Y3, Y6
+	VFMADD213PS  Y3, Y6, Y5
+	VADDPS       word3f800000<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       word3f800000<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y5, Y5
+	VMULPS       word3ecc422a<>+0(SB), Y5, Y5
+	VMULPS       Y1, Y5, Y5
+	VMULPS       word3f3504f3<>+0(SB), Y1, Y1
+	VMOVUPS      wordc079999a<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMOVUPS      word4079999a<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      word39702d51<>+0(SB), Y4
+	VFMADD213PS  word3b5f5da2<>+0(SB), Y3, Y4
+	VFMADD213PS  word3d50b6eb<>+0(SB), Y3, Y4
+	VFMADD213PS  word3e3da740<>+0(SB), Y3, Y4
+	VFMADD213PS  word3f906eba<>+0(SB), Y3, Y4
+	VMOVUPS      wordb3fd3906<>+0(SB), Y6
+	VFMADD213PS  word37c588df<>+0(SB), Y3, Y6
+	VFMADD213PS  word3a856d28<>+0(SB), Y3, Y6
+	VFMADD213PS  word3c6687d4<>+0(SB), Y3, Y6
+	VFMADD213PS  word3de34c21<>+0(SB), Y3, Y6
+	VFMADD213PS  word3efeb44a<>+0(SB), Y3, Y6
+	VFMADD213PS  word3f800000<>+0(SB), Y3, Y6
+	VDIVPS       Y6, Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VMOVUPS      wordbf800000<>+0(SB), Y1
+	VMAXPS       Y4, Y1, Y1
+	VMOVUPS      word3f800000<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VFMADD132PS  word3f000000<>+0(SB), Y5, Y1
+	VADDPS       word3f000000<>+0(SB), Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA wordc1200000<>+0(SB)/4, $0xc1200000
+DATA wordc1200000<>+4(SB)/4, $0xc1200000
+DATA wordc1200000<>+8(SB)/4, $0xc1200000
+DATA wordc1200000<>+12(SB)/4, $0xc1200000
+DATA wordc1200000<>+16(SB)/4, $0xc1200000
+DATA wordc1200000<>+20(SB)/4, $0xc1200000
+DATA wordc1200000<>+24(SB)/4, $0xc1200000
+DATA wordc1200000<>+28(SB)/4, $0xc1200000
+GLOBL wordc1200000<>(SB), RODATA|NOPTR, $32
+
+DATA word41200000<>+0(SB)/4, $0x41200000
+DATA word41200000<>+4(SB)/4, $0x41200000
+DATA word41200000<>+8(SB)/4, $0x41200000
+DATA word41200000<>+12(SB)/4, $0x41200000
+DATA word41200000<>+16(SB)/4, $0x41200000
+DATA word41200000<>+20(SB)/4, $0x41200000
+DATA word41200000<>+24(SB)/4, $0x41200000
+DATA word41200000<>+28(SB)/4, $0x41200000
+GLOBL word41200000<>(SB), RODATA|NOPTR, $32
+
+DATA wordbf000000<>+0(SB)/4, $0xbf000000
+DATA wordbf000000<>+4(SB)/4, $0xbf000000
+DATA wordbf000000<>+8(SB)/4, $0xbf000000
+DATA wordbf000000<>+12(SB)/4, $0xbf000000
+DATA wordbf000000<>+16(SB)/4, $0xbf000000
+DATA wordbf000000<>+20(SB)/4, $0xbf000000
+DATA wordbf000000<>+24(SB)/4, $0xbf000000
+DATA wordbf000000<>+28(SB)/4, $0xbf000000
+GLOBL wordbf000000<>(SB), RODATA|NOPTR, $32
+
+DATA word3ecc422a<>+0(SB)/4, $0x3ecc422a
+DATA word3ecc422a<>+4(SB)/4, $0x3ecc422a
+DATA word3ecc422a<>+8(SB)/4, $0x3ecc422a
+DATA word3ecc422a<>+12(SB)/4, $0x3ecc422a
+DATA word3ecc422a<>+16(SB)/4, $0x3ecc422a
+DATA word3ecc422a<>+20(SB)/4, $0x3ecc422a
+DATA word3ecc422a<>+24(SB)/4, $0x3ecc422a
+DATA word3ecc422a<>+28(SB)/4, $0x3ecc422a
+GLOBL word3ecc422a<>(SB), RODATA|NOPTR, $32
+
+// func slopeGeluTanh(dst *float32, v *float32, dy *float32, n int, mask *int32, a float32, b float32, c float32)
+// Requires: AVX, FMA3
+TEXT ·slopeGeluTanh(SB), NOSPLIT, $0-52
+	MOVQ dst+0(FP), AX
+	MOVQ v+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ n+24(FP), BX
+	SUBQ $0x08, BX
+	JLT  vectorsdone
+
+vectors:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      (DX), Y1
+	VMOVUPS      wordc1200000<>+0(SB), Y2
+	VMAXPS       Y0, Y2, Y0
+	VMOVUPS      word41200000<>+0(SB), Y2
+	VMINPS       Y0, Y2, Y0
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      word3d122279<>+0(SB), Y3
+	VFMADD213PS  word3f4c422a<>+0(SB), Y2, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      wordc111999a<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VMOVUPS      word4111999a<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VMULPS       Y3, Y3, Y4
+	VMOVUPS      worda59f25c0<>+0(SB), Y5
+	VFMADD213PS  word2a61337e<>+0(SB), Y4, Y5
+	VFMADD213PS  wordaebd37ff<>+0(SB), Y4, Y5
+	VFMADD213PS  word335c0041<>+0(SB), Y4, Y5
+	VFMADD213PS  word3779434a<>+0(SB), Y4, Y5
+	VFMADD213PS  word3a270ded<>+0(SB), Y4, Y5
+	VFMADD213PS  word3ba059dc<>+0(SB), Y4, Y5
+	VMOVUPS      word35a0d3d8<>+0(SB), Y6
+	VFMADD213PS  word38f895d6<>+0(SB), Y4, Y6
+	VFMADD213PS  word3b14aa05<>+0(SB), Y4, Y6
+	VFMADD213PS  word3ba059dd<>+0(SB), Y4, Y6
+	VDIVPS       Y6, Y5, Y5
+	VMULPS       Y3, Y5, Y5
+	VMOVUPS      wordbf800000<>+0(SB), Y3
+	VMAXPS       Y5, Y3, Y3
+	VMOVUPS      word3f800000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VMOVUPS      word3ddb33b6<>+0(SB), Y4
+	VFMADD213PS  word3f4c422a<>+0(SB), Y2, Y4
+	VMULPS       Y0, Y4, Y4
+	VMOVUPS      word3f800000<>+0(SB), Y0
+	VFNMADD231PS Y3, Y3, Y0
+	VMULPS       Y0, Y4, Y4
+	VADDPS       Y3, Y4, Y4
+	VADDPS       word3f800000<>+0(SB), Y4, Y4
+	VMULPS       word3f000000<>+0(SB), Y4, Y4
+	VMULPS       Y1, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, DX
+	SUBQ         $0x08, BX
+	JGE          vectors
+
+vectorsdone:
+	ADDQ         $0x08, BX
+	TESTQ        BX, BX
+	JE           end
+	MOVQ         mask+32(FP), BX
+	VMOVUPS      (BX), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMASKMOVPS   (DX), Y0, Y2
+	VMOVUPS      wordc1200000<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMOVUPS      word41200000<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      word3d122279<>+0(SB), Y4
+	VFMADD213PS  word3f4c422a<>+0(SB), Y3, Y4
+	VMULPS       Y1, Y4, Y4
+	VMOVUPS      wordc111999a<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y4
+	VMOVUPS      word4111999a<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y4
+	VMULPS       Y4, Y4, Y5
+	VMOVUPS      worda59f25c0<>+0(SB), Y6
+	VFMADD213PS  word2a61337e<>+0(SB), Y5, Y6
+	VFMADD213PS  wordaebd37ff<>+0(SB), Y5, Y6
+	VFMADD213PS  word335c0041<>+0(SB), Y5, Y6
+	VFMADD213PS  word3779434a<>+0(SB), Y5, Y6
+	VFMADD213PS  word3a270ded<>+0(SB), Y5, Y6
+	VFMADD213PS  word3ba059dc<>+0(SB), Y5, Y6
+	VMOVUPS      word35a0d3d8<>+0(SB), Y7
+	VFMADD213PS  word38f895d6<>+0(SB), Y5, Y7
+	VFMADD213PS  word3b14aa05<>+0(SB), Y5, Y7
+	VFMADD213PS  word3ba059dd<>+0(SB), Y5, Y7
+	VDIVPS       Y7, Y6, Y6
+	VMULPS       Y4, Y6, Y6
+	VMOVUPS      wordbf800000<>+0(SB), Y4
+	VMAXPS       Y6, Y4, Y4
+	VMOVUPS      word3f800000<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y4
+	VMOVUPS      word3ddb33b6<>+0(SB), Y5
+	VFMADD213PS  word3f4c422a<>+0(SB), Y3, Y5
+	VMULPS       Y1, Y5, Y5
+	VMOVUPS      word3f800000<>+0(SB), Y1
+	VFNMADD231PS Y4, Y4, Y1
+	VMULPS       Y1, Y5, Y5
+	VADDPS       Y4, Y5, Y5
+	VADDPS       word3f800000<>+0(SB), Y5, Y5
+	VMULPS       word3f000000<>+0(SB), Y5, Y5
+	VMULPS       Y2, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA word3d122279<>+0(SB)/4, $0x3d122279
+DATA word3d122279<>+4(SB)/4, $0x3d122279
+DATA word3d122279<>+8(SB)/4, $0x3d122279
+DATA word3d122279<>+12(SB)/4, $0x3d122279
+DATA word3d122279<>+16(SB)/4, $0x3d122279
+DATA word3d122279<>+20(SB)/4, $0x3d122279
+DATA word3d122279<>+24(SB)/4, $0x3d122279
+DATA word3d122279<>+28(SB)/4, $0x3d122279
+GLOBL word3d122279<>(SB), RODATA|NOPTR, $32
+
+DATA word3f4c422a<>+0(SB)/4, $0x3f4c422a
+DATA word3f4c422a<>+4(SB)/4, $0x3f4c422a
+DATA word3f4c422a<>+8(SB)/4, $0x3f4c422a
+DATA word3f4c422a<>+12(SB)/4, $0x3f4c422a
+DATA word3f4c422a<>+16(SB)/4, $0x3f4c422a
+DATA word3f4c422a<>+20(SB)/4, $0x3f4c422a
+DATA word3f4c422a<>+24(SB)/4, $0x3f4c422a
+DATA word3f4c422a<>+28(SB)/4, $0x3f4c422a
+GLOBL word3f4c422a<>(SB), RODATA|NOPTR, $32
+
+DATA word3ddb33b6<>+0(SB)/4, $0x3ddb33b6
+DATA word3ddb33b6<>+4(SB)/4, $0x3ddb33b6
+DATA word3ddb33b6<>+8(SB)/4, $0x3ddb33b6
+DATA word3ddb33b6<>+12(SB)/4, $0x3ddb33b6
+DATA word3ddb33b6<>+16(SB)/4, $0x3ddb33b6
+DATA word3ddb33b6<>+20(SB)/4, $0x3ddb33b6
+DATA word3ddb33b6<>+24(SB)/4, $0x3ddb33b6
+DATA word3ddb33b6<>+28(SB)/4, $0x3ddb33b6
+GLOBL word3ddb33b6<>(SB), RODATA|NOPTR, $32
+
+// func slopeHardSwish(dst *float32, v *float32, dy *float32, n int, mask *int32, a float32, b float32, c float32)
+// Requires: AVX, FMA3
+TEXT ·slopeHardSwish(SB), NOSPLIT, $0-52
+	MOVQ dst+0(FP), AX
+	MOVQ v+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ n+24(FP), BX
+	SUBQ $0x10, BX
+	JLT  turnsdone
+
+turns:
+	VMOVUPS     (CX), Y0
+	VMOVUPS     (DX), Y1
+	VMOVUPS     word3eaaaaab<>+0(SB), Y2
+	VFMADD213PS word3f000000<>+0(SB), Y0, Y2
+	VMULPS      Y1, Y2, Y2
+	VCMPPS      $0x12, wordc0400000<>+0(SB), Y0, Y3
+	VANDNPS     Y2, Y3, Y2
+	VCMPPS      $0x1d, word40400000<>+0(SB), Y0, Y3
+	VBLENDVPS   Y3, Y1, Y2, Y2
+	VMOVUPS     Y2, (AX)
+	VMOVUPS     32(CX), Y0
+	VMOVUPS     32(DX), Y1
+	VMOVUPS     word3eaaaaab<>+0(SB), Y2
+	VFMADD213PS word3f000000<>+0(SB), Y0, Y2
+	VMULPS      Y1, Y2, Y2
+	VCMPPS      $0x12, wordc0400000<>+0(SB), Y0, Y3
+	VANDNPS     Y2, Y3, Y2
+	VCMPPS      $0x1d, word40400000<>+0(SB), Y0, Y3
+	VBLENDVPS   Y3, Y1, Y2, Y2
+	VMOVUPS     Y2, 32(AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	SUBQ        $0x10, BX
+	JGE         turns
+
+turnsdone:
+	ADDQ $0x10, BX
+	SUBQ $0x08, BX
+	JLT  vectorsdone
+
+vectors:
+	VMOVUPS     (CX), Y0
+	VMOVUPS     (DX), Y1
+	VMOVUPS     word3eaaaaab<>+0(SB), Y2
+	VFMADD213PS word3f000000<>+0(SB), Y0, Y2
+	VMULPS      Y1, Y2, Y2
+	VCMPPS      $0x12, wordc0400000<>+0(SB), Y0, Y3
+	VANDNPS     Y2, Y3, Y2
+	VCMPPS      $0x1d, word40400000<>+0(SB), Y0, Y3
+	VBLENDVPS   Y3, Y1, Y2, Y2
+	VMOVUPS     Y2, (AX)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, BX
+	JGE         vectors
+
+vectorsdone:
+	ADDQ        $0x08, BX
+	TESTQ       BX, BX
+	JE          end
+	MOVQ        mask+32(FP), BX
+	VMOVUPS     (BX), Y0
+	VMASKMOVPS  (CX), Y0, Y1
+	VMASKMOVPS  (DX), Y0, Y2
+	VMOVUPS     word3eaaaaab<>+0(SB), Y3
+	VFMADD213PS word3f000000<>+0(SB), Y1, Y3
+	VMULPS      Y2, Y3, Y3
+	VCMPPS      $0x12, wordc0400000<>+0(SB), Y1, Y4
+	VANDNPS     Y3, Y4, Y3
+	VCMPPS      $0x1d, word40400000<>+0(SB), Y1, Y4
+	VBLENDVPS   Y4, Y2, Y3, Y3
+	VMASKMOVPS  Y3, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA word3eaaaaab<>+0(SB)/4, $0x3eaaaaab
+DATA word3eaaaaab<>+4(SB)/4, $0x3eaaaaab
+DATA word3eaaaaab<>+8(SB)/4, $0x3eaaaaab
+DATA word3eaaaaab<>+12(SB)/4, $0x3eaaaaab
+DATA word3eaaaaab<>+16(SB)/4, $0x3eaaaaab
+DATA word3eaaaaab<>+20(SB)/4, $0x3eaaaaab
+DATA word3eaaaaab<>+24(SB)/4, $0x3eaaaaab
+DATA word3eaaaaab<>+28(SB)/4, $0x3eaaaaab
+GLOBL word3eaaaaab<>(SB), RODATA|NOPTR, $32
+
+DATA wordc0400000<>+0(SB)/4, $0xc0400000
+DATA wordc0400000<>+4(SB)/4, $0xc0400000
+DATA wordc0400000<>+8(SB)/4, $0xc0400000
+DATA wordc0400000<>+12(SB)/4, $0xc0400000
+DATA wordc0400000<>+16(SB)/4, $0xc0400000
+DATA wordc0400000<>+20(SB)/4, $0xc0400000
+DATA wordc0400000<>+24(SB)/4, $0xc0400000
+DATA wordc0400000<>+28(SB)/4, $0xc0400000
+GLOBL wordc0400000<>(SB), RODATA|NOPTR, $32
+
+DATA word40400000<>+0(SB)/4, $0x40400000
+DATA word40400000<>+4(SB)/4, $0x40400000
+DATA word40400000<>+8(SB)/4, $0x40400000
+DATA word40400000<>+12(SB)/4, $0x40400000
+DATA word40400000<>+16(SB)/4, $0x40400000
+DATA word40400000<>+20(SB)/4, $0x40400000
+DATA word40400000<>+24(SB)/4, $0x40400000
+DATA word40400000<>+28(SB)/4, $0x40400000
+GLOBL word40400000<>(SB), RODATA|NOPTR, $32
+
+// func vectorMoments(dy *float32, x *float32, n int, mask *int32, mean float32) (float32, float32)
+// Requires: AVX, FMA3
+TEXT ·vectorMoments(SB), NOSPLIT, $0-48
+	MOVQ         dy+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VBROADCASTSS mean+32(FP), Y8
+	MOVQ         n+16(FP), DX
+	SUBQ         $0x20, DX
+	JLT          turnsdone
+
+turns:
+	VMOVUPS     (AX), Y9
+	VMOVUPS     (CX), Y10
+	VSUBPS      Y8, Y10, Y10
+	VADDPS      Y9, Y0, Y0
+	VFMADD231PS Y10, Y9, Y4
+	VMOVUPS     32(AX), Y9
+	VMOVUPS     32(CX), Y10
+	VSUBPS      Y8, Y10, Y10
+	VADDPS      Y9, Y1, Y1
+	VFMADD231PS Y10, Y9, Y5
+	VMOVUPS     64(AX), Y9
+	VMOVUPS     64(CX), Y10
+	VSUBPS      Y8, Y10, Y10
+	VADDPS      Y9, Y2, Y2
+	VFMADD231PS Y10, Y9, Y6
+	VMOVUPS     96(AX), Y9
+	VMOVUPS     96(CX), Y10
+	VSUBPS      Y8, Y10, Y10
+	VADDPS      Y9, Y3, Y3
+	VFMADD231PS Y10, Y9, Y7
+	ADDQ        $0x80, AX
+	ADDQ        $0x80, CX
+	SUBQ        $0x20, DX
+	JGE         turns
+
+turnsdone:
+	ADDQ $0x20, DX
+	SUBQ $0x08, DX
+	JLT  vectorsdone
+
+vectors:
+	VMOVUPS     (AX), Y9
+	VMOVUPS     (CX), Y10
+	VSUBPS      Y8, Y10, Y10
+	VADDPS      Y9, Y0, Y0
+	VFMADD231PS Y10, Y9, Y4
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	SUBQ        $0x08, DX
+	JGE         vectors
+
+vectorsdone:
+	ADDQ        $0x08, DX
+	TESTQ       DX, DX
+	JE          end
+	MOVQ        mask+24(FP), DX
+	VMOVUPS     (DX), Y9
+	VMASKMOVPS  (AX), Y9, Y10
+	VMASKMOVPS  (CX), Y9, Y9
+	VSUBPS      Y8, Y9, Y9
+	VADDPS      Y10, Y0, Y0
+	VFMADD231PS Y9, Y10, Y4
+
+end:
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	VADDPS       Y6, Y4, Y4
+	VADDPS       Y7, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPS       X1, X4, X4
+	VPERMILPS    $0x4e, X4, X1
+	VADDPS       X1, X4, X4
+	VPERMILPS    $0xb1, X4, X1
+	VADDPS       X1, X4, X4
+	VMOVSS       X0, ret+40(FP)
+	VMOVSS       X4, ret1+44(FP)
+	VZEROUPPER
+	RET
+
+// func vectorMomentsScale(dy *float32, x *float32, scale *float32, n int, mask *int32, mean float32) (float32, float32)
+// Requires: AVX, FMA3
+TEXT ·vectorMomentsScale(SB), NOSPLIT, $0-56
+	MOVQ         dy+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         scale+16(FP), DX
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VBROADCASTSS mean+40(FP), Y8
+	MOVQ         n+24(FP), BX
+	SUBQ         $0x20, BX
+	JLT          turnsdone
+
+turns:
+	VMOVUPS     (AX), Y9
+	VMOVUPS     (CX), Y10
+	VMOVUPS     (DX), Y11
+	VMULPS      Y11, Y9, Y9
+	VSUBPS      Y8, Y10, Y10
+	VADDPS      Y9, Y0, Y0
+	VFMADD231PS Y10, Y9, Y4
+	VMOVUPS     32(AX), Y9
+	VMOVUPS     32(CX), Y10
+	VMOVUPS     32(DX), Y11
+	VMULPS      Y11, Y9, Y9
+	VSUBPS      Y8, Y10, Y10
+	VADDPS      Y9, Y1, Y1
+	VFMADD231PS Y10, Y9, Y5
+	VMOVUPS     64(AX), Y9
+	VMOVUPS     64(CX), Y10
+	VMOVUPS     64(DX), Y11
+	VMULPS      Y11, Y9, Y9
+	VSUBPS      Y8, Y10, Y10
+	VADDPS      Y9, Y2, Y2
+	VFMADD231PS Y10, Y9, Y6
+	VMOVUPS     96(AX), Y9
+	VMOVUPS     96(CX), Y10
+	VMOVUPS     96(DX), Y11
+	VMULPS      Y11, Y9, Y9
+	VSUBPS      Y8, Y10, Y10
+	VADDPS      Y9, Y3, Y3
+	VFMADD231PS Y10, Y9, Y7
+	ADDQ        $0x80, AX
+	ADDQ        $0x80, CX
+	ADDQ        $0x80, DX
+	SUBQ        $0x20, BX
+	JGE         turns
+
+turnsdone:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JLT  vectorsdone
+
+vectors:
+	VMOVUPS     (AX), Y9
+	VMOVUPS     (CX), Y10
+	VMOVUPS     (DX), Y11
+	VMULPS      Y11, Y9, Y9
+	VSUBPS      Y8, Y10, Y10
+	VADDPS      Y9, Y0, Y0
+	VFMADD231PS Y10, Y9, Y4
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, BX
+	JGE         vectors
+
+vectorsdone:
+	ADDQ        $0x08, BX
+	TESTQ       BX, BX
+	JE          end
+	MOVQ        mask+32(FP), BX
+	VMOVUPS     (BX), Y9
+	VMASKMOVPS  (AX), Y9, Y10
+	VMASKMOVPS  (CX), Y9, Y11
+	VMASKMOVPS  (DX), Y9, Y9
+	VMULPS      Y9, Y10, Y10
+	VSUBPS      Y8, Y11, Y11
+	VADDPS      Y10, Y0, Y0
+	VFMADD231PS Y11, Y10, Y4
+
+end:
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	VADDPS       Y6, Y4, Y4
+	VADDPS       Y7, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPS       X1, X4, X4
+	VPERMILPS    $0x4e, X4, X1
+	VADDPS       X1, X4, X4
+	VPERMILPS    $0xb1, X4, X1
+	VADDPS       X1, X4, X4
+	VMOVSS       X0, ret+48(FP)
+	VMOVSS       X4, ret1+52(FP)
+	VZEROUPPER
+	RET
+
+// func vectorBlend(dst *float32, x *float32, y *float32, n int, mask *int32, a float32, b float32, c float32)
+// Requires: AVX, FMA3
+TEXT ·vectorBlend(SB), NOSPLIT, $0-52
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         y+16(FP), DX
+	VBROADCASTSS a+40(FP), Y0
+	VBROADCASTSS b+44(FP), Y1
+	VBROADCASTSS c+48(FP), Y2
+	MOVQ         n+24(FP), BX
+	SUBQ         $0x20, BX
+	JLT          turnsdone
+
+turns:
+	VMOVUPS     (DX), Y3
+	VMOVAPS     Y3, Y3
+	VFMADD213PS Y2, Y1, Y3
+	VMOVUPS     (CX), Y4
+	VFMADD231PS Y4, Y0, Y3
+	VMOVUPS     Y3, (AX)
+	VMOVUPS     32(DX), Y3
+	VMOVAPS     Y3, Y3
+	VFMADD213PS Y2, Y1, Y3
+	VMOVUPS     32(CX), Y4
+	VFMADD231PS Y4, Y0, Y3
+	VMOVUPS     Y3, 32(AX)
+	VMOVUPS     64(DX), Y3
+	VMOVAPS     Y3, Y3
+	VFMADD213PS Y2, Y1, Y3
+	VMOVUPS     64(CX), Y4
+	VFMADD231PS Y4, Y0, Y3
+	VMOVUPS     Y3, 64(AX)
+	VMOVUPS     96(DX), Y3
+	VMOVAPS     Y3, Y3
+	VFMADD213PS Y2, Y1, Y3
+	VMOVUPS     96(CX), Y4
+	VFMADD231PS Y4, Y0, Y3
+	VMOVUPS     Y3, 96(AX)
+	ADDQ        $0x80, AX
+	ADDQ        $0x80, CX
+	ADDQ        $0x80, DX
+	SUBQ        $0x20, BX
+	JGE         turns
+
+turnsdone:
+	ADDQ $0x20, BX
+	SUBQ $0x08, BX
+	JLT  vectorsdone
+
+vectors:
+	VMOVUPS     (DX), Y3
+	VMOVAPS     Y3, Y3
+	VFMADD213PS Y2, Y1, Y3
+	VMOVUPS     (CX), Y4
+	VFMADD231PS Y4, Y0, Y3
+	VMOVUPS     Y3, (AX)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, BX
+	JGE         vectors
+
+vectorsdone:
+	ADDQ        $0x08, BX
+	TESTQ       BX, BX
+	JE          end
+	MOVQ        mask+32(FP), BX
+	VMOVUPS     (BX), Y3
+	VMASKMOVPS  (DX), Y3, Y4
+	VMOVAPS     Y4, Y4
+	VFMADD213PS Y2, Y1, Y4
+	VMASKMOVPS  (CX), Y3, Y1
+	VFMADD231PS Y1, Y0, Y4
+	VMASKMOVPS  Y4, Y3, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func vectorColumns(sum *float32, with *float32, dy *float32, x *float32, mean *float32, n int, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·vectorColumns(SB), NOSPLIT, $0-56
+	MOVQ sum+0(FP), AX
+	MOVQ with+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ x+24(FP), BX
+	MOVQ mean+32(FP), SI
+	MOVQ n+40(FP), DI
+	SUBQ $0x10, DI
+	JLT  turnsdone
+
+turns:
+	VMOVUPS     (DX), Y0
+	VMOVUPS     (BX), Y1
+	VMOVUPS     (SI), Y2
+	VSUBPS      Y2, Y1, Y1
+	VMOVUPS     (AX), Y2
+	VMOVUPS     (CX), Y3
+	VADDPS      Y0, Y2, Y2
+	VFMADD231PS Y1, Y0, Y3
+	VMOVUPS     Y2, (AX)
+	VMOVUPS     Y3, (CX)
+	VMOVUPS     32(DX), Y0
+	VMOVUPS     32(BX), Y1
+	VMOVUPS     32(SI), Y2
+	VSUBPS      Y2, Y1, Y1
+	VMOVUPS     32(AX), Y2
+	VMOVUPS     32(CX), Y3
+	VADDPS      Y0, Y2, Y2
+	VFMADD231PS Y1, Y0, Y3
+	VMOVUPS     Y2, 32(AX)
+	VMOVUPS     Y3, 32(CX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, SI
+	SUBQ        $0x10, DI
+	JGE         turns
+
+turnsdone:
+	ADDQ $0x10, DI
+	SUBQ $0x08, DI
+	JLT  vectorsdone
+
+vectors:
+	VMOVUPS     (DX), Y0
+	VMOVUPS     (BX), Y1
+	VMOVUPS     (SI), Y2
+	VSUBPS      Y2, Y1, Y1
+	VMOVUPS     (AX), Y2
+	VMOVUPS     (CX), Y3
+	VADDPS      Y0, Y2, Y2
+	VFMADD231PS Y1, Y0, Y3
+	VMOVUPS     Y2, (AX)
+	VMOVUPS     Y3, (CX)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, SI
+	SUBQ        $0x08, DI
+	JGE         vectors
+
+vectorsdone:
+	ADDQ        $0x08, DI
+	TESTQ       DI, DI
+	JE          end
+	MOVQ        mask+48(FP), DI
+	VMOVUPS     (DI), Y0
+	VMASKMOVPS  (DX), Y0, Y1
+	VMASKMOVPS  (BX), Y0, Y2
+	VMASKMOVPS  (SI), Y0, Y3
+	VSUBPS      Y3, Y2, Y2
+	VMASKMOVPS  (AX), Y0, Y3
+	VMASKMOVPS  (CX), Y0, Y4
+	VADDPS      Y1, Y3, Y3
+	VFMADD231PS Y2, Y1, Y4
+	VMASKMOVPS  Y3, Y0, (AX)
+	VMASKMOVPS  Y4, Y0, (CX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func vectorLayerBack(dx *float32, dscale *float32, dbias *float32, dy *float32, x *float32, scale *float32, n int, mask *int32, mean float32, inverse float32, a float32, b float32)
+// Requires: AVX, FMA3
+TEXT ·vectorLayerBack(SB), NOSPLIT, $0-80
+	MOVQ         dx+0(FP), AX
+	MOVQ         dscale+8(FP), CX
+	MOVQ         dbias+16(FP), DX
+	MOVQ         dy+24(FP), BX
+	MOVQ         x+32(FP), SI
+	MOVQ         scale+40(FP), DI
+	VBROADCASTSS mean+64(FP), Y0
+	VBROADCASTSS inverse+68(FP), Y1
+	VBROADCASTSS a+72(FP), Y2
+	VBROADCASTSS b+76(FP), Y3
+	MOVQ         n+48(FP), R8
+	SUBQ         $0x10, R8
+	JLT          turnsdone
+
+turns:
+	VMOVUPS     (BX), Y4
+	VMOVUPS     (SI), Y5
+	VSUBPS      Y0, Y5, Y5
+	VMULPS      Y1, Y5, Y5
+	VMOVUPS     (CX), Y6
+	VMOVUPS     (DX), Y7
+	VFMADD231PS Y5, Y4, Y6
+	VADDPS      Y4, Y7, Y7
+	VMOVUPS     Y6, (CX)
+	VMOVUPS     Y7, (DX)
+	VFMADD213PS Y3, Y2, Y5
+	VMULPS      Y1, Y4, Y4
+	VMOVUPS     (DI), Y6
+	VFMADD231PS Y6, Y4, Y5
+	VMOVUPS     Y5, (AX)
+	VMOVUPS     32(BX), Y4
+	VMOVUPS     32(SI), Y5
+	VSUBPS      Y0, Y5, Y5
+	VMULPS      Y1, Y5, Y5
+	VMOVUPS     32(CX), Y6
+	VMOVUPS     32(DX), Y7
+	VFMADD231PS Y5, Y4, Y6
+	VADDPS      Y4, Y7, Y7
+	VMOVUPS     Y6, 32(CX)
+	VMOVUPS     Y7, 32(DX)
+	VFMADD213PS Y3, Y2, Y5
+	VMULPS      Y1, Y4, Y4
+	VMOVUPS     32(DI), Y6
+	VFMADD231PS Y6, Y4, Y5
+	VMOVUPS     Y5, 32(AX)
+	ADDQ        $0x40, AX
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, BX
+	ADDQ        $0x40, SI
+	ADDQ        $0x40, DI
+	SUBQ        $0x10, R8
+	JGE         turns
+
+turnsdone:
+	ADDQ $0x10, R8
+	SUBQ $0x08, R8
+	JLT  vectorsdone
+
+vectors:
+	VMOVUPS     (BX), Y4
+	VMOVUPS     (SI), Y5
+	VSUBPS      Y0, Y5, Y5
+	VMULPS      Y1, Y5, Y5
+	VMOVUPS     (CX), Y6
+	VMOVUPS     (DX), Y7
+	VFMADD231PS Y5, Y4, Y6
+	VADDPS      Y4, Y7, Y7
+	VMOVUPS     Y6, (CX)
+	VMOVUPS     Y7, (DX)
+	VFMADD213PS Y3, Y2, Y5
+	VMULPS      Y1, Y4, Y4
+	VMOVUPS     (DI), Y6
+	VFMADD231PS Y6, Y4, Y5
+	VMOVUPS     Y5, (AX)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x08, R8
+	JGE         vectors
+
+vectorsdone:
+	ADDQ        $0x08, R8
+	TESTQ       R8, R8
+	JE          end
+	MOVQ        mask+56(FP), R8
+	VMOVUPS     (R8), Y4
+	VMASKMOVPS  (BX), Y4, Y5
+	VMASKMOVPS  (SI), Y4, Y6
+	VSUBPS      Y0, Y6, Y6
+	VMULPS      Y1, Y6, Y6
+	VMASKMOVPS  (CX), Y4, Y0
+	VMASKMOVPS  (DX), Y4, Y7
+	VFMADD231PS Y6, Y5, Y0
+	VADDPS      Y5, Y7, Y7
+	VMASKMOVPS  Y0, Y4, (CX)
+	VMASKMOVPS  Y7, Y4, (DX)
+	VFMADD213PS Y3, Y2, Y6
+	VMULPS      Y1, Y5, Y5
+	VMASKMOVPS  (DI), Y4, Y0
+	VFMADD231PS Y0, Y5, Y6
+	VMASKMOVPS  Y6, Y4, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA evens<>+0(SB)/4, $0x00000000
+DATA evens<>+4(SB)/4, $0x00000000
+DATA evens<>+8(SB)/4, $0x00000002
+DATA evens<>+12(SB)/4, $0x00000000
+DATA evens<>+16(SB)/4, $0x00000004
+DATA evens<>+20(SB)/4, $0x00000000
+DATA evens<>+24(SB)/4, $0x00000006
+DATA evens<>+28(SB)/4, $0x00000000
+GLOBL evens<>(SB), RODATA|NOPTR, $32
+
+DATA odds<>+0(SB)/4, $0x00000001
+DATA odds<>+4(SB)/4, $0x00000000
+DATA odds<>+8(SB)/4, $0x00000003
+DATA odds<>+12(SB)/4, $0x00000000
+DATA odds<>+16(SB)/4, $0x00000005
+DATA odds<>+20(SB)/4, $0x00000000
+DATA odds<>+24(SB)/4, $0x00000007
+DATA odds<>+28(SB)/4, $0x00000000
+GLOBL odds<>(SB), RODATA|NOPTR, $32
+
+// func vectorDrop(dst *float32, src *float32, kept *uint8, groups int, keys *uint32, counter *uint32, threshold uint32, scale float32)
+// Requires: AVX, AVX2
+TEXT ·vectorDrop(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ kept+16(FP), DX
+	MOVQ groups+24(FP), BX
+	MOVQ keys+32(FP), SI
+	MOVQ counter+40(FP), DI
+	MOVL threshold+48(FP), R8
+	MOVL (DI), R9
+
+group:
+	VPBROADCASTD 4(DI), Y1
+	VPBROADCASTD 8(DI), Y2
+	VPBROADCASTD 12(DI), Y3
+	VMOVD        R9, X0
+	VPBROADCASTD X0, Y0
+	VPADDD       evens<>+0(SB), Y0, Y0
+	VPBROADCASTD 4(DI), Y5
+	VPBROADCASTD 8(DI), Y6
+	VPBROADCASTD 12(DI), Y7
+	VMOVD        R9, X4
+	VPBROADCASTD X4, Y4
+	VPADDD       odds<>+0(SB), Y4, Y4
+	VPBROADCASTD (SI), Y8
+	VPBROADCASTD 4(SI), Y9
+	VPMULUDQ     wordd2511f53<>+0(SB), Y0, Y10
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y2, Y11
+	VPXOR        Y8, Y1, Y1
+	VPXOR        Y9, Y3, Y3
+	VPSRLQ       $0x20, Y11, Y0
+	VPXOR        Y1, Y0, Y0
+	VPSRLQ       $0x20, Y10, Y2
+	VPXOR        Y3, Y2, Y2
+	VPMULUDQ     wordd2511f53<>+0(SB), Y4, Y1
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y6, Y3
+	VPXOR        Y8, Y5, Y5
+	VPXOR        Y9, Y7, Y7
+	VPSRLQ       $0x20, Y3, Y4
+	VPXOR        Y5, Y4, Y4
+	VPSRLQ       $0x20, Y1, Y6
+	VPXOR        Y7, Y6, Y6
+	VPBROADCASTD 8(SI), Y5
+	VPBROADCASTD 12(SI), Y7
+	VPMULUDQ     wordd2511f53<>+0(SB), Y0, Y8
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y2, Y9
+	VPXOR        Y5, Y11, Y11
+	VPXOR        Y7, Y10, Y10
+	VPSRLQ       $0x20, Y9, Y0
+	VPXOR        Y11, Y0, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VPXOR        Y10, Y2, Y2
+	VPMULUDQ     wordd2511f53<>+0(SB), Y4, Y10
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y6, Y11
+	VPXOR        Y5, Y3, Y3
+	VPXOR        Y7, Y1, Y1
+	VPSRLQ       $0x20, Y11, Y4
+	VPXOR        Y3, Y4, Y4
+	VPSRLQ       $0x20, Y10, Y6
+	VPXOR        Y1, Y6, Y6
+	VPBROADCASTD 16(SI), Y1
+	VPBROADCASTD 20(SI), Y3
+	VPMULUDQ     wordd2511f53<>+0(SB), Y0, Y5
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y2, Y7
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y3, Y8, Y8
+	VPSRLQ       $0x20, Y7, Y0
+	VPXOR        Y9, Y0, Y0
+	VPSRLQ       $0x20, Y5, Y2
+	VPXOR        Y8, Y2, Y2
+	VPMULUDQ     wordd2511f53<>+0(SB), Y4, Y8
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y6, Y9
+	VPXOR        Y1, Y11, Y11
+	VPXOR        Y3, Y10, Y10
+	VPSRLQ       $0x20, Y9, Y4
+	VPXOR        Y11, Y4, Y4
+	VPSRLQ       $0x20, Y8, Y6
+	VPXOR        Y10, Y6, Y6
+	VPBROADCASTD 24(SI), Y1
+	VPBROADCASTD 28(SI), Y3
+	VPMULUDQ     wordd2511f53<>+0(SB), Y0, Y10
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y2, Y11
+	VPXOR        Y1, Y7, Y7
+	VPXOR        Y3, Y5, Y5
+	VPSRLQ       $0x20, Y11, Y0
+	VPXOR        Y7, Y0, Y0
+	VPSRLQ       $0x20, Y10, Y2
+	VPXOR        Y5, Y2, Y2
+	VPMULUDQ     wordd2511f53<>+0(SB), Y4, Y5
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y6, Y7
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y3, Y8, Y8
+	VPSRLQ       $0x20, Y7, Y4
+	VPXOR        Y9, Y4, Y4
+	VPSRLQ       $0x20, Y5, Y6
+	VPXOR        Y8, Y6, Y6
+	VPBROADCASTD 32(SI), Y1
+	VPBROADCASTD 36(SI), Y3
+	VPMULUDQ     wordd2511f53<>+0(SB), Y0, Y8
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y2, Y9
+	VPXOR        Y1, Y11, Y11
+	VPXOR        Y3, Y10, Y10
+	VPSRLQ       $0x20, Y9, Y0
+	VPXOR        Y11, Y0, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VPXOR        Y10, Y2, Y2
+	VPMULUDQ     wordd2511f53<>+0(SB), Y4, Y10
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y6, Y11
+	VPXOR        Y1, Y7, Y7
+	VPXOR        Y3, Y5, Y5
+	VPSRLQ       $0x20, Y11, Y4
+	VPXOR        Y7, Y4, Y4
+	VPSRLQ       $0x20, Y10, Y6
+	VPXOR        Y5, Y6, Y6
+	VPBROADCASTD 40(SI), Y1
+	VPBROADCASTD 44(SI), Y3
+	VPMULUDQ     wordd2511f53<>+0(SB), Y0, Y5
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y2, Y7
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y3, Y8, Y8
+	VPSRLQ       $0x20, Y7, Y0
+	VPXOR        Y9, Y0, Y0
+	VPSRLQ       $0x20, Y5, Y2
+	VPXOR        Y8, Y2, Y2
+	VPMULUDQ     wordd2511f53<>+0(SB), Y4, Y8
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y6, Y9
+	VPXOR        Y1, Y11, Y11
+	VPXOR        Y3, Y10, Y10
+	VPSRLQ       $0x20, Y9, Y4
+	VPXOR        Y11, Y4, Y4
+	VPSRLQ       $0x20, Y8, Y6
+	VPXOR        Y10, Y6, Y6
+	VPBROADCASTD 48(SI), Y1
+	VPBROADCASTD 52(SI), Y3
+	VPMULUDQ     wordd2511f53<>+0(SB), Y0, Y10
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y2, Y11
+	VPXOR        Y1, Y7, Y7
+	VPXOR        Y3, Y5, Y5
+	VPSRLQ       $0x20, Y11, Y0
+	VPXOR        Y7, Y0, Y0
+	VPSRLQ       $0x20, Y10, Y2
+	VPXOR        Y5, Y2, Y2
+	VPMULUDQ     wordd2511f53<>+0(SB), Y4, Y5
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y6, Y7
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y3, Y8, Y8
+	VPSRLQ       $0x20, Y7, Y4
+	VPXOR        Y9, Y4, Y4
+	VPSRLQ       $0x20, Y5, Y6
+	VPXOR        Y8, Y6, Y6
+	VPBROADCASTD 56(SI), Y1
+	VPBROADCASTD 60(SI), Y3
+	VPMULUDQ     wordd2511f53<>+0(SB), Y0, Y8
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y2, Y9
+	VPXOR        Y1, Y11, Y11
+	VPXOR        Y3, Y10, Y10
+	VPSRLQ       $0x20, Y9, Y0
+	VPXOR        Y11, Y0, Y0
+	VPSRLQ       $0x20, Y8, Y2
+	VPXOR        Y10, Y2, Y2
+	VPMULUDQ     wordd2511f53<>+0(SB), Y4, Y10
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y6, Y11
+	VPXOR        Y1, Y7, Y7
+	VPXOR        Y3, Y5, Y5
+	VPSRLQ       $0x20, Y11, Y4
+	VPXOR        Y7, Y4, Y4
+	VPSRLQ       $0x20, Y10, Y6
+	VPXOR        Y5, Y6, Y6
+	VPBROADCASTD 64(SI), Y1
+	VPBROADCASTD 68(SI), Y3
+	VPMULUDQ     wordd2511f53<>+0(SB), Y0, Y5
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y2, Y7
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y3, Y8, Y8
+	VPSRLQ       $0x20, Y7, Y0
+	VPXOR        Y9, Y0, Y0
+	VPSRLQ       $0x20, Y5, Y2
+	VPXOR        Y8, Y2, Y2
+	VPMULUDQ     wordd2511f53<>+0(SB), Y4, Y8
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y6, Y9
+	VPXOR        Y1, Y11, Y11
+	VPXOR        Y3, Y10, Y10
+	VPSRLQ       $0x20, Y9, Y4
+	VPXOR        Y11, Y4, Y4
+	VPSRLQ       $0x20, Y8, Y6
+	VPXOR        Y10, Y6, Y6
+	VPBROADCASTD 72(SI), Y1
+	VPBROADCASTD 76(SI), Y3
+	VPMULUDQ     wordd2511f53<>+0(SB), Y0, Y10
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y2, Y11
+	VPXOR        Y1, Y7, Y7
+	VPXOR        Y3, Y5, Y5
+	VPSRLQ       $0x20, Y11, Y0
+	VPXOR        Y7, Y0, Y0
+	VPSRLQ       $0x20, Y10, Y2
+	VPXOR        Y5, Y2, Y2
+	VPMULUDQ     wordd2511f53<>+0(SB), Y4, Y5
+	VPMULUDQ     wordcd9e8d57<>+0(SB), Y6, Y7
+	VPXOR        Y1, Y9, Y9
+	VPXOR        Y3, Y8, Y8
+	VPSRLQ       $0x20, Y7, Y4
+	VPXOR        Y9, Y4, Y4
+	VPSRLQ       $0x20, Y5, Y6
+	VPXOR        Y8, Y6, Y6
+	VBROADCASTSS scale+52(FP), Y3
+	VMOVD        R8, X1
+	VPBROADCASTD X1, Y1
+	VPSLLQ       $0x20, Y4, Y4
+	VPBLENDD     $0xaa, Y4, Y0, Y4
+	VPMAXUD      Y1, Y4, Y0
+	VPCMPEQD     Y0, Y4, Y4
+	VMOVMSKPS    Y4, R10
+	MOVB         R10, (DX)
+	VMULPS       (CX), Y3, Y0
+	VANDPS       Y0, Y4, Y4
+	VMOVUPS      Y4, (AX)
+	VPSLLQ       $0x20, Y7, Y0
+	VPBLENDD     $0xaa, Y0, Y11, Y0
+	VPMAXUD      Y1, Y0, Y4
+	VPCMPEQD     Y4, Y0, Y0
+	VMOVMSKPS    Y0, R10
+	MOVB         R10, 1(DX)
+	VMULPS       32(CX), Y3, Y4
+	VANDPS       Y4, Y0, Y0
+	VMOVUPS      Y0, 32(AX)
+	VPSLLQ       $0x20, Y6, Y0
+	VPBLENDD     $0xaa, Y0, Y2, Y0
+	VPMAXUD      Y1, Y0, Y2
+	VPCMPEQD     Y2, Y0, Y0
+	VMOVMSKPS    Y0, R10
+	MOVB         R10, 2(DX)
+	VMULPS       64(CX), Y3, Y2
+	VANDPS       Y2, Y0, Y0
+	VMOVUPS      Y0, 64(AX)
+	VPSLLQ       $0x20, Y5, Y0
+	VPBLENDD     $0xaa, Y0, Y10, Y0
+	VPMAXUD      Y1, Y0, Y1
+	VPCMPEQD     Y1, Y0, Y0
+	VMOVMSKPS    Y0, R10
+	MOVB         R10, 3(DX)
+	VMULPS       96(CX), Y3, Y1
+	VANDPS       Y1, Y0, Y0
+	VMOVUPS      Y0, 96(AX)
+	ADDL         $0x08, R9
+	ADDQ         $0x80, CX
+	ADDQ         $0x80, AX
+	ADDQ         $0x04, DX
+	DECQ         BX
+	JNE          group
+	VZEROUPPER
+	RET
+
+DATA wordd2511f53<>+0(SB)/4, $0xd2511f53
+DATA wordd2511f53<>+4(SB)/4, $0xd2511f53
+DATA wordd2511f53<>+8(SB)/4, $0xd2511f53
+DATA wordd2511f53<>+12(SB)/4, $0xd2511f53
+DATA wordd2511f53<>+16(SB)/4, $0xd2511f53
+DATA wordd2511f53<>+20(SB)/4, $0xd2511f53
+DATA wordd2511f53<>+24(SB)/4, $0xd2511f53
+DATA wordd2511f53<>+28(SB)/4, $0xd2511f53
+GLOBL wordd2511f53<>(SB), RODATA|NOPTR, $32
+
+DATA wordcd9e8d57<>+0(SB)/4, $0xcd9e8d57
+DATA wordcd9e8d57<>+4(SB)/4, $0xcd9e8d57
+DATA wordcd9e8d57<>+8(SB)/4, $0xcd9e8d57
+DATA wordcd9e8d57<>+12(SB)/4, $0xcd9e8d57
+DATA wordcd9e8d57<>+16(SB)/4, $0xcd9e8d57
+DATA wordcd9e8d57<>+20(SB)/4, $0xcd9e8d57
+DATA wordcd9e8d57<>+24(SB)/4, $0xcd9e8d57
+DATA wordcd9e8d57<>+28(SB)/4, $0xcd9e8d57
+GLOBL wordcd9e8d57<>(SB), RODATA|NOPTR, $32
+
+DATA single<>+0(SB)/4, $0x00000001
+DATA single<>+4(SB)/4, $0x00000002
+DATA single<>+8(SB)/4, $0x00000004
+DATA single<>+12(SB)/4, $0x00000008
+DATA single<>+16(SB)/4, $0x00000010
+DATA single<>+20(SB)/4, $0x00000020
+DATA single<>+24(SB)/4, $0x00000040
+DATA single<>+28(SB)/4, $0x00000080
+GLOBL single<>(SB), RODATA|NOPTR, $32
+
+// func vectorKeep(dst *float32, src *float32, kept *uint8, groups int, scale float32)
+// Requires: AVX, AVX2
+TEXT ·vectorKeep(SB), NOSPLIT, $0-36
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         kept+16(FP), DX
+	MOVQ         groups+24(FP), BX
+	VBROADCASTSS scale+32(FP), Y1
+	VMOVUPS      single<>+0(SB), Y0
+
+group:
+	VPBROADCASTB (DX), Y2
+	VPAND        Y0, Y2, Y2
+	VPCMPEQD     Y0, Y2, Y2
+	VMULPS       (CX), Y1, Y3
+	VANDPS       Y3, Y2, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, AX
+	INCQ         DX
+	DECQ         BX
+	JNE          group
+	VZEROUPPER
+	RET

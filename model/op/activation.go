@@ -11,7 +11,7 @@ import (
 func init() {
 	// y = max(x, 0); dx = dy where y > 0
 	unary("Relu", 6, numbers, nil, signedUnary(func(dst, src []float32) { kernel.ClipTo(dst, src, 0, float32(math.Inf(1))) }, relu[float64], relu[int32], relu[int64]),
-		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return b.Op("Mul", dy, b.Op("Sign", y)) }),
+		back(byResult),
 		tested(func() []Case {
 			return []Case{
 				{In: in(f64v(1, -2, 3)), Out: in(f64v(1, 0, 3))},
@@ -20,7 +20,7 @@ func init() {
 		})...)
 
 	// y = x where x >= 0, alpha·x elsewhere
-	unary("LeakyRelu", 6, floats, []string{"alpha"}, compileLeakyRelu, gradLeakyRelu,
+	unary("LeakyRelu", 6, floats, []string{"alpha"}, compileLeakyRelu, back(leakyResult, "alpha"),
 		tested(func() []Case {
 			return []Case{
 				{In: in(f64v(1, -2, 3)), Out: in(f64v(1, -.02, 3)), Tol: 1e-6},
@@ -30,36 +30,28 @@ func init() {
 
 	// y = 1/(1+e^-x); dx = dy·y·(1-y)
 	unary("Sigmoid", 6, floats, nil, floatUnary(kernel.Sigmoid, mapped[float64](Logistic)),
-		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value {
-			t := b.Op("Mul", dy, y)
-			return b.Op("Sub", t, b.Op("Mul", t, y))
-		}),
+		back(byResult),
 		tested(func() []Case {
 			return []Case{{In: in(f64v(0, 2, -800, 800)), Out: in(f64v(.5, 1/(1+math.Exp(-2)), 0, 1))}}
 		})...)
 
 	// dx = dy·(1-y²)
 	unary("Tanh", 6, floats, nil, floatUnary(kernel.Tanh, mapped[float64](math.Tanh)),
-		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value {
-			return b.Op("Sub", dy, b.Op("Mul", dy, b.Op("Mul", y, y)))
-		}),
+		back(byResult),
 		tested(func() []Case {
 			return []Case{{In: in(f64v(0, 1, -.5)), Out: in(f64v(0, math.Tanh(1), -math.Tanh(.5)))}}
 		})...)
 
 	// y = ln(1+e^x); dx = dy·sigmoid x
 	unary("Softplus", 1, floats, nil, realUnary(func(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }),
-		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return b.Op("Mul", dy, b.Op("Sigmoid", x)) }),
+		back(byInput),
 		tested(func() []Case {
 			return []Case{{In: in(f64v(0, 1, -1, 900)), Out: in(f64v(math.Ln2, math.Log1p(math.E), math.Log1p(math.Exp(-1)), 900))}}
 		})...)
 
 	// dx = dy·2/√π·e^(-x²)
 	unary("Erf", 9, floats, nil, floatUnary(kernel.Erf, mapped[float64](math.Erf)),
-		chain(func(b *graph.Builder, x, y, dy graph.Value) graph.Value {
-			slope := b.Op("Mul", b.Op("Exp", b.Op("Neg", b.Op("Mul", x, x))), scalarLike(b, 2/math.SqrtPi, x))
-			return b.Op("Mul", dy, slope)
-		}),
+		back(byInput),
 		tested(func() []Case {
 			return []Case{{In: in(f64v(0, 1, -.5)), Out: in(f64v(0, math.Erf(1), -math.Erf(.5)))}}
 		})...)
@@ -102,11 +94,4 @@ func leaky(alpha float64) func(dst, src []float64) {
 			dst[i] = x
 		}
 	}
-}
-
-// dx = dy where x >= 0, alpha·dy elsewhere.
-func gradLeakyRelu(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
-	zero := scalarLike(b, 0, n.Inputs[0])
-	steep := b.Op("Mul", dy[0], scalarLike(b, n.Float("alpha", .01), n.Inputs[0]))
-	return []graph.Value{b.Op("Where", b.Op("Less", n.Inputs[0], zero), steep, dy[0])}, nil
 }

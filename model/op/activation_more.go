@@ -26,7 +26,7 @@ func init() {
 			}
 			return a * math.Expm1(x)
 		}
-	}, "alpha"), nil,
+	}, "alpha"), back(byInput, "alpha"),
 		Case{In: in(x), Out: in(f64v(e-1, .5, 2))}, Case{Name: "alpha", Attrs: alpha(2), In: in(x), Out: in(f64v(2*e-2, .5, 2))})
 
 	// y = gamma·x where x > 0, gamma·alpha·(e^x - 1) elsewhere
@@ -38,48 +38,48 @@ func init() {
 			}
 			return g * a * math.Expm1(x)
 		}
-	}, "alpha", "gamma"), nil,
+	}, "alpha", "gamma"), back(byInput, "alpha", "gamma"),
 		Case{In: in(x), Out: in(f64v(1.0507010221481323*1.6732631921768188*(e-1), .52535051, 2.10140204)), Tol: 1e-7})
 
 	// y = max(0, x) + min(0, alpha·(e^(x/alpha) - 1))
 	unary("Celu", 12, floats, []string{"alpha"}, curve(func(n *graph.Node) func(float64) float64 {
 		a := float64(n.Float("alpha", 1))
 		return func(x float64) float64 { return max(0, x) + min(0, a*math.Expm1(x/a)) }
-	}, "alpha"), nil,
+	}, "alpha"), back(byInput, "alpha"),
 		Case{Attrs: alpha(2), In: in(x), Out: in(f64v(2*math.Expm1(-.5), .5, 2))})
 
 	// y = x·Φ(x), or its approximation by tanh: 0.5x(1 + tanh(√(2/π)(x + 0.044715x³)))
-	unary("Gelu", 20, floats, []string{"approximate"}, compileGelu, nil,
+	unary("Gelu", 20, floats, []string{"approximate"}, compileGelu, back(byInput, "approximate"),
 		Case{In: in(x), Out: in(f64v(-.158655253931457, .345731230646998, 1.954499736103642))},
 		Case{Name: "tanh", Attrs: []graph.Attr{graph.StringAttr("approximate", "tanh")}, In: in(x), Out: in(f64v(-.158808009, .345714, 1.954597694)), Tol: 1e-6},
 		Case{Name: "other", Attrs: []graph.Attr{graph.StringAttr("approximate", "sin")}, In: in(x), Err: "approximate"})
 
 	// y = x·tanh(ln(1 + e^x))
-	unary("Mish", 18, floats, nil, realUnary(func(x float64) float64 { return x * math.Tanh(max(x, 0)+math.Log1p(math.Exp(-math.Abs(x)))) }), nil,
+	unary("Mish", 18, floats, nil, realUnary(func(x float64) float64 { return x * math.Tanh(max(x, 0)+math.Log1p(math.Exp(-math.Abs(x)))) }), back(byInput),
 		Case{In: in(x), Out: in(f64v(-.303401460621380, .375245193930, 1.943958999))})
 
 	// y = x·sigmoid(alpha·x)
-	unary("Swish", 24, floats, []string{"alpha"}, compileSwish, nil,
+	unary("Swish", 24, floats, []string{"alpha"}, compileSwish, back(byInput, "alpha"),
 		Case{In: in(x), Out: in(f64v(-Logistic(-1), .5*Logistic(.5), 2*Logistic(2)))},
 		Case{Name: "alpha", Attrs: alpha(2), In: in(x), Out: in(f64v(-Logistic(-2), .5*Logistic(1), 2*Logistic(4)))})
 
 	// y = max(0, min(1, alpha·x + beta))
-	unary("HardSigmoid", 6, floats, []string{"alpha", "beta"}, compileHardSigmoid, nil,
+	unary("HardSigmoid", 6, floats, []string{"alpha", "beta"}, compileHardSigmoid, back(byResult, "alpha", "beta"),
 		Case{In: in(f64v(-3, .5, 3)), Out: in(f64v(0, .6, 1)), Tol: 1e-6},
 		Case{Name: "beta", Attrs: append(alpha(.5), graph.FloatAttr("beta", .25)), In: in(f64v(.5)), Out: in(f64v(.5))})
 	// y = x·max(0, min(1, x/6 + 1/2))
-	unary("HardSwish", 14, floats, nil, floatUnary(kernel.HardSwish, hardSwish), nil,
+	unary("HardSwish", 14, floats, nil, floatUnary(kernel.HardSwish, hardSwish), back(byInput),
 		Case{In: in(f64v(-4, 1, 4)), Out: in(f64v(0, 2./3, 4))})
 	// y = x/(1+|x|)
-	unary("Softsign", 1, floats, nil, floatUnary(softsign[float32], softsign[float64]), nil,
+	unary("Softsign", 1, floats, nil, floatUnary(softsign[float32], softsign[float64]), back(byInput),
 		Case{In: in(x), Out: in(f64v(-.5, 1./3, 2./3))})
 	// y = x where x > alpha, 0 elsewhere
-	unary("ThresholdedRelu", 10, floats, []string{"alpha"}, compileThresholdedRelu, nil,
-		Case{In: in(f64v(-1, 1, 2)), Out: in(f64v(0, 0, 2))}, Case{Name: "NaN", In: in(f64v(math.NaN())), Out: in(f64v(0))}, Case{Name: "alpha", Attrs: alpha(.25), In: in(x), Out: in(f64v(0, .5, 2))})
+	unary("ThresholdedRelu", 10, floats, []string{"alpha"}, compileThresholdedRelu, back(byInput, "alpha"),
+		Case{In: in(f64v(-1, 1, 2)), Out: in(f64v(0, 0, 2)), NoGrad: true}, Case{Name: "NaN", NoGrad: true, In: in(f64v(math.NaN())), Out: in(f64v(0))}, Case{Name: "alpha", Attrs: alpha(.25), In: in(x), Out: in(f64v(0, .5, 2))})
 	// y = x + bias where x < -lambd, x - bias where x > lambd, 0 elsewhere
-	unary("Shrink", 9, numbers, []string{"lambd", "bias"}, compileShrink, nil,
-		Case{In: in(f64v(-2, .5, 2)), Out: in(f64v(-2, 0, 2))},
-		Case{Name: "bias", Attrs: []graph.Attr{graph.FloatAttr("lambd", 1.5), graph.FloatAttr("bias", 1.5)}, In: in(f64v(-2, 1.5, 2)), Out: in(f64v(-.5, 0, .5))},
+	unary("Shrink", 9, numbers, []string{"lambd", "bias"}, compileShrink, back(byInput, "lambd", "bias"),
+		Case{In: in(f64v(-2, .5, 2)), Out: in(f64v(-2, 0, 2)), NoGrad: true}, Case{Name: "around", In: in(f64v(-2, .25, 2)), Out: in(f64v(-2, 0, 2))},
+		Case{Name: "bias", Attrs: []graph.Attr{graph.FloatAttr("lambd", 1.5), graph.FloatAttr("bias", 1.5)}, In: in(f64v(-2, 1.5, 2)), Out: in(f64v(-.5, 0, .5)), NoGrad: true},
 		Case{Name: "ints", Attrs: []graph.Attr{graph.FloatAttr("lambd", 1.5), graph.FloatAttr("bias", 1)}, In: in(i64v(-2, 1, 2, math.MaxInt64)), Out: in(i64v(-1, 0, 1, math.MaxInt64-1))})
 }
 

@@ -26,12 +26,17 @@ func init() {
 		}
 	}
 	exact, fast := f32v(-.15865526, 1.9544997), f32v(-.158808, 1.9545977)
-	msSpec(microsoft, "Gelu", 1, nil, one, one, true, gelu("none")).Cases = []Case{{In: in(x), Out: in(exact)}}
-	msSpec(microsoft, "BiasGelu", 1, nil, Arity{2, 2}, one, true, gelu("none")).Cases = []Case{{In: in(f32v(-2, 1), f32v(1)), Out: in(exact)}}
-	msSpec(microsoft, "FastGelu", 1, nil, Arity{1, 2}, one, true, gelu("tanh")).Cases = []Case{{In: in(x), Out: in(fast)}, {Name: "bias", In: in(f32v(-2, 1), f32v(1)), Out: in(fast)}}
-	msSpec(microsoft, "QuickGelu", 1, []string{"alpha"}, one, one, true, func(n *graph.Node, p *msParts) []graph.Value {
-		return []graph.Value{p.op("Swish", []graph.Attr{graph.FloatAttr("alpha", n.Float("alpha", 1.702))}, p.in(0))}
-	}).Cases = []Case{{In: in(f32v(1)), Out: in(f32v(.84579575)), Tol: 1e-5}}
+	wide := f64v(-1, 2)
+	both := func(s *Spec, grad Gradient, cases ...Case) { s.Grad, s.Cases = grad, cases }
+	both(msSpec(microsoft, "Gelu", 1, nil, one, one, true, gelu("none")), gradBiasGelu("none"), Case{In: in(x), Out: in(exact)}, Case{Name: "float64", In: in(wide), Out: in(f64v(-.15865526, 1.9544997))})
+	both(msSpec(microsoft, "BiasGelu", 1, nil, Arity{2, 2}, one, true, gelu("none")), gradBiasGelu("none"), Case{In: in(f32v(-2, 1), f32v(1)), Out: in(exact)},
+		Case{Name: "rows", In: in(f64s([]int{2, 2}, -2, 1, -2, 1), f64v(1, 1)), Out: in(f64s([]int{2, 2}, -.15865526, 1.9544997, -.15865526, 1.9544997))})
+	both(msSpec(microsoft, "FastGelu", 1, nil, Arity{1, 2}, one, true, gelu("tanh")), gradBiasGelu("tanh"), Case{In: in(x), Out: in(fast)}, Case{Name: "bias", In: in(f32v(-2, 1), f32v(1)), Out: in(fast)},
+		Case{Name: "float64", In: in(wide), Out: in(f64v(-.158808, 1.9545977))}, Case{Name: "rows", In: in(f64v(-2, 1), f64v(1)), Out: in(f64v(-.158808, 1.9545977))})
+	quick := msSpec(microsoft, "QuickGelu", 1, []string{"alpha"}, one, one, true, func(n *graph.Node, p *msParts) []graph.Value {
+		return []graph.Value{p.op("Swish", quickAlpha(n), p.in(0))}
+	})
+	both(quick, gradQuickGelu, Case{In: in(f32v(1)), Out: in(f32v(.84579575)), Tol: 1e-5}, Case{Name: "float64", In: in(f64v(1)), Out: in(f64v(.84579575)), Tol: 1e-5})
 	msSpec(microsoft, "Trilu", 1, []string{"upper"}, Arity{1, 2}, one, false, func(n *graph.Node, p *msParts) []graph.Value {
 		return []graph.Value{p.op("Trilu", n.Attrs, slices.DeleteFunc([]graph.Value{p.in(0), p.in(1)}, func(v graph.Value) bool { return v == "" })...)}
 	}).Cases = []Case{{In: in(f32s([]int{2, 2}, 1, 2, 3, 4)), Out: in(f32s([]int{2, 2}, 1, 2, 0, 4))}}
@@ -46,6 +51,29 @@ func init() {
 		{Name: "alpha", Attrs: []graph.Attr{graph.StringAttr("activation", "LeakyRelu"), graph.FloatAttr("activation_alpha", .5), graph.IntAttr("transB", 1)}, In: in(a, b, f32v(-5)), Out: in(f32s([]int{2, 2}, -1, -.5, 1, 3))},
 		{Name: "unknown", Attrs: []graph.Attr{graph.StringAttr("activation", "Sine")}, In: in(a, b), Err: "Sine"},
 	}
+}
+
+// gradBiasGelu adds the bias again, so that the sum need not be kept.
+func gradBiasGelu(approximate string) Gradient {
+	return func(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
+		x, bias := n.Inputs[0], n.In(1)
+		if bias != "" {
+			x = b.Op("Add", x, bias)
+		}
+		dx := []graph.Value{slopeOf(b, "Gelu", []graph.Attr{graph.StringAttr("approximate", approximate)}, []string{"approximate"}, dy[0], x)}
+		if bias != "" {
+			dx = append(dx, reduceTo(b, dx[0], bias))
+		}
+		return dx, nil
+	}
+}
+
+func quickAlpha(n *graph.Node) []graph.Attr {
+	return []graph.Attr{graph.FloatAttr("alpha", n.Float("alpha", 1.702))}
+}
+
+func gradQuickGelu(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
+	return []graph.Value{slopeOf(b, "Swish", quickAlpha(n), []string{"alpha"}, dy[0], n.Inputs[0])}, nil
 }
 
 func bodyFusedMatMul(n *graph.Node, p *msParts) []graph.Value {

@@ -15,7 +15,7 @@ import (
 // https://onnx.ai/onnx/operators/onnx__Add.html#add-1 and so on.
 func init() {
 	for _, name := range []string{"Abs", "Ceil", "Clip", "Elu", "Exp", "Floor", "HardSigmoid", "LeakyRelu", "Log", "Neg", "Reciprocal", "Relu", "Selu", "Sigmoid", "Sqrt", "Tanh"} {
-		oldest(name, 1, 6, Arity{1, 1}, "consumed_inputs")
+		oldest(name, 1, 6, Arity{1, 1}, "consumed_inputs").Grad = gradLater(6)
 	}
 	for name, attrs := range map[string][]string{"Clip": {"max", "min"}, "Elu": {"alpha"}, "HardSigmoid": {"alpha", "beta"}, "LeakyRelu": {"alpha"}, "Selu": {"alpha", "gamma"}} {
 		s := specs[[2]string{"", name}]
@@ -45,10 +45,10 @@ func init() {
 	}
 	for since, attrs := range map[int64][]string{1: {"consumed_inputs"}, 6: nil} {
 		s := oldest("PRelu", since, 7, Arity{2, 2}, attrs...)
-		s.Infer, s.Compile = inferAlong, compileAlong
+		s.Infer, s.Compile, s.Grad = inferAlong, compileAlong, gradOldPRelu
 		s = oldest("Dropout", since, 7, Arity{1, 1}, append([]string{"is_test", "ratio"}, attrs...)...)
 		s.Half, s.View, s.Out.Max = false, true, 2
-		s.Infer, s.Compile = inferOldDropout, compileOldDropout
+		s.Infer, s.Compile, s.Grad = inferOldDropout, compileOldDropout, gradDropout
 	}
 	cast := oldest("Cast", 1, 6, Arity{1, 1}, "to")
 	cast.Half, cast.Infer, cast.Compile = false, inferOldCast, compileOldCast
@@ -99,6 +99,14 @@ func oldest(name string, since, later int64, inputs Arity, attrs ...string) *Spe
 	}
 	register(s)
 	return s
+}
+
+// gradLater is the gradient that the version at opset later has, by the attributes that it knows.
+func gradLater(later int64) Gradient {
+	return func(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
+		next, with, _ := laterOf(n, &Site{}, later)
+		return next.Grad(b, with, dy)
+	}
 }
 
 // laterOf is a node as the opset later knows it.

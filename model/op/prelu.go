@@ -95,10 +95,98 @@ func prelu[T number](dst, a, b []T) {
 
 // dx = dy where x >= 0, slope·dy elsewhere; dslope = x·dy where x < 0.
 func gradPRelu(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
-	x, slope, zero := n.Inputs[0], n.Inputs[1], scalarLike(b, 0, n.Inputs[0])
-	below := b.Op("Less", x, zero)
-	return []graph.Value{
-		b.Op("Where", below, b.Op("Mul", dy[0], slope), dy[0]),
-		b.Op("Where", below, b.Op("Mul", dy[0], x), zero),
-	}, nil
+	return b.Node(Private, "PReluGrad", []graph.Value{dy[0], n.Inputs[0], n.Inputs[1]}, 2), nil
+}
+
+// gradOldPRelu is that of versions before 7, where a vector of slopes lies along the channels.
+func gradOldPRelu(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
+	return b.Node(Private, "PReluGrad", []graph.Value{dy[0], n.Inputs[0], n.Inputs[1]}, 2, graph.IntAttr("channels", 1)), nil
+}
+
+// PReluGrad(dy, x, slope): the gradients of x and slope; with channels=1 a vector of slopes lies along the dimension 1 of x.
+func init() {
+	register(&Spec{
+		Domain: Private, Name: "PReluGrad", Since: 1, Half: true, Attrs: []string{"channels"}, In: Arity{3, 3}, Out: Arity{1, 2},
+		Infer: func(n *graph.Node, site *Site) ([]tensor.Type, error) {
+			return []tensor.Type{site.Types[1], site.Types[2]}[:len(n.Outputs)], oneOf(n, site.Types[0], floats...)
+		},
+		Compile: func(n *graph.Node, site *Site) (Kernel, error) {
+			return byFloat(n, site, preluGrad(n, tensor.Data[float32]), preluGrad(n, tensor.Data[float64]))
+		},
+		Cases: []Case{{In: in(f64s([]int{2, 2}, 1, 2, 3, 4), f64s([]int{2, 2}, -1, 5, -2, -3), f64v(10, 20)), Out: in(f64s([]int{2, 2}, 10, 2, 30, 80), f64v(-7, -12))}},
+	})
+}
+
+func preluGrad[T float](n *graph.Node, data lane[T]) Kernel {
+	channels := n.Int("channels", 0) != 0
+	return func(ctx context.Context, in, out []*tensor.Tensor) error {
+		x, slope := in[1].Shape(), in[2].Shape()
+		var buf, joint [MaxRank]int
+		along := append(buf[:0], slope...)
+		if channels && len(slope) == 1 && slope[0] > 1 {
+			for len(along) < len(x)-1 {
+				along = append(along, 1)
+			}
+		}
+		if to, err := broadcastShape("PReluGrad", joint[:0], x, along); err != nil || !slices.Equal(to, x) || in[0].Len() != in[1].Len() {
+			return misfit("PReluGrad", "shapes do not fit")
+		}
+		var grads [2][]T
+		for i := range out {
+			if out[i] != nil {
+				if err := Reset(ctx, out[i], in[0].DType(), in[i+1].Shape()...); err != nil {
+					return err
+				}
+				grads[i] = data(out[i])
+				clear(grads[i])
+			}
+		}
+		if len(data(in[1])) == 0 {
+			return nil
+		}
+		dy, v, factors := data(in[0]), data(in[1]), data(in[2])
+		var g grid
+		g.set(x, x, along)
+		g.each(func(at int, o [3]int) {
+			if grads[0] != nil {
+				preluBack(grads[0][at:at+g.inner], v[at:at+g.inner], dy[at:], factors[o[1]:], g.unit[1])
+			}
+			if grads[1] != nil {
+				preluSum(grads[1][o[1]:], v[at:at+g.inner], dy[at:], g.unit[1])
+			}
+		})
+		return ctx.Err()
+	}
+}
+
+// preluBack writes a run of dx; the slopes lie step apart.
+func preluBack[T float](dx, x, dy, slope []T, step int) {
+	dy = dy[:len(x)]
+	for i, v := range x {
+		d := dy[i]
+		if v < 0 {
+			d *= slope[i*step]
+		}
+		dx[i] = d
+	}
+}
+
+// preluSum adds a run to dslope.
+func preluSum[T float](dslope, x, dy []T, step int) {
+	dy = dy[:len(x)]
+	if step == 0 {
+		var sum T
+		for i, v := range x {
+			if v < 0 {
+				sum += v * dy[i]
+			}
+		}
+		dslope[0] += sum
+		return
+	}
+	for i, v := range x {
+		if v < 0 {
+			dslope[i*step] += v * dy[i]
+		}
+	}
 }

@@ -1,0 +1,111 @@
+package op
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/tensor"
+)
+
+// TestBackFloat32 holds the float32 kernels of the way back, which are vector loops, to those of float64, which central differences prove; and the
+// result on several goroutines to that on one, bit for bit.
+func TestBackFloat32(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	draw := func(shape ...int) *tensor.Tensor {
+		x := tensor.New(tensor.Float64, shape...)
+		for i := range tensor.Data[float64](x) {
+			tensor.Data[float64](x)[i] = float64(float32(r.NormFloat64()))
+		}
+		return x
+	}
+	attr := func(a ...graph.Attr) []graph.Attr { return a }
+	one, f := []int{3, 37, 61}, graph.FloatAttr
+	for _, c := range []struct {
+		name  string
+		attrs []graph.Attr
+		in    []*tensor.Tensor
+	}{
+		{"ReluGrad", nil, in(draw(one...), draw(one...))},
+		{"LeakyReluGrad", attr(f("alpha", .25)), in(draw(one...), draw(one...))},
+		{"SigmoidGrad", nil, in(draw(one...), draw(one...))},
+		{"TanhGrad", nil, in(draw(one...), draw(one...))},
+		{"HardSigmoidGrad", nil, in(draw(one...), draw(one...))},
+		{"ErfGrad", nil, in(draw(one...), draw(one...))},
+		{"SoftplusGrad", nil, in(draw(one...), draw(one...))},
+		{"EluGrad", attr(f("alpha", 2)), in(draw(one...), draw(one...))},
+		{"SeluGrad", nil, in(draw(one...), draw(one...))},
+		{"CeluGrad", attr(f("alpha", .5)), in(draw(one...), draw(one...))},
+		{"GeluGrad", nil, in(draw(one...), draw(one...))},
+		{"GeluGrad", attr(graph.StringAttr("approximate", "tanh")), in(draw(one...), draw(one...))},
+		{"SwishGrad", attr(f("alpha", 1.702)), in(draw(one...), draw(one...))},
+		{"MishGrad", nil, in(draw(one...), draw(one...))},
+		{"HardSwishGrad", nil, in(draw(one...), draw(one...))},
+		{"SoftsignGrad", nil, in(draw(one...), draw(one...))},
+		{"ThresholdedReluGrad", nil, in(draw(one...), draw(one...))},
+		{"ShrinkGrad", nil, in(draw(one...), draw(one...))},
+		{"ClipGrad", nil, in(draw(one...), draw(one...), f64s(nil, -.5), f64s(nil, 1))},
+		{"PReluGrad", nil, in(draw(one...), draw(one...), draw(37, 1))},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := Lookup(Private, c.name, 1)
+			want := backOf(t, s, c.attrs, c.in, 1)
+			narrow := make([]*tensor.Tensor, len(c.in))
+			for i, x := range c.in {
+				if narrow[i] = x; x != nil && x.DType() == tensor.Float64 {
+					narrow[i] = tensor.New(tensor.Float32, x.Shape()...)
+					if err := castInto(narrow[i], x); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			got := backOf(t, s, c.attrs, narrow, 1)
+			for i, w := range want {
+				wide := tensor.New(tensor.Float64, got[i].Shape()...)
+				if err := castInto(wide, got[i]); err != nil {
+					t.Fatal(err)
+				}
+				if diff := Compare(wide, w, 2e-5, 2e-5); diff != "" {
+					t.Errorf("output %d: %s", i, diff)
+				}
+			}
+			for threads := 2; threads < 4; threads++ {
+				for i, g := range backOf(t, s, c.attrs, narrow, threads) {
+					if !slices.Equal(g.Bytes(), got[i].Bytes()) {
+						t.Errorf("output %d on %d goroutines is another", i, threads)
+					}
+				}
+			}
+		})
+	}
+}
+
+// backOf runs an operator for all its outputs.
+func backOf(t *testing.T, s *Spec, attrs []graph.Attr, in []*tensor.Tensor, threads int) []*tensor.Tensor {
+	t.Helper()
+	n, site := s.Node(&Case{Attrs: attrs, In: in, Out: make([]*tensor.Tensor, s.Out.Max)}), &Site{Opset: 1, Threads: threads, Own: len(in)}
+	for _, x := range in {
+		typ := tensor.Type{}
+		if x != nil {
+			typ = x.Type()
+		}
+		site.Types, site.Constant = append(site.Types, typ), append(site.Constant, nil)
+	}
+	if _, err := s.Infer(n, site); err != nil {
+		t.Fatal(err)
+	}
+	k, err := s.Compile(n, site)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make([]*tensor.Tensor, len(n.Outputs))
+	for i := range out {
+		out[i] = new(tensor.Tensor)
+	}
+	if err := k(context.Background(), in, out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
