@@ -19,7 +19,8 @@ func init() {
 	q, k, v := f64s([]int{1, 1, 2, 1}, 0, 1), f64s([]int{1, 1, 2, 1}, 1, 2), f64s([]int{1, 1, 2, 1}, 3, 5)
 	e := math.E
 	soft := 3/(1+e) + 5*e/(1+e)
-	attrs := []string{"is_causal", "kv_num_heads", "q_num_heads", "qk_matmul_output_mode", "scale", "softcap", "softmax_precision"}
+	low, high := 2*math.Tanh(.5), 2*math.Tanh(1)
+	tilted := math.Exp(high) / (math.Exp(high) + math.Exp(1+low))
 	cases := []Case{
 		{In: in(q, k, v), Out: in(f64s([]int{1, 1, 2, 1}, 4, soft))},
 		{Name: "causal", Attrs: []graph.Attr{graph.IntAttr("is_causal", 1)}, In: in(q, k, v), Out: in(f64s([]int{1, 1, 2, 1}, 3, soft))},
@@ -34,13 +35,24 @@ func init() {
 			In:  in(f64s([]int{1, 1, 2}, 0, 1), f64s([]int{1, 2, 1}, 1, 1), f64s([]int{1, 2, 1}, 3, 5)),
 			Out: in(f64s([]int{1, 1, 2}, 4, 4), f64s([]int{1, 1, 2, 1}, 1, 1), f64s([]int{1, 1, 2, 1}, 3, 5), f64s([]int{1, 2, 1, 2}, 0, 0, math.Tanh(1), math.Tanh(1))),
 		},
+		{
+			Name: "learned mask", Attrs: []graph.Attr{graph.FloatAttr("softcap", 2), graph.IntAttr("qk_matmul_output_mode", 2)}, In: in(q, k, v, f64s([]int{1, 2}, 1, 0)),
+			Out: in(f64s([]int{1, 1, 2, 1}, 3+2/(1+e), 3+2*tilted), f64s([]int{1, 1, 2, 1}, 1, 2), f64s([]int{1, 1, 2, 1}, 3, 5), f64s([]int{1, 1, 2, 2}, 1, 0, 1+low, high)),
+		},
+		{
+			Name: "weights shown", Attrs: []graph.Attr{graph.IntAttr("is_causal", 1), graph.IntAttr("qk_matmul_output_mode", 3)}, In: in(q, k, v, f64s([]int{1, 1}, .5)),
+			Out: in(f64s([]int{1, 1, 2, 1}, 3, 3), f64s([]int{1, 1, 2, 1}, 1, 2), f64s([]int{1, 1, 2, 1}, 3, 5), f64s([]int{1, 1, 2, 2}, 1, 0, 1, 0)),
+		},
 		{Name: "heads", In: in(f64s([]int{1, 3, 1, 1}, 1, 2, 3), f64s([]int{1, 2, 1, 1}, 1, 2), f64s([]int{1, 2, 1, 1}, 1, 2)), Err: "heads"},
 	}
-	register(&Spec{Name: "Attention", Since: 23, Half: true, HalfLike: []int{0, 1, 2, 0}, Attrs: attrs, In: Arity{3, 6}, Out: Arity{1, 4}, Infer: inferAttention, Compile: compileAttention, Cases: withOpset(23, cases)})
-	register(&Spec{Name: "Attention", Since: 24, Half: true, HalfLike: []int{0, 1, 2, 0}, Attrs: attrs, In: Arity{3, 7}, Out: Arity{1, 4}, Infer: inferAttention, Compile: compileAttention, Cases: []Case{
+	register(&Spec{Name: "Attention", Since: 23, Half: true, HalfLike: []int{0, 1, 2, 0}, Attrs: attentionAttrs, In: Arity{3, 6}, Out: Arity{1, 4}, Infer: inferAttention, Compile: compileAttention, Grad: gradAttention, Cases: withOpset(23, cases)})
+	register(&Spec{Name: "Attention", Since: 24, Half: true, HalfLike: []int{0, 1, 2, 0}, Attrs: attentionAttrs, In: Arity{3, 7}, Out: Arity{1, 4}, Infer: inferAttention, Compile: compileAttention, Grad: gradAttention, Cases: []Case{
 		{Name: "padded", Opset: 24, In: in(q, k, v, nil, nil, nil, i64v(1)), Out: in(f64s([]int{1, 1, 2, 1}, 3, 3))},
 	}})
 }
+
+// attentionAttrs are the attributes of Attention.
+var attentionAttrs = []string{"is_causal", "kv_num_heads", "q_num_heads", "qk_matmul_output_mode", "scale", "softcap", "softmax_precision"}
 
 // attentionMasks are the element types of masks; float16 and bfloat16 come as float32.
 var attentionMasks = []tensor.DType{

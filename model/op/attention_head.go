@@ -4,6 +4,7 @@ package op
 
 import (
 	"context"
+	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/kernel"
@@ -17,25 +18,39 @@ import (
 func init() {
 	q, k := f32s([]int{1, 1, 2, 1}, 1, 2), f32s([]int{1, 1, 2, 1}, 0, 1)
 	v := f32s([]int{1, 1, 2, 2}, 1, 2, 3, 4)
+	one, two := 1/(1+math.Exp(-1)), 1/(1+math.Exp(-2))
 	register(&Spec{
 		Domain: Private, Name: "HeadAttention", Since: 1, Attrs: []string{"inside", "scale"}, In: Arity{3, 4}, Out: Arity{1, 1},
-		Infer: inferHeadAttention, Compile: compileHeadAttention, Cases: []Case{
+		Infer: inferHeadAttention, Compile: compileHeadAttention, Grad: gradHeadAttention, Cases: []Case{
 			{In: in(q, k, v), Out: in(f32s([]int{1, 1, 2, 2}, 2.4621172, 3.4621172, 2.7615942, 3.7615942))},
 			{
 				Name: "heads inside, mask", Attrs: []graph.Attr{graph.FloatAttr("scale", .5), graph.IntsAttr("inside", 1, 0, 0, 1)},
 				In: in(f32s([]int{1, 1, 2, 1}, 2, 4), f32s([]int{1, 1, 2, 1}, 0, 1), v, f32s([]int{2, 1}, 0, 7)), Out: in(f32s([]int{1, 2, 2, 2}, 2.4621172, 3.4621172, 2.7615942, 3.7615942, 2.4621172, 3.4621172, 2.7615942, 3.7615942)),
 			},
 			{Name: "misfit", In: in(q, k, f32s([]int{1, 1, 3, 1}, 1, 2, 3)), Err: "shapes"},
+			{
+				Name: "float64, stretched", Attrs: []graph.Attr{graph.FloatAttr("scale", .5), graph.IntsAttr("inside", 1, 0, 0, 1)},
+				In:  in(f64s([]int{1, 1, 2, 1}, 2, 4), f64s([]int{1, 1, 2, 1}, 0, 1), f64s([]int{2, 1, 2, 2}, 1, 2, 3, 4, 4, 3, 2, 1), f64s([]int{2, 1}, 0, 7)),
+				Out: in(f64s([]int{2, 2, 2, 2}, 1+2*one, 2+2*one, 1+2*two, 2+2*two, 1+2*one, 2+2*one, 1+2*two, 2+2*two, 4-2*one, 3-2*one, 4-2*two, 3-2*two, 4-2*one, 3-2*one, 4-2*two, 3-2*two)),
+			},
+			{
+				Name: "float64, heads inside", Attrs: []graph.Attr{graph.IntsAttr("inside", 1, 1, 1, 0)},
+				In:  in(f64s([]int{1, 1, 2, 1}, 1, 2), f64s([]int{1, 2, 2, 1}, 0, 3, 1, 3), f64s([]int{1, 2, 2, 1}, 1, 2, 3, 4), f64s([]int{1, 2}, 0, 0)),
+				Out: in(f64s([]int{1, 2, 1, 1}, 1+2*one, 3)),
+			},
 		},
 	})
 }
 
 func inferHeadAttention(n *graph.Node, site *Site) ([]tensor.Type, error) {
+	if err := oneOf(n, site.Types[0], floats...); err != nil {
+		return nil, err
+	}
 	for i := range site.Types {
 		if site.Types[i].DType == tensor.Undefined {
 			continue
 		}
-		if err := oneOf(n, site.Types[i], tensor.Float32); err != nil {
+		if err := oneOf(n, site.Types[i], site.Types[0].DType); err != nil {
 			return nil, err
 		}
 		if t := site.Types[i]; i < 3 && !t.Unranked && len(t.Dims) != 4 {
@@ -59,25 +74,32 @@ func inferHeadAttention(n *graph.Node, site *Site) ([]tensor.Type, error) {
 	if y[3] = known(2, 3); inside(3) {
 		y[1], y[2] = y[2], y[1]
 	}
-	return []tensor.Type{{DType: tensor.Float32, Dims: y}}, nil
+	return []tensor.Type{{DType: site.Types[0].DType, Dims: y}}, nil
 }
 
 // headAttention is what is known when a node is compiled.
-type headAttention struct {
-	attention[float32]
+type headAttention[T float] struct {
+	attention[T]
 	inside [4]bool // of q, k, v, y
 }
 
 func compileHeadAttention(n *graph.Node, site *Site) (Kernel, error) {
-	h := &headAttention{attention: attention[float32]{
-		data: tensor.Data[float32], dtype: tensor.Float32, scale: float64(n.Float("scale", 1)), threads: max(site.Threads, 1), weights: headWeights,
+	if site.Types[0].DType == tensor.Float32 {
+		return newHeadAttention(tensor.Data[float32], n, site, headWeights).run, nil
+	}
+	return newHeadAttention(tensor.Data[float64], n, site, headWeights64).run, nil
+}
+
+func newHeadAttention[T float](data lane[T], n *graph.Node, site *Site, weights func(row []T, scale T, mask []T)) *headAttention[T] {
+	h := &headAttention[T]{attention: attention[T]{
+		data: data, dtype: site.Types[0].DType, scale: float64(n.Float("scale", 1)), threads: max(site.Threads, 1), weights: weights,
 	}}
 	for i, v := range n.Ints("inside") {
 		if i < len(h.inside) {
 			h.inside[i] = v != 0
 		}
 	}
-	return h.run, nil
+	return h
 }
 
 // headWeights makes the softmax of row·scale + mask; the mask is absent, one number, or as long as the row.
@@ -91,9 +113,18 @@ func headWeights(row []float32, scale float32, mask []float32) {
 	kernel.Softmax(row, row)
 }
 
+// headWeights64 is headWeights for float64.
+func headWeights64(row []float64, scale float64, mask []float64) {
+	scaleRow(row, scale)
+	if mask != nil {
+		add(row, row, mask)
+	}
+	softmax(row, row, len(row), 1, false)
+}
+
 // headedAs sees x (batch, heads, n, width), or (batch, n, heads, width) when inside, as vectors.
-func headedAs(x []float32, s []int, inside bool) headed[float32] {
-	h := headed[float32]{data: x, batches: s[0], heads: s[1], n: s[2], width: s[3], row: s[3], head: s[2] * s[3], batch: s[1] * s[2] * s[3]}
+func headedAs[T float](x []T, s []int, inside bool) headed[T] {
+	h := headed[T]{data: x, batches: s[0], heads: s[1], n: s[2], width: s[3], row: s[3], head: s[2] * s[3], batch: s[1] * s[2] * s[3]}
 	if inside {
 		h.heads, h.n, h.head, h.row = s[2], s[1], s[3], s[2]*s[3]
 	}
@@ -120,39 +151,49 @@ func (h *headed[T]) spreadTo(batches, heads, n int) {
 	}
 }
 
-func (a *headAttention) run(ctx context.Context, in, out []*tensor.Tensor) error {
-	c := attentionCall[float32]{attention: &a.attention, scale: float32(a.scale)}
-	views := [3]*headed[float32]{&c.q, &c.k, &c.v}
+// call sees the operands and the mask as vectors, stretched to each other.
+func (a *headAttention[T]) call(in []*tensor.Tensor) (c attentionCall[T], err error) {
+	c = attentionCall[T]{attention: &a.attention, scale: T(a.scale)}
+	views := [3]*headed[T]{&c.q, &c.k, &c.v}
 	for i, h := range views {
 		if in[i].Rank() != 4 {
-			return misfit("HeadAttention", "an operand that has not 4 dimensions")
+			return c, misfit("HeadAttention", "an operand that has not 4 dimensions")
 		}
-		*h = headedAs(in[i].F32(), in[i].Shape(), a.inside[i])
+		*h = headedAs(a.data(in[i]), in[i].Shape(), a.inside[i])
 	}
 	mask, err := c.spread4(inputOf(in, 3))
+	if mask != nil && err == nil {
+		c.mask = a.data(mask)
+	}
+	return c, err
+}
+
+func (a *headAttention[T]) run(ctx context.Context, in, out []*tensor.Tensor) error {
+	c, err := a.call(in)
 	if err != nil {
 		return err
 	}
-	full, width := [4]int{c.q.batches, c.q.heads, c.q.n, c.k.n}, c.v.width
-	to := [4]int{full[0], full[1], full[2], width}
-	if a.inside[3] {
-		to[1], to[2] = to[2], to[1]
-	}
-	if err := Reset(ctx, out[0], tensor.Float32, to[:]...); err != nil {
+	to := a.shape(3, c.q.batches, c.q.heads, c.q.n, c.v.width)
+	if err := Reset(ctx, out[0], a.dtype, to[:]...); err != nil {
 		return err
 	}
 	if out[0].Len() == 0 {
 		return nil
 	}
-	if full[3] == 0 { // a sum of nothing
-		clear(out[0].F32())
+	if c.k.n == 0 { // a sum of nothing
+		clear(a.data(out[0]))
 		return nil
 	}
-	if mask != nil {
-		c.mask = mask.F32()
-	}
-	c.y = headedAs(out[0].F32(), to[:], a.inside[3])
+	c.y = headedAs(a.data(out[0]), to[:], a.inside[3])
 	return c.all(ctx)
+}
+
+// shape is that of q, k, v or y (operand 0 to 3) of so many vectors.
+func (a *headAttention[T]) shape(operand, batches, heads, n, width int) [4]int {
+	if a.inside[operand] {
+		heads, n = n, heads
+	}
+	return [4]int{batches, heads, n, width}
 }
 
 // spread4 broadcasts the operands and the mask, which it returns, against each other.
