@@ -12,3 +12,6 @@ func (s *scope) learn(*graph.Node) bool { return false }
 
 // number is not followed here.
 type number struct{}
+
+// join leaves the graph as it is, too.
+func join(*graph.Builder, []graph.Value) {}

@@ -11,6 +11,8 @@ import (
 // It is reverse mode over nodes (Griewank and Walther, "Evaluating Derivatives", 2008, chapter 3): from loss back, each node's Grad turns the
 // gradient of its outputs into those of its inputs, and what arrives at a value from several nodes is added up.
 //
+// Before that, patterns of nodes that one operator does as well (attention, activations) are replaced by it: b's graph is the trainer's own.
+//
 // The nodes use operators of the private domain, so the graph is for training: it runs, but is not written to a file.
 //
 // Errors: fault.Invalid for a value that the graph does not make, fault.Unsupported for an operator without gradient between wrt
@@ -18,6 +20,7 @@ import (
 func Gradient(b *graph.Builder, loss graph.Value, wrt []graph.Value) ([]graph.Value, error) {
 	d := &differentiation{b: b, makers: map[graph.Value]*graph.Node{}, parts: map[graph.Value][]graph.Value{}, needs: map[graph.Value]bool{}}
 	g := b.Graph()
+	join(b, append([]graph.Value{loss}, wrt...))
 	nodes := append([]*graph.Node(nil), g.Nodes...)
 	for _, n := range nodes {
 		for _, v := range n.Outputs {

@@ -10,20 +10,24 @@ import (
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
-// HeadAttentionGrad(q, k, v, mask; dy): the gradients of the inputs of HeadAttention, each in its input's shape.
+// HeadAttentionGrad(dy, q, k, v, mask): the gradients of the inputs of HeadAttention, each in its input's shape.
 // AttentionGrad(Q, K, V, mask, past_key, past_value, nonpad; dY, dpresent_key, dpresent_value, dqk): those of Attention; gradients that do not flow are
 // absent. Both are checked as gradients of what they belong to.
 func init() {
 	types := func(n *graph.Node, site *Site) ([]tensor.Type, error) {
+		first := 0
+		if n.Op == "HeadAttentionGrad" {
+			first = 1
+		}
 		out := make([]tensor.Type, len(n.Outputs))
 		for i := range out {
-			if out[i] = site.typ(i); out[i].DType != site.Types[0].DType { // absent, or a mask that has no gradient
+			if out[i] = site.typ(i + first); out[i].DType != site.Types[0].DType { // absent, or a mask that has no gradient
 				out[i] = unranked(site.Types[0].DType)
 			}
 		}
 		return out, oneOf(n, site.Types[0], floats...)
 	}
-	register(&Spec{Domain: Private, Name: "HeadAttentionGrad", Since: 1, Attrs: []string{"inside", "scale"}, In: Arity{5, 5}, Out: Arity{1, 4}, Infer: types, Compile: compileHeadAttentionGrad})
+	register(&Spec{Domain: Private, Name: "HeadAttentionGrad", Since: 1, Attrs: []string{"inside", "scale"}, In: Arity{4, 5}, Out: Arity{1, 4}, Infer: types, Compile: compileHeadAttentionGrad})
 	register(&Spec{
 		Domain: Private, Name: "AttentionGrad", Since: 1, Attrs: attentionAttrs, In: Arity{3, 11}, Out: Arity{1, 6}, Infer: types, Compile: compileAttentionGrad,
 	})
@@ -87,7 +91,7 @@ func (a *headBack[T]) run(ctx context.Context, in, out []*tensor.Tensor) error {
 		*d = headedAs(a.data(t), s[:], a.inside[i])
 		clear(d.data)
 	}
-	if outputOf(out, 3) != nil && in[4] != nil {
+	if outputOf(out, 3) != nil && inputOf(in, 4) != nil {
 		t, err := a.whole(ctx, out[3], &full[3], in[4], []int{c.q.batches, c.q.heads, c.q.n, c.maskLen})
 		if err != nil {
 			return err
