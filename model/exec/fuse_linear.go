@@ -108,7 +108,7 @@ func (f *fuser) lastIs(v graph.Value, n int) bool {
 	return !t.Unranked && len(t.Dims) > 0 && t.Dims[len(t.Dims)-1].Size == n
 }
 
-// fuseBias makes a Dense of a product with a constant matrix and, where one follows, the sum with a constant row.
+// fuseBias makes a Dense of a product with a matrix and, where one follows, the sum with a row: constants, or, in training, inputs.
 func fuseBias(f *fuser, i int) bool {
 	n := f.nodes[i]
 	if !f.isFloat32(n.Outputs[0]) {
@@ -116,11 +116,11 @@ func fuseBias(f *fuser, i int) bool {
 	}
 	switch {
 	case is(n, "Gemm"):
-		w := f.constant(n.In(1))
-		if w == nil || w.Rank() != 2 || n.Int("transA", 0) != 0 || n.Float("alpha", 1) != 1 || n.In(2) != "" && n.Float("beta", 1) != 1 {
+		w := f.matrix(n.In(1))
+		if w == nil || n.Int("transA", 0) != 0 || n.Float("alpha", 1) != 1 || n.In(2) != "" && n.Float("beta", 1) != 1 {
 			return false
 		}
-		width := w.Shape()[1-b2i(n.Int("transB", 0) != 0)]
+		width := w[1-b2i(n.Int("transB", 0) != 0)]
 		inputs := []graph.Value{n.In(0), n.In(1)}
 		if c := n.In(2); c != "" {
 			bias := f.row(c, width)
@@ -136,15 +136,15 @@ func fuseBias(f *fuser, i int) bool {
 			if m == nil {
 				continue
 			}
-			w := f.constant(m.In(1))
-			if w == nil || w.Rank() != 2 {
+			w := f.matrix(m.In(1))
+			if w == nil {
 				continue
 			}
-			x, sum := f.s.types[m.In(0)], f.constant(n.In(1-k))
-			if sum == nil || sum.Rank() != 1 && (x.Unranked || len(x.Dims) < 2) { // the rank of the sum may be the bias' own
+			x, sum := f.s.types[m.In(0)], f.s.types[n.In(1-k)]
+			if sum.Unranked || len(sum.Dims) != 1 && (x.Unranked || len(x.Dims) < 2) { // the rank of the sum may be the bias' own
 				continue
 			}
-			if bias := f.row(n.In(1-k), w.Shape()[1]); bias != "" {
+			if bias := f.row(n.In(1-k), w[1]); bias != "" {
 				return f.replace(i, &graph.Node{Domain: op.Private, Op: "Dense", Inputs: []graph.Value{m.In(0), m.In(1), bias}}, at)
 			}
 		}
@@ -152,9 +152,21 @@ func fuseBias(f *fuser, i int) bool {
 	return false
 }
 
-// row returns the name of a constant of width elements that is added to each row, "" where v is none.
+// matrix is the shape of v, where that is known to be a matrix and v a constant or an input.
+func (f *fuser) matrix(v graph.Value) []int {
+	t := f.s.types[v]
+	if _, made := f.maker[v]; made && f.constant(v) == nil || t.DType != tensor.Float32 || t.Unranked || len(t.Dims) != 2 || t.Dims[0].Size < 1 || t.Dims[1].Size < 1 {
+		return nil
+	}
+	return []int{t.Dims[0].Size, t.Dims[1].Size}
+}
+
+// row returns the name of a row of width elements, constant or an input, that is added to each row, "" where v is none.
 func (f *fuser) row(v graph.Value, width int) graph.Value {
-	t := f.constant(v)
+	t, is := f.constant(v), f.s.types[v]
+	if _, made := f.maker[v]; t == nil && !made && is.DType == tensor.Float32 && !is.Unranked && len(is.Dims) == 1 && is.Dims[0].Size == width {
+		return v
+	}
 	if t == nil || t.Len() != width || t.Rank() == 0 || t.Shape()[t.Rank()-1] != width {
 		return ""
 	}

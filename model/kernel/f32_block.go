@@ -226,7 +226,7 @@ func (g *productF32) packing(i0, i1, j0, j1 int) {
 // block adds the product of the columns p…p+k of A with a block of B to C, rows i0…i1 and columns j0…j1.
 func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 	rows := i1 - i0
-	packs := rows > few && g.left == nil && g.cs == 1 && (j1-j0 >= packFrom || g.rs%512 == 0 && j1-j0 > 64)
+	packs := rows > few && g.left == nil && (j1-j0 >= packFrom || j1-j0 > 64 && (g.cs > 1 || g.rs%512 == 0))
 	rows = (rows + aRows - 1) / aRows
 	high := tileHigh()
 	rows = ((i1-i0+rows-1)/rows + high - 1) / high * high
@@ -251,7 +251,11 @@ func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 		}
 		l := left{i0: i0, i1: i2, p: p, k: k}
 		if packs {
-			packA(*memory, g.a[i0*g.rs+p:], i2-i0, k, g.rs, high)
+			if g.cs == 1 {
+				packA(*memory, g.a[i0*g.rs+p:], i2-i0, k, g.rs, high)
+			} else {
+				packTurned(*memory, g.a[i0*g.rs+p*g.cs:], i2-i0, k, g.cs, high)
+			}
 			l.packed = *memory
 		}
 		for j := j0; j < j1; j += finish {
@@ -477,6 +481,38 @@ func packA(dst, a []float32, m, k, ld, high int) {
 			weaveTile(dst[i*k:], n, a[i*ld:], k, ld)
 			i += n
 		}
+	}
+}
+
+// packTurned is packA for A' (k, m), rows ld apart: a tile takes up to high neighbours of each row. Some rows at a time are gone through, so that
+// both sides are met line by line.
+func packTurned(dst, a []float32, m, k, ld, high int) {
+	const together = 8
+	whole, more, last := cutBy(m, high)
+	for p0 := 0; p0 < k; p0 += together {
+		p1, i := min(p0+together, k), 0
+		for range whole {
+			turnTile(dst[i*k:], a[i:], high, p0, p1, ld)
+			i += high
+		}
+		turnTile(dst[i*k:], a[i:], more, p0, p1, ld)
+		i += more
+		turnTile(dst[i*k:], a[i:], last, p0, p1, ld)
+	}
+}
+
+// turnTile copies n elements of each of the rows p0…p1 of a, ld apart, one after the other.
+func turnTile(dst, a []float32, n, p0, p1, ld int) {
+	if n == tileRows {
+		for p := p0; p < p1; p++ {
+			to, from := (*[tileRows]float32)(dst[p*tileRows:]), (*[tileRows]float32)(a[p*ld:])
+			v0, v1, v2, v3, v4, v5 := from[0], from[1], from[2], from[3], from[4], from[5]
+			to[0], to[1], to[2], to[3], to[4], to[5] = v0, v1, v2, v3, v4, v5
+		}
+		return
+	}
+	for p := p0; p < p1 && n > 0; p++ {
+		copy(dst[p*n:][:n], a[p*ld:])
 	}
 }
 

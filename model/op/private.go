@@ -238,6 +238,7 @@ func compileMatMulGrad(n *graph.Node, site *Site) (Kernel, error) {
 // matMulGrad adds up da (m, k) = dy·bᵀ and db (k, n) = aᵀ·dy over the batches, those that were broadcast in place.
 func matMulGrad[T kernel.Number](data lane[T], site *Site) Kernel {
 	g := &gemm[T]{threads: site.Threads}
+	var runs kept[productGrads[T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		dy, a, b := in[0], in[1], in[2]
 		var bb [MaxRank]int
@@ -259,41 +260,77 @@ func matMulGrad[T kernel.Number](data lane[T], site *Site) Kernel {
 					return err
 				}
 				grads[i] = data(out[i])
-				clear(grads[i])
 			}
 		}
 		x, y, z := data(a), data(b), data(dy)
 		if b.Rank() <= 2 && p.k > 0 && p.n > 0 { // one matrix on the right: all batches are rows of one product
 			rows := len(z) / p.n
-			g.grads(ctx, product{rows, p.k, p.n}, x, y, z, grads[0], grads[1])
-			return nil
+			g.grads(ctx, g.threads, product{rows, p.k, p.n}, x, y, z, grads[0], grads[1], false)
+			return ctx.Err()
 		}
-		var w grid
-		w.set(batch, batchOf(a.Shape()), batchOf(b.Shape()))
-		mk, kn, mn := p.m*p.k, p.k*p.n, p.m*p.n
-		w.each(func(at int, o [3]int) {
-			for i := range w.inner {
-				ia, ib := (o[0]+i*w.unit[0])*mk, (o[1]+i*w.unit[1])*kn
-				var da, db []T
-				if grads[0] != nil {
-					da = grads[0][ia:]
-				}
-				if grads[1] != nil {
-					db = grads[1][ib:]
-				}
-				g.grads(ctx, p, x[ia:], y[ib:], z[(at+i)*mn:], da, db)
-			}
-		})
-		return nil
+		r := runs.take()
+		defer runs.put(r)
+		*r = productGrads[T]{ctx: ctx, g: g, p: p, x: x, y: y, z: z, da: grads[0], db: grads[1]}
+		r.w.set(batch, batchOf(a.Shape()), batchOf(b.Shape()))
+		mk, kn := p.m*p.k, p.k*p.n
+		if r.alone = len(z) == p.m*p.n*len(x)/max(mk, 1) && len(z) == p.m*p.n*len(y)/max(kn, 1); r.alone && r.w.rank == 1 && g.threads > 1 && r.w.inner >= g.threads {
+			spread(ctx, g.threads, r.w.inner, 1+(1<<16)/max(p.m*p.k*p.n, 1), r)
+			return ctx.Err()
+		}
+		if !r.alone {
+			clear(grads[0])
+			clear(grads[1])
+		}
+		r.all()
+		return ctx.Err()
 	}
 }
 
-// grads adds the gradients of one product a (m, k) times b (k, n); a nil one is not wanted.
-func (g *gemm[T]) grads(ctx context.Context, p product, a, b, dy, da, db []T) {
+// productGrads are the gradients of a batch of products.
+type productGrads[T kernel.Number] struct {
+	ctx             context.Context
+	g               *gemm[T]
+	p               product
+	x, y, z, da, db []T
+	w               grid
+	alone           bool // no matrix was broadcast: each gradient is one product
+}
+
+// Do does some products of a batch of one dimension.
+func (r *productGrads[T]) Do(lo, hi int) {
+	for i := lo; i < hi && r.ctx.Err() == nil; i++ {
+		r.one(1, i, i*r.w.unit[0], i*r.w.unit[1])
+	}
+}
+
+// all does one product after the other.
+func (r *productGrads[T]) all() {
+	r.w.each(func(at int, o [3]int) {
+		for i := 0; i < r.w.inner && r.ctx.Err() == nil; i++ {
+			r.one(r.g.threads, at+i, o[0]+i*r.w.unit[0], o[1]+i*r.w.unit[1])
+		}
+	})
+}
+
+// one does product number at of matrices a and b.
+func (r *productGrads[T]) one(threads, at, a, b int) {
+	mk, kn := r.p.m*r.p.k, r.p.k*r.p.n
+	var da, db []T
+	if r.da != nil {
+		da = r.da[a*mk:]
+	}
+	if r.db != nil {
+		db = r.db[b*kn:]
+	}
+	r.g.grads(r.ctx, threads, r.p, r.x[a*mk:], r.y[b*kn:], r.z[at*r.p.m*r.p.n:], da, db, !r.alone)
+}
+
+// grads makes the gradients of one product a (m, k) times b (k, n), or adds them; a nil one is not wanted.
+func (g *gemm[T]) grads(ctx context.Context, threads int, p product, a, b, dy, da, db []T, add bool) {
 	if da != nil {
-		g.run(ctx, p.m, p.n, p.k, dy, p.n, false, b, p.n, true, nil, da)
+		g.into(ctx, threads, p.m, p.n, p.k, dy, p.n, false, b, p.n, true, nil, da, p.k, add)
 	}
 	if db != nil {
-		g.run(ctx, p.k, p.m, p.n, a, p.k, true, dy, p.n, false, nil, db)
+		g.into(ctx, threads, p.k, p.m, p.n, a, p.k, true, dy, p.n, false, nil, db, p.n, add)
 	}
 }
