@@ -226,7 +226,7 @@ func (r *slopeRun[T]) all(ctx context.Context, op string, threads int, data lane
 		r.Do(0, len(r.v))
 		return nil
 	}
-	return sweepBy(ctx, threads, len(r.v), dearGrain, r)
+	return sweep(ctx, threads, len(r.v), dearGrain, r)
 }
 
 func (r *slopeRun[T]) Do(lo, hi int) { r.f(r.dst[lo:hi], r.v[lo:hi], r.dy[lo:hi]) }
@@ -261,7 +261,7 @@ func clipGrad[T float](n *graph.Node, site *Site, data lane[T]) Kernel {
 			r.Do(0, len(r.y))
 			return nil
 		}
-		return sweepBy(ctx, threads, len(r.y), cheapGrain, r)
+		return sweep(ctx, threads, len(r.y), cheapGrain, r)
 	}
 }
 
