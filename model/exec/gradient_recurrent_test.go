@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"context"
 	"math"
 	"testing"
 
@@ -127,6 +128,53 @@ func TestRecurrentGradients(t *testing.T) {
 				each.attrs = append([]graph.Attr{graph.StringsAttr("activations", a[0].Strs[:map[string]int{"RNN": 1, "GRU": 2, "LSTM": 3}[s.Name]])}, a[1:]...)
 			}
 			t.Run(s.Name+"/"+name, func(t *testing.T) { checkGradient(t, s, each.node(s.Since)) })
+		}
+	}
+}
+
+// TestRecurrentGradientsSingle holds the loops of float32 to those of float64, at widths that fill vectors and have a rest.
+func TestRecurrentGradientsSingle(t *testing.T) {
+	for _, name := range []string{"RNN", "GRU", "LSTM"} {
+		for _, h := range []int{4, 37} {
+			gates := map[string]int{"RNN": 1, "GRU": 3, "LSTM": 4}[name]
+			in := []*tensor.Tensor{wave(1, 9, 14, 5), wave(2, 1, gates*h, 5), wave(3, 1, gates*h, h), wave(4, 1, 2*gates*h)}
+			var got [2][]*tensor.Tensor
+			for i, d := range []tensor.DType{tensor.Float64, tensor.Float32} {
+				b := graph.NewBuilder("g")
+				var values []graph.Value
+				var given []*tensor.Tensor
+				for k, x := range in {
+					c := tensor.New(d, x.Shape()...)
+					for at, v := range tensor.Data[float64](x) {
+						if v *= .5; d == tensor.Float64 {
+							tensor.Data[float64](c)[at] = v
+						} else {
+							c.F32()[at] = float32(v)
+						}
+					}
+					given, values = append(given, c), append(values, b.Input("x"+string(rune('0'+k)), c.Type()))
+				}
+				y := b.Node("", name, values, 1)[0]
+				grads, err := Gradient(b, b.Op("Mul", y, y), values)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for k, g := range grads {
+					b.Output("d"+string(rune('0'+k)), b.OpWith("Cast", []graph.Attr{graph.IntAttr("to", 11)}, g), tensor.TypeOf(tensor.Float64, in[k].Shape()...))
+				}
+				p, err := Compile(b.Model(), Options{Threads: 1 + i})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got[i], err = p.Run(context.Background(), given); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for k := range in {
+				if diff := op.Compare(got[1][k], got[0][k], 1e-4, 1e-4); diff != "" {
+					t.Errorf("%s of %d, gradient of input %d: %s", name, h, k, diff)
+				}
+			}
 		}
 	}
 }

@@ -2,6 +2,8 @@
 
 package op
 
+import "github.com/jarvis-ml/jarvis/model/kernel"
+
 // gatesBack writes the gradients of the gates of sequence b at time step t, at of the chunk, before their activations, to dg (row), and changes dh
 // and dc from those after the step to what reaches the states before it other than through R.
 func (l *recurrentGradLine[T]) gatesBack(t, at, b int, dh, dg []T) {
@@ -30,6 +32,15 @@ func (l *recurrentGradLine[T]) gatesBack(t, at, b int, dh, dg []T) {
 // tanh(c) after it.
 func lstmSlopes[T float](dg, a, before, squashed, dh, dc []T) {
 	n := len(dc)
+	if d32, ok := asSingle(dg); ok {
+		lists := [...][]T{a, before, squashed, dh, dc}
+		var single [len(lists)][]float32
+		for i, v := range lists {
+			single[i], _ = asSingle(v)
+		}
+		lstmSlopes32(d32, single[0], single[1], single[2], single[3], single[4])
+		return
+	}
 	di, do, df, dn := dg[:n], dg[n:2*n], dg[2*n:3*n], dg[3*n:4*n]
 	ai, ao, af, an := a[:n], a[n:2*n], a[2*n:3*n], a[3*n:4*n]
 	before, squashed, dh = before[:n], squashed[:n], dh[:n]
@@ -42,6 +53,31 @@ func lstmSlopes[T float](dg, a, before, squashed, dh, dc []T) {
 		dn[k] = s * i * (1 - g*g)
 		dc[k] = s * f
 	}
+}
+
+// lstmSlopes32 is lstmSlopes by loops over vectors. It spoils squashed.
+func lstmSlopes32(dg, a, before, squashed, dh, dc []float32) {
+	n := len(dc)
+	di, do, df, dn := dg[:n], dg[n:2*n], dg[2*n:3*n], dg[3*n:4*n]
+	ai, ao, af, an := a[:n], a[n:2*n], a[2*n:3*n], a[3*n:4*n]
+	mul := func(dst, a, b []float32) { kernel.Pair(kernel.Mul, dst, a, b) }
+	kernel.Line(dg[:3*n], a[:3*n], -1, 1)
+	mul(dg[:3*n], dg[:3*n], a[:3*n]) // the slopes of i, o and f
+	mul(dn, an, an)
+	kernel.Line(dn, dn, -1, 1)
+	mul(do, do, squashed)
+	mul(do, do, dh)
+	mul(squashed, squashed, squashed)
+	kernel.Line(squashed, squashed, -1, 1)
+	mul(squashed, squashed, ao)
+	kernel.LineEach(dc, squashed, dh, dc)
+	mul(df, df, before)
+	mul(df, df, dc)
+	mul(di, di, an)
+	mul(di, di, dc)
+	mul(dn, dn, ai)
+	mul(dn, dn, dc)
+	mul(dc, dc, af)
 }
 
 // lstmBack does an LSTM with any activations, peepholes and input_forget.

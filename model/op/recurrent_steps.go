@@ -165,19 +165,34 @@ func (l *recurrentLine[T]) lastState(last, state []T) {
 
 // project fills the gates of the time steps from … from+n-1 with x·Wᵀ + bias.
 func (l *recurrentLine[T]) project(from, n int) {
-	rows := n * l.batch
-	for i := range rows {
-		copy(l.gates[i*l.row:], l.bias)
-	}
-	if l.width == 0 {
-		return
-	}
 	if !l.batchFirst || l.steps == 1 || l.batch == 1 { // the rows lie in order
-		l.gemm.into(l.ctx, l.threads, rows, l.width, l.row, l.x[from*l.batch*l.width:], l.width, false, l.w, l.width, true, l.packed.w, l.gates, l.row, true)
+		l.rows(n*l.batch, l.x[from*l.batch*l.width:], l.gates, l.row)
 		return
 	}
 	for b := range l.batch {
-		l.gemm.into(l.ctx, l.threads, n, l.width, l.row, l.x[(b*l.steps+from)*l.width:], l.width, false, l.w, l.width, true, l.packed.w, l.gates[b*l.row:], l.batch*l.row, true)
+		l.rows(n, l.x[(b*l.steps+from)*l.width:], l.gates[b*l.row:], l.batch*l.row)
+	}
+}
+
+// rows writes x·Wᵀ + bias for n rows of x to gates, ld apart.
+func (l *recurrentLine[T]) rows(n int, x, gates []T, ld int) {
+	if g32, ok := asSingle(gates); ok && l.width > 0 {
+		x32, _ := asSingle(x)
+		w32, _ := asSingle(l.w)
+		b32, _ := asSingle(l.bias)
+		e := kernel.Epilogue{ColBias: b32, Done: l.ctx.Done()}
+		if l.packed.w != nil {
+			kernel.GemmF32(l.threads, n, x32, l.width, false, &l.packed.w.single, g32, ld, &e)
+		} else {
+			kernel.ProductF32(l.threads, n, l.width, l.row, x32, l.width, false, w32, l.width, true, g32, ld, &e)
+		}
+		return
+	}
+	for i := range n {
+		copy(gates[i*ld:][:l.row], l.bias)
+	}
+	if l.width > 0 {
+		l.gemm.into(l.ctx, l.threads, n, l.width, l.row, x, l.width, false, l.w, l.width, true, l.packed.w, gates, ld, true)
 	}
 }
 
