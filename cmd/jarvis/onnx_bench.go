@@ -171,6 +171,9 @@ func (c onnxBench) refused(p *model.Program, in []*tensor.Tensor, err error) err
 // readings is how many times are kept, the latest ones; percentiles are of these.
 const readings = 1 << 16
 
+// warm is how many runs go before at least: what pays off at the second use is laid out then.
+const warm = 3
+
 // shortest is the shortest time that is read: reading the clock takes tens of nanoseconds. Quicker runs are timed several together.
 const shortest = 5 * time.Microsecond
 
@@ -191,7 +194,7 @@ func (c onnxBench) measure(ctx context.Context, p *model.Program, in, out []*ten
 		return nil
 	}
 	runs := 0
-	for start = time.Now(); time.Since(start) < limit/10 || runs == 0; runs++ {
+	for start = time.Now(); time.Since(start) < limit/10 || runs < warm; runs++ {
 		if err := several(1); err != nil {
 			return err
 		}
