@@ -131,6 +131,7 @@ type convBack[T float] struct {
 	group, threads int
 	over           *conv[T]          // from the wide side
 	under          *convTranspose[T] // to it
+	quick          *convFilters      // to the weights, for float32; or nil
 	columns        scratch[T]
 	panels         scratch[[4]T]
 	filtersRuns    kept[filtersRun[T]]
@@ -142,7 +143,10 @@ func newConvBack[T float](win window, group int, site *Site) *convBack[T] {
 	c.over = &conv[T]{window: win, group: group, threads: site.Threads}
 	c.over.fast(nil)
 	c.under = &convTranspose[T]{group: group, threads: site.Threads}
-	c.under.tiles = newTransposeTiles(c.under, nil)
+	c.under.fast(nil)
+	if _, ok := any(c).(*convBack[float32]); ok {
+		c.quick = &convFilters{group: group, threads: site.Threads}
+	}
 	return c
 }
 

@@ -15,6 +15,9 @@ func (c *convBack[T]) filters(ctx context.Context, v *view, s convSize, wide, na
 	if len(dw) == 0 || len(narrow) == 0 || len(wide) == 0 {
 		return nil
 	}
+	if c.quick != nil && (s.cg > 1 || s.m > 2*c.group) {
+		return c.quick.run(ctx, v, s, any(wide).([]float32), any(narrow).([]float32), any(dw).([]float32))
+	}
 	taps, pixels := volume(v.kernel), volume(v.out)
 	r := c.filtersRuns.take()
 	defer c.filtersRuns.put(r)

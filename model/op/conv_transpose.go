@@ -208,7 +208,7 @@ func compileConvTranspose(n *graph.Node, site *Site) (Kernel, error) {
 
 func convTransposeKernel[T float](data lane[T], t transposed, group int, act activation, site *Site) Kernel {
 	c := &convTranspose[T]{group: group, threads: site.Threads, act: act}
-	c.tiles = newTransposeTiles(c, site.constant(1))
+	c.fast(site.constant(1))
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x, w := in[0].Shape(), in[1].Shape()
 		v := views.Take()
@@ -239,9 +239,19 @@ type convTranspose[T float] struct {
 	group, threads   int
 	act              activation
 	tiles            *transposeTiles // instead of sums in y, for float32 and windows side by side; or nil
+	slide            *transposeSlide // instead, where a window slides; or nil
+	folds            *transposeFold  // instead of sums in y, for float32; or nil
 	columns, weights scratch[T]
 	panels           scratch[[4]T]
 	runs             kept[transposeRun[T]]
+}
+
+// fast makes a float32 convolution use its faster ways. w are its weights where they are constant, else nil.
+func (c *convTranspose[T]) fast(w *tensor.Tensor) {
+	if f32, ok := any(c).(*convTranspose[float32]); ok {
+		c.tiles = newTransposeTiles(c, w)
+		f32.slide, f32.folds = &transposeSlide{convTranspose: f32}, &transposeFold{convTranspose: f32}
+	}
 }
 
 // run computes, for each image and group, wᵀ (m/group·taps, c/group)·x (c/group, pixels) and adds its rows to where the taps fall in y, one
@@ -253,6 +263,13 @@ func (c *convTranspose[T]) run(ctx context.Context, v *view, s convSize, a convA
 	}
 	if c.tiles != nil && pixels > 0 && s.cg > 0 && v.sideBySide() {
 		return c.tiles.run(ctx, v, s, any(a).(convArgs[float32]))
+	}
+	if c.slide != nil && c.slide.run(ctx, v, s, any(a).(convArgs[float32])) {
+		return ctx.Err()
+	}
+	if c.folds != nil {
+		c.folds.run(ctx, v, s, any(a).(convArgs[float32]))
+		return ctx.Err()
 	}
 	if err := c.sums(ctx, v, s, a); err != nil {
 		return err
@@ -341,6 +358,13 @@ func fold[T float](v *view, y, columns []T) {
 						}
 						row := y[(d*v.out[1]+h)*v.out[2]:][:v.out[2]]
 						at := lo*v.stride[2] + k*v.dilation[2] - v.before[2]
+						if v.stride[2] == 1 {
+							to := row[at:][:hi-lo]
+							for i, x := range from[(a*v.in[1]+b)*v.in[2]:][lo:hi][:len(to)] {
+								to[i] += x
+							}
+							continue
+						}
 						for _, x := range from[(a*v.in[1]+b)*v.in[2]:][lo:hi] {
 							row[at] += x
 							at += v.stride[2]

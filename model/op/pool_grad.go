@@ -195,20 +195,36 @@ func pairsBack[T float](v *view, dx, dy, x, y []T) {
 		d0, d1 := dx[at:][:2*n], dx[at+wide:][:2*n]
 		y, dy := y[i*n:][:n], dy[i*n:][:n]
 		for j, most := range y {
-			g, p, q := dy[j], (*[2]T)(x0[2*j:]), (*[2]T)(x1[2*j:])
-			switch {
-			case p[0] == most:
-				d0[2*j] = g
-			case p[1] == most:
-				d0[2*j+1] = g
-			case q[0] == most:
-				d1[2*j] = g
-			case q[1] == most:
-				d1[2*j+1] = g
-			}
+			p, q := (*[2]T)(x0[2*j:]), (*[2]T)(x1[2*j:])
+			a, b, c, d := takes(p[0] == most), takes(p[1] == most), takes(q[0] == most), takes(q[1] == most)
+			r := &shares[a|b<<1|c<<2|d<<3]
+			to, under, g := (*[2]T)(d0[2*j:]), (*[2]T)(d1[2*j:]), dy[j]
+			to[0], to[1], under[0], under[1] = g*T(r[0]), g*T(r[1]), g*T(r[2]), g*T(r[3])
 		}
 	}
 }
+
+// takes is 1 where an element is the greatest: no branch, which nobody could foretell.
+func takes(is bool) uint {
+	var u uint
+	if is {
+		u = 1
+	}
+	return u
+}
+
+// shares are the parts of four elements by which of them are the greatest: the first takes all.
+var shares = func() (s [16][4]float32) {
+	for i := range s {
+		for j := range 4 {
+			if i>>j&1 == 1 {
+				s[i][j] = 1
+				break
+			}
+		}
+	}
+	return s
+}()
 
 func averagePoolGrad[T float](n *graph.Node) (windowBack[T], error) {
 	p := pooling[T]{countPads: n.Int("count_include_pad", 0) != 0}
