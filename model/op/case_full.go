@@ -5,5 +5,12 @@ package op
 // tested are the Cases of a Spec.
 func tested(list func() []Case) []Case { return list() }
 
+// complete gives a Spec what it shares with others.
+func complete(s *Spec) {
+	if s.Grad == nil && flat[s.Name] {
+		s.Grad = gradFlat
+	}
+}
+
 // differentiable is the Grad of a Spec.
 func differentiable(g Gradient) Gradient { return g }

@@ -3,6 +3,7 @@ package op
 import (
 	"context"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
@@ -20,9 +21,7 @@ func init() {
 		Compile: func(n *graph.Node, site *Site) (Kernel, error) {
 			return castKernel(castTarget(n), castingOf(n)), nil
 		},
-		Grad: func(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) { // dx = dy as the type of x
-			return []graph.Value{b.Op("CastLike", dy[0], n.Inputs[0])}, nil
-		},
+		Grad: differentiable(gradCast),
 	}
 	castLike := Spec{
 		Name: "CastLike", In: Arity{2, 2}, Out: Arity{1, 1},
@@ -33,9 +32,7 @@ func init() {
 		Compile: func(n *graph.Node, site *Site) (Kernel, error) {
 			return castKernel(site.Types[1].DType, castingOf(n)), nil
 		},
-		Grad: func(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
-			return []graph.Value{b.Op("CastLike", dy[0], n.Inputs[0]), ""}, nil
-		},
+		Grad: differentiable(gradCast),
 	}
 	for _, v := range []struct {
 		since, like int64
@@ -43,6 +40,10 @@ func init() {
 	}{{6, 15, nil}, {19, 19, []string{"saturate"}}, {24, 24, []string{"saturate", "round_mode"}}} {
 		c, l := cast, castLike
 		c.Since, c.Attrs, l.Since, l.Attrs = v.since, append([]string{"to"}, v.attrs...), v.like, v.attrs
+		c.Cases = tested(func() []Case {
+			return []Case{{Opset: v.since, Attrs: castTo(tensor.Float64), In: in(f64v(.5)), Out: in(f64v(.5))}}
+		})
+		l.Cases = tested(func() []Case { return []Case{{Opset: v.like, In: in(f64v(.5), f64v(0)), Out: in(f64v(.5))}} })
 		if v.attrs == nil {
 			c.Cases, l.Cases = tested(castCases), tested(func() []Case {
 				return []Case{{In: in(f64v(1.5), f64v(0)), Out: in(f64v(1.5))}, {Name: "ints", In: in(f32v(1.5), i64v(0)), Out: in(i64v(1)), NoGrad: true}}
@@ -51,6 +52,17 @@ func init() {
 		register(&c)
 		register(&l)
 	}
+}
+
+// dx = dy as the type of x; where y holds no floats, it changes in steps.
+func gradCast(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
+	dx := make([]graph.Value, len(n.Inputs))
+	if n.Op == "CastLike" {
+		dx[0] = b.Node(Private, "CastGrad", []graph.Value{dy[0], n.Inputs[0], n.Inputs[1]}, 1)[0]
+	} else if to := castTarget(n); slices.Contains(floats, to) || slices.Contains(halfTypes, to) {
+		dx[0] = b.Op("CastLike", dy[0], n.Inputs[0])
+	}
+	return dx, nil
 }
 
 // casting says how numbers become float8.

@@ -131,7 +131,11 @@ type Case struct {
 var specs = map[[2]string][]*Spec{}
 
 // register adds a Spec; called from the init function of the operator's file.
-func register(s *Spec) { k := [2]string{s.Domain, s.Name}; specs[k] = append(specs[k], s) }
+func register(s *Spec) {
+	complete(s)
+	k := [2]string{s.Domain, s.Name}
+	specs[k] = append(specs[k], s)
+}
 
 // Lookup returns the entry of an operator that holds at an opset version: the newest that is not newer. Nil when there
 // is none.

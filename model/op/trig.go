@@ -70,8 +70,7 @@ func init() {
 		},
 		Case{In: in(x), Out: in(f64v(-.549306144334055, .255412811882995, .972955074527657))})
 
-	analytic("Round", 11, math.RoundToEven, // halves go to the even neighbour; dx = 0
-		func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return "" },
+	unary("Round", 11, floats, nil, realUnary(math.RoundToEven), nil, // halves go to the even neighbour
 		Case{In: in(f64v(.4, 1.6, -1.7)), Out: in(f64v(0, 2, -2))},
 		Case{Name: "halves", NoGrad: true, In: in(f64v(.5, 1.5, 2.5, -.5, -1.5)), Out: in(f64v(0, 2, 2, 0, -2))})
 }
