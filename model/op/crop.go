@@ -12,7 +12,7 @@ import (
 // CenterCropPad: dimensions (those of axes) brought to the lengths of shape, by taking from both ends or adding zeros to both; the odd element
 // goes to the end. https://onnx.ai/onnx/operators/onnx__CenterCropPad.html
 func init() {
-	register(&Spec{Name: "CenterCropPad", Since: 18, Attrs: []string{"axes"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferCrop, Compile: compileCrop, Cases: []Case{
+	register(&Spec{Name: "CenterCropPad", Since: 18, Attrs: []string{"axes"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferCrop, Compile: compileCrop, Grad: gradCrop, Cases: []Case{
 		{Opset: 18, In: in(f64s([]int{4, 1}, 1, 2, 3, 4), i64v(1, 4)), Out: in(f64s([]int{1, 4}, 0, 2, 0, 0))},
 		{Name: "axes", Opset: 18, Attrs: []graph.Attr{graph.IntsAttr("axes", -1)}, In: in(strs([]int{1, 1}, "a"), i32v(2)), Out: in(strs([]int{1, 2}, "a", ""))},
 		{Name: "misfit", Opset: 18, In: in(f64v(1, 2), i64v(1, 1)), Err: "shape"},
@@ -74,33 +74,42 @@ func inferCrop(n *graph.Node, site *Site) ([]tensor.Type, error) {
 func compileCrop(n *graph.Node, site *Site) (Kernel, error) {
 	axes, some := n.Ints("axes"), n.Attr("axes") != nil
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		x, shape := in[0], in[0].Shape()
-		var tb, sb, db, cb [MaxRank]int
-		to, err := cropShape(tb[:0], shape, axes, some, in[1])
+		var buf [MaxRank]int
+		to, err := cropShape(buf[:0], in[0].Shape(), axes, some, in[1])
 		if err != nil {
 			return err
 		}
-		if err := Reset(ctx, out[0], x.DType(), to...); err != nil {
-			return err
-		}
-		fillFrom(out[0], 0, out[0].Len(), nil)
-		from, at := strides(sb[:0], shape), strides(db[:0], to)
-		s, d, common := 0, 0, cb[:len(to)]
-		for i := range to {
-			common[i] = min(to[i], shape[i])
-			s += (shape[i] - common[i]) / 2 * from[i]
-			d += (to[i] - common[i]) / 2 * at[i]
-		}
-		var g grid
-		for i := len(to) - 1; i >= 0; i-- {
-			if common[i] != 1 {
-				g.push(common[i], [3]int{at[i], from[i]})
-			}
-		}
-		g.finish()
-		moveGrid(out[0], d, x, s, &g)
-		return nil
+		return cropTo(ctx, out[0], in[0], to)
 	}, nil
+}
+
+// cropTo makes y of the shape to from x, both about one centre.
+func cropTo(ctx context.Context, y, x *tensor.Tensor, to []int) error {
+	shape := x.Shape()
+	if len(to) != len(shape) {
+		return misfit("CenterCropPad", "a shape of another rank than the input")
+	}
+	if err := Reset(ctx, y, x.DType(), to...); err != nil {
+		return err
+	}
+	fillFrom(y, 0, y.Len(), nil)
+	var sb, db, cb [MaxRank]int
+	from, at := strides(sb[:0], shape), strides(db[:0], to)
+	s, d, common := 0, 0, cb[:len(to)]
+	for i := range to {
+		common[i] = min(to[i], shape[i])
+		s += (shape[i] - common[i]) / 2 * from[i]
+		d += (to[i] - common[i]) / 2 * at[i]
+	}
+	var g grid
+	for i := len(to) - 1; i >= 0; i-- {
+		if common[i] != 1 {
+			g.push(common[i], [3]int{at[i], from[i]})
+		}
+	}
+	g.finish()
+	moveGrid(y, d, x, s, &g)
+	return nil
 }
 
 // Col2Im: the columns (n, c·∏block, windows) of sliding blocks added up into images (n, c, image_shape…), the way back of the first step of a

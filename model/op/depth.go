@@ -14,14 +14,16 @@ import (
 func init() {
 	two := graph.IntAttr("blocksize", 2)
 	deep := f64s([]int{1, 8, 1, 1}, 0, 1, 2, 3, 4, 5, 6, 7)
-	register(&Spec{Name: "DepthToSpace", Since: 1, Attrs: []string{"blocksize"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferDepth, Compile: compileDepth})
-	register(&Spec{Name: "DepthToSpace", Since: 11, Attrs: []string{"blocksize", "mode"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferDepth, Compile: compileDepth, Cases: []Case{
+	register(&Spec{Name: "DepthToSpace", Since: 1, Attrs: []string{"blocksize"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferDepth, Compile: compileDepth, Grad: gradDepth, Cases: []Case{
+		{Opset: 1, Attrs: []graph.Attr{two}, In: in(deep), Out: in(f64s([]int{1, 2, 2, 2}, 0, 2, 4, 6, 1, 3, 5, 7))},
+	}})
+	register(&Spec{Name: "DepthToSpace", Since: 11, Attrs: []string{"blocksize", "mode"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferDepth, Compile: compileDepth, Grad: gradDepth, Cases: []Case{
 		{Attrs: []graph.Attr{two}, In: in(deep), Out: in(f64s([]int{1, 2, 2, 2}, 0, 2, 4, 6, 1, 3, 5, 7))},
 		{Name: "CRD", Attrs: []graph.Attr{two, graph.StringAttr("mode", "CRD")}, In: in(deep), Out: in(f64s([]int{1, 2, 2, 2}, 0, 1, 2, 3, 4, 5, 6, 7))},
 		{Name: "wide", Attrs: []graph.Attr{two}, In: in(f64s([]int{1, 4, 1, 2}, 0, 1, 2, 3, 4, 5, 6, 7)), Out: in(f64s([]int{1, 1, 2, 4}, 0, 2, 1, 3, 4, 6, 5, 7))},
 		{Name: "does not divide", Attrs: []graph.Attr{two}, In: in(f64s([]int{1, 3, 1, 1}, 0, 1, 2)), Err: "divide"},
 	}})
-	register(&Spec{Name: "SpaceToDepth", Since: 1, Attrs: []string{"blocksize", "mode"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferDepth, Compile: compileDepth, Cases: []Case{
+	register(&Spec{Name: "SpaceToDepth", Since: 1, Attrs: []string{"blocksize", "mode"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferDepth, Compile: compileDepth, Grad: gradDepth, Cases: []Case{
 		{Attrs: []graph.Attr{two}, In: in(f64s([]int{1, 2, 2, 2}, 0, 2, 4, 6, 1, 3, 5, 7)), Out: in(deep)},
 		{Name: "wide", Attrs: []graph.Attr{two}, In: in(f64s([]int{1, 1, 2, 4}, 0, 2, 1, 3, 4, 6, 5, 7)), Out: in(f64s([]int{1, 4, 1, 2}, 0, 1, 2, 3, 4, 5, 6, 7))},
 		{Name: "does not divide", Attrs: []graph.Attr{two}, In: in(f64s([]int{1, 1, 3, 2}, 0, 1, 2, 3, 4, 5)), Err: "divide"},
@@ -122,7 +124,7 @@ func compileDepth(n *graph.Node, _ *Site) (Kernel, error) {
 // https://onnx.ai/onnx/operators/onnx__ReverseSequence.html
 func init() {
 	x := f64s([]int{3, 2}, 1, 2, 3, 4, 5, 6)
-	register(&Spec{Name: "ReverseSequence", Since: 10, Attrs: []string{"batch_axis", "time_axis"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferReverse, Compile: compileReverse, Cases: []Case{
+	register(&Spec{Name: "ReverseSequence", Since: 10, Attrs: []string{"batch_axis", "time_axis"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferReverse, Compile: compileReverse, Grad: gradSelf, Cases: []Case{
 		{In: in(x, i64v(2, 3)), Out: in(f64s([]int{3, 2}, 3, 6, 1, 4, 5, 2))},
 		{Name: "batch first", Attrs: []graph.Attr{graph.IntAttr("batch_axis", 0), graph.IntAttr("time_axis", 1)}, In: in(x, i64v(2, 1, 2)), Out: in(f64s([]int{3, 2}, 2, 1, 3, 4, 6, 5))},
 		{Name: "too long", In: in(x, i64v(4, 1)), Err: "length 4"},

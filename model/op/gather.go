@@ -20,9 +20,10 @@ func init() {
 			{Name: "outside", In: in(f64v(1, 2), i64v(2)), Err: "index 2"},
 		}
 	})})
-	register(&Spec{Domain: graph.ML, Name: "ArrayFeatureExtractor", Since: 1, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferExtract, Compile: compileExtract, Cases: tested(func() []Case {
+	register(&Spec{Domain: graph.ML, Name: "ArrayFeatureExtractor", Since: 1, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferExtract, Compile: compileExtract, Grad: differentiable(gradExtract), Cases: tested(func() []Case {
 		return []Case{
 			{In: in(f32s([]int{2, 3}, 1, 2, 3, 4, 5, 6), i64v(2, 0)), Out: in(f32s([]int{2, 2}, 3, 1, 6, 4))},
+			{Name: "float64", In: in(f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6), i64v(2, 2)), Out: in(f64s([]int{2, 2}, 3, 3, 6, 6))},
 			{Name: "vector", In: in(strv("a", "b", "c"), i64v(1, 1)), Out: in(strs([]int{1, 2}, "b", "b"))},
 			{Name: "outside", In: in(f32v(1, 2), i64v(-1)), Err: "index -1"},
 		}

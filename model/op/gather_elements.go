@@ -13,14 +13,14 @@ import (
 // GatherND: y = the parts of x that tuples of indices name, for each of batch_dims. https://onnx.ai/onnx/operators/onnx__GatherND.html
 func init() {
 	square := f64s([]int{2, 2}, 1, 2, 3, 4)
-	register(&Spec{Name: "GatherElements", Since: 11, Attrs: []string{"axis"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferGatherElements, Compile: compileGatherElements, Cases: []Case{
+	register(&Spec{Name: "GatherElements", Since: 11, Attrs: []string{"axis"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferGatherElements, Compile: compileGatherElements, Grad: gradTaking("axis"), Cases: []Case{
 		{In: in(f64s([]int{3, 2}, 1, 2, 3, 4, 5, 6), i64s([]int{2, 2}, 1, -1, 0, 2)), Out: in(f64s([]int{2, 2}, 3, 6, 1, 6))},
 		{Name: "axis", Attrs: []graph.Attr{graph.IntAttr("axis", 1)}, In: in(square, i64s([]int{2, 3}, 0, 0, 1, 1, 0, 1)), Out: in(f64s([]int{2, 3}, 1, 1, 2, 4, 3, 4))},
 		{Name: "strings", In: in(strv("a", "b"), i32v(1, 0, 1)), Out: in(strv("b", "a", "b"))},
 		{Name: "outside", In: in(f64v(1, 2), i64v(2)), Err: "index 2"},
 		{Name: "shape", In: in(square, i64s([]int{1, 3}, 0, 0, 0)), Err: "shape"},
 	}})
-	register(&Spec{Name: "GatherND", Since: 11, Attrs: []string{"batch_dims"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferGatherND, Compile: compileGatherND, Cases: []Case{
+	register(&Spec{Name: "GatherND", Since: 11, Attrs: []string{"batch_dims"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferGatherND, Compile: compileGatherND, Grad: gradTaking("batch_dims"), Cases: []Case{
 		{In: in(square, i64s([]int{2, 2}, 0, 0, 1, -1)), Out: in(f64v(1, 4))},
 		{Name: "rows", In: in(square, i64s([]int{2, 1}, 1, 0)), Out: in(f64s([]int{2, 2}, 3, 4, 1, 2))},
 		{Name: "batches", Attrs: []graph.Attr{graph.IntAttr("batch_dims", 1)}, In: in(square, i64s([]int{2, 1}, 1, 0)), Out: in(f64v(2, 3))},

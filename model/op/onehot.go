@@ -13,10 +13,11 @@ import (
 // https://onnx.ai/onnx/operators/onnx__OneHot.html
 func init() {
 	values := f64v(5, 9)
-	register(&Spec{Name: "OneHot", Since: 9, Attrs: []string{"axis"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferOneHotDepth, Compile: compileOneHotDepth, Cases: []Case{
+	register(&Spec{Name: "OneHot", Since: 9, Attrs: []string{"axis"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferOneHotDepth, Compile: compileOneHotDepth, Grad: gradOneHot, Cases: []Case{
 		{In: in(i64v(0, -1, 7), i64s(nil, 3), values), Out: in(f64s([]int{3, 3}, 9, 5, 5, 5, 5, 9, 5, 5, 5))},
 		{Name: "opset 9", Opset: 9, In: in(i64v(0, -1), i64v(2), values), Out: in(f64s([]int{2, 2}, 9, 5, 5, 5))},
 		{Name: "axis 0", Attrs: []graph.Attr{graph.IntAttr("axis", 0)}, In: in(f32v(1, 0), f32s(nil, 2), strv("", "x")), Out: in(strs([]int{2, 2}, "", "x", "x", ""))},
+		{Name: "beyond the last", In: in(i64v(2, 3), i64s(nil, 3), values), Out: in(f64s([]int{2, 3}, 5, 5, 9, 5, 5, 5))},
 		{Name: "negative depth", In: in(i64v(0), i64s(nil, -1), values), Err: "depth"},
 	}})
 }
@@ -111,7 +112,7 @@ func compileOneHotDepth(n *graph.Node, site *Site) (Kernel, error) {
 // https://onnx.ai/onnx/operators/onnx__Compress.html
 func init() {
 	x := f64s([]int{3, 2}, 1, 2, 3, 4, 5, 6)
-	register(&Spec{Name: "Compress", Since: 9, Attrs: []string{"axis"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferCompress, Compile: compileCompress, Cases: []Case{
+	register(&Spec{Name: "Compress", Since: 9, Attrs: []string{"axis"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferCompress, Compile: compileCompress, Grad: gradTaking("axis"), Cases: []Case{
 		{In: in(x, boolv(false, true, false, false, true)), Out: in(f64v(2, 5))},
 		{Name: "rows", Attrs: []graph.Attr{graph.IntAttr("axis", 0)}, In: in(x, boolv(false, true, true)), Out: in(f64s([]int{2, 2}, 3, 4, 5, 6))},
 		{Name: "columns", Attrs: []graph.Attr{graph.IntAttr("axis", -1)}, In: in(x, boolv(true)), Out: in(f64s([]int{3, 1}, 1, 3, 5))},

@@ -16,7 +16,6 @@ import (
 //	ReduceTo(dy, x): dy summed over the dimensions along which x was broadcast, in the shape of x.
 //	Restore(y, x, axes): a reduction y of x over axes, without those dimensions, gets them back with length 1.
 //	Length(x; axes=[a]): the length of x along a, as a vector of one.
-//	GatherGrad(dy, x, indices; axis): zeros like x, dy added at the indices.
 //	SliceGrad(dy, x, starts, ends, axes, steps): zeros like x, dy in the slice.
 //	MatMulGrad(dy, a, b): the gradients of a and b for y = MatMul(a, b).
 func init() {
@@ -41,9 +40,6 @@ func init() {
 		},
 		Cases: []Case{{Attrs: []graph.Attr{graph.IntsAttr("axes", -1)}, In: in(f64s([]int{1, 2}, 0, 0)), Out: in(i64v(2))}},
 	})
-	private(Spec{Name: "GatherGrad", Attrs: []string{"axis"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferAs(1), Compile: compileGatherGrad, Cases: []Case{
-		{In: in(f64v(1, 2, 3), f64v(0, 0, 0, 0), i64v(1, 3, 1)), Out: in(f64v(0, 4, 0, 2))},
-	}})
 	private(Spec{Name: "SliceGrad", In: Arity{4, 6}, Out: Arity{1, 1}, Infer: inferAs(1), Compile: compileSliceGrad, Cases: []Case{
 		{In: in(f64v(1, 2), f64v(0, 0, 0, 0), i64v(3), i64v(-9), i64v(0), i64v(-2)), Out: in(f64v(0, 2, 0, 1))},
 	}})
@@ -161,41 +157,6 @@ func compileLength(n *graph.Node, _ *Site) (Kernel, error) {
 		out[0].I64()[0] = int64(in[0].Shape()[axis])
 		return nil
 	}, nil
-}
-
-func compileGatherGrad(n *graph.Node, site *Site) (Kernel, error) {
-	return byFloat(n, site, gatherGrad(n, tensor.Data[float32]), gatherGrad(n, tensor.Data[float64]))
-}
-
-func gatherGrad[T float](n *graph.Node, data lane[T]) Kernel {
-	wanted := n.Int("axis", 0)
-	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		dy, shape, idx := data(in[0]), in[1].Shape(), in[2]
-		axis, err := axisOf("GatherGrad", wanted, len(shape))
-		if err != nil {
-			return err
-		}
-		if err := Reset(ctx, out[0], in[0].DType(), shape...); err != nil {
-			return err
-		}
-		dx := data(out[0])
-		clear(dx)
-		outer, inner := around(shape, axis)
-		if len(dy) != outer*idx.Len()*inner {
-			return misfit("GatherGrad", "shapes do not fit")
-		}
-		for i := range idx.Len() {
-			at, err := indexAt("GatherGrad", idx, i, shape[axis])
-			if err != nil {
-				return err
-			}
-			for o := range outer {
-				d := dx[(o*shape[axis]+at)*inner:][:inner]
-				add(d, d, dy[(o*idx.Len()+i)*inner:][:inner])
-			}
-		}
-		return nil
-	}
 }
 
 func compileSliceGrad(*graph.Node, *Site) (Kernel, error) {

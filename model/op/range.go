@@ -29,7 +29,7 @@ func init() {
 		d := site.Types[0].DType
 		return []tensor.Type{tensor.TypeOf(d, tensor.Free)}, oneOf(n, site.Types[0], append([]tensor.DType{tensor.Int16}, signed...)...)
 	}
-	register(&Spec{Name: "Range", Since: 11, Half: true, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: infer, Compile: compileRange, Cases: []Case{
+	register(&Spec{Name: "Range", Since: 11, Half: true, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: infer, Compile: compileRange, Grad: gradRange, Cases: []Case{
 		{In: in(one(3), one(10), one(3)), Out: in(i64v(3, 6, 9))},
 		{Name: "down", In: in(f64s(nil, 1), f64s(nil, -1), f64s(nil, -.75)), Out: in(f64v(1, .25, -.5))},
 		{Name: "nothing", In: in(one(3), one(3), one(1)), Out: in(i64s([]int{0}))},
@@ -38,8 +38,9 @@ func init() {
 		{Name: "standing", In: in(one(3), one(9), one(0)), Err: "delta"},
 		{Name: "absurd", In: in(one(0), one(math.MaxInt64), one(1)), Err: "2^40"},
 	}})
-	register(&Spec{Name: "Range", Since: 27, Half: true, Attrs: []string{"stash_type"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: infer, Compile: compileRange, Cases: []Case{
+	register(&Spec{Name: "Range", Since: 27, Half: true, Attrs: []string{"stash_type"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: infer, Compile: compileRange, Grad: gradRange, Cases: []Case{
 		{In: in(f32s(nil, 1), f32s(nil, 2), f32s(nil, .5)), Out: in(f32v(1, 1.5))},
+		{Name: "float64", In: in(f64s(nil, 1), f64s(nil, 2), f64s(nil, .4)), Out: in(f64v(1, 1.4, 1.8))},
 	}})
 
 	x := i64s([]int{2, 3}, 0, 0, 0, 0, 0, 0)

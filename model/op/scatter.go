@@ -17,7 +17,7 @@ func init() {
 	reduce := func(v string) graph.Attr { return graph.StringAttr("reduction", v) }
 	three := i64v(1, 1, 2)
 	elements := Spec{
-		Name: "ScatterElements", Since: 11, Attrs: []string{"axis"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferScatter, Compile: compileScatterElements, Half: true,
+		Name: "ScatterElements", Since: 11, Attrs: []string{"axis"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferScatter, Compile: compileScatterElements, Half: true, Grad: gradScatter,
 		Cases: []Case{{Opset: 11, In: in(f64v(1, 2, 3), i64v(-1, 0), f64v(8, 9)), Out: in(f64v(9, 2, 8))}},
 	}
 	for _, name := range []string{"ScatterElements", "Scatter"} {
@@ -33,13 +33,15 @@ func init() {
 		{Name: "mul", Opset: 18, Attrs: []graph.Attr{reduce("mul")}, In: in(i32v(1, 2, 3), three, i32v(5, 6, 7)), Out: in(i32v(1, 60, 21))},
 		{Name: "max", Opset: 18, Attrs: []graph.Attr{reduce("max"), graph.IntAttr("axis", -1)}, In: in(f64v(1, 2, 3), three, f64v(0, 6, 1)), Out: in(f64v(1, 6, 3))},
 		{Name: "min", Opset: 18, Attrs: []graph.Attr{reduce("min")}, In: in(f64v(1, 2, 3), three, f64v(0, 6, 1)), Out: in(f64v(1, 0, 1))},
+		{Name: "factors", Opset: 18, Attrs: []graph.Attr{reduce("mul")}, In: in(f64v(0, 2, 3, 1), i64v(1, 1, 2, 0, 1), f64v(5, 0, 7, 2, -1)), Out: in(f64v(0, 0, 21, 1))},
+		{Name: "last stays", Opset: 18, Attrs: []graph.Attr{graph.IntAttr("axis", 1)}, In: in(f64s([]int{1, 3}, 1, 2, 3), i64s([]int{1, 2}, 1, 1), f64s([]int{1, 2}, 5, 6)), Out: in(f64s([]int{1, 3}, 1, 6, 3))},
 		{Name: "unknown", Opset: 18, Attrs: []graph.Attr{reduce("mean")}, In: in(f64v(1), i64v(0), f64v(1)), Err: "reduction=mean"},
 		{Name: "too new", Opset: 16, Attrs: []graph.Attr{reduce("max")}, In: in(f64v(1), i64v(0), f64v(1)), Err: "reduction=max"},
 		{Name: "updates", Opset: 18, In: in(f64v(1, 2), i64v(0), f64v(1, 2)), Err: "updates"},
 	}
 	register(&elements)
 	nd := Spec{
-		Name: "ScatterND", Since: 11, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferScatter, Compile: compileScatterND, Half: true,
+		Name: "ScatterND", Since: 11, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferScatter, Compile: compileScatterND, Half: true, Grad: gradScatter,
 		Cases: []Case{
 			{Opset: 11, In: in(f64v(1, 2, 3), i64s([]int{2, 1}, 2, 0), f64v(8, 9)), Out: in(f64v(9, 2, 8))},
 			{Name: "rows", Opset: 11, In: in(strs([]int{2, 2}, "a", "b", "c", "d"), i64s([]int{1, 1}, -1), strs([]int{1, 2}, "x", "y")), Out: in(strs([]int{2, 2}, "a", "b", "x", "y"))},
@@ -51,6 +53,8 @@ func init() {
 	newer.Since, newer.Attrs = 16, []string{"reduction"}
 	newer.Cases = []Case{
 		{Name: "add", Opset: 16, Attrs: []graph.Attr{reduce("add")}, In: in(f64v(1, 2, 3), i64s([]int{2, 1}, 1, 1), f64v(8, 9)), Out: in(f64v(1, 19, 3))},
+		{Name: "mul", Opset: 16, Attrs: []graph.Attr{reduce("mul")}, In: in(f64s([]int{2, 2}, 1, 2, 3, 4), i64s([]int{2, 1}, 1, 1), f64s([]int{2, 2}, 9, 5, 7, 8)), Out: in(f64s([]int{2, 2}, 1, 2, 189, 160))},
+		{Name: "max", Opset: 18, Attrs: []graph.Attr{reduce("max")}, In: in(f64s([]int{2, 2}, 1, 2, 3, 4), i64s([]int{2, 1}, 1, 1), f64s([]int{2, 2}, 9, 5, 7, 8)), Out: in(f64s([]int{2, 2}, 1, 2, 9, 8))},
 		{Name: "min", Opset: 18, Attrs: []graph.Attr{reduce("min")}, In: in(f64s([]int{2, 2}, 1, 2, 3, 4), i64s([]int{1, 1}, 1), f64s([]int{1, 2}, 9, 0)), Out: in(f64s([]int{2, 2}, 1, 2, 3, 0))},
 	}
 	register(&newer)
@@ -214,7 +218,7 @@ func compileScatterND(n *graph.Node, site *Site) (Kernel, error) {
 func init() {
 	past := f64s([]int{1, 3, 1}, 1, 2, 3)
 	two := f64s([]int{1, 2, 1}, 8, 9)
-	register(&Spec{Name: "TensorScatter", Since: 24, Attrs: []string{"axis", "mode"}, In: Arity{2, 3}, Out: Arity{1, 1}, Infer: inferTensorScatter, Compile: compileTensorScatter, Cases: []Case{
+	register(&Spec{Name: "TensorScatter", Since: 24, Attrs: []string{"axis", "mode"}, In: Arity{2, 3}, Out: Arity{1, 1}, Infer: inferTensorScatter, Compile: compileTensorScatter, Grad: gradTensorScatter, Cases: []Case{
 		{In: in(past, two), Out: in(f64s([]int{1, 3, 1}, 8, 9, 3))},
 		{Name: "from 1", In: in(past, two, i64v(1)), Out: in(f64s([]int{1, 3, 1}, 1, 8, 9))},
 		{Name: "circular", Attrs: []graph.Attr{graph.StringAttr("mode", "circular"), graph.IntAttr("axis", 1)}, In: in(past, two, i64v(2)), Out: in(f64s([]int{1, 3, 1}, 9, 2, 8))},
@@ -241,39 +245,48 @@ func inferTensorScatter(n *graph.Node, site *Site) ([]tensor.Type, error) {
 func compileTensorScatter(n *graph.Node, _ *Site) (Kernel, error) {
 	wanted, circular := n.Int("axis", -2), n.Str("mode", "linear") == "circular"
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		past, update, from := in[0], in[1], presentIn(in, 2)
-		shape, us := past.Shape(), update.Shape()
-		axis, err := axisOf("TensorScatter", wanted, len(shape))
-		if err != nil {
+		past, update := in[0], in[1]
+		if err := copyInto(ctx, out[0], past); err != nil {
 			return err
 		}
-		fits := axis > 0 && len(us) == len(shape) && (from == nil || from.Len() == shape[0])
-		for i, d := range shape {
-			fits = fits && (us[i] == d || i == axis && us[i] <= d)
-		}
-		if !fits {
-			return misfit("TensorScatter", "an update of the shape "+shapeText(us)+" for a cache of the shape "+shapeText(shape))
-		}
-		if err := copyInto(ctx, out[0], past); err != nil || update.Len() == 0 {
-			return err
-		}
-		outer, inner := around(shape, axis)
-		size, length := int64(shape[axis]), int64(us[axis])
-		for o := range outer {
-			start := int64(0)
-			if from != nil {
-				start = from.I64()[o/(outer/shape[0])]
-			}
-			if circular {
-				start = ((start % size) + size) % size
-			}
-			if start < 0 || start > size || !circular && start+length > size {
-				return misfit("TensorScatter", "index "+itoa(start)+" of "+itoa(length)+" elements on an axis of length "+itoa(size))
-			}
-			first := min(length, size-start)
-			moveBlock(out[0], (o*int(size)+int(start))*inner, update, o*int(length)*inner, int(first)*inner)
-			moveBlock(out[0], o*int(size)*inner, update, (o*int(length)+int(first))*inner, int(length-first)*inner)
-		}
-		return nil
+		return tensorWindows(past.Shape(), update.Shape(), presentIn(in, 2), wanted, circular, func(to, from, count int) {
+			moveBlock(out[0], to, update, from, count)
+		})
 	}, nil
+}
+
+// tensorWindows calls f with the blocks of an update (us) and their places in a cache (shape).
+func tensorWindows(shape, us []int, starts *tensor.Tensor, wanted int64, circular bool, f func(to, from, count int)) error {
+	axis, err := axisOf("TensorScatter", wanted, len(shape))
+	if err != nil {
+		return err
+	}
+	fits := axis > 0 && len(us) == len(shape) && (starts == nil || starts.Len() == shape[0])
+	for i, d := range shape {
+		fits = fits && (us[i] == d || i == axis && us[i] <= d)
+	}
+	if !fits {
+		return misfit("TensorScatter", "an update of the shape "+shapeText(us)+" for a cache of the shape "+shapeText(shape))
+	}
+	outer, inner := around(shape, axis)
+	size, length := int64(shape[axis]), int64(us[axis])
+	if outer == 0 || length == 0 {
+		return nil
+	}
+	for o := range outer {
+		start := int64(0)
+		if starts != nil {
+			start = starts.I64()[o/(outer/shape[0])]
+		}
+		if circular {
+			start = ((start % size) + size) % size
+		}
+		if start < 0 || start > size || !circular && start+length > size {
+			return misfit("TensorScatter", "index "+itoa(start)+" of "+itoa(length)+" elements on an axis of length "+itoa(size))
+		}
+		first := min(length, size-start)
+		f((o*int(size)+int(start))*inner, o*int(length)*inner, int(first)*inner)
+		f(o*int(size)*inner, (o*int(length)+int(first))*inner, int(length-first)*inner)
+	}
+	return nil
 }

@@ -13,16 +13,17 @@ import (
 // Tile: x repeated along each dimension. https://onnx.ai/onnx/operators/onnx__Tile.html
 func init() {
 	x := f64s([]int{2, 2}, 1, 2, 3, 4)
-	register(&Spec{Name: "Tile", Since: 6, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferTile, Compile: compileTile, Cases: []Case{
+	register(&Spec{Name: "Tile", Since: 6, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferTile, Compile: compileTile, Grad: gradTile, Cases: []Case{
 		{In: in(x, i64v(2, 1)), Out: in(f64s([]int{4, 2}, 1, 2, 3, 4, 1, 2, 3, 4))},
+		{Name: "both", In: in(f64s([]int{2, 1, 2}, 1, 2, 3, 4), i64v(2, 3, 2)), Out: in(f64s([]int{4, 3, 4}, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 3, 4, 3, 4, 3, 4, 3, 4, 3, 4, 3, 4, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 3, 4, 3, 4, 3, 4, 3, 4, 3, 4, 3, 4))},
 		{Name: "columns", In: in(x, i64v(1, 2)), Out: in(f64s([]int{2, 4}, 1, 2, 1, 2, 3, 4, 3, 4))},
 		{Name: "strings", In: in(strv("a", "b"), i64v(2)), Out: in(strv("a", "b", "a", "b"))},
 		{Name: "never", In: in(x, i64v(0, 1)), Out: in(f64s([]int{0, 2}))},
 		{Name: "wrong length", In: in(x, i64v(2)), Err: "repeats"},
 		{Name: "absurd", In: in(x, i64v(1<<62, 1)), Err: "repeats"},
 	}})
-	register(&Spec{Name: "Tile", Since: 1, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferTile, Compile: compileTile, Cases: []Case{
-		{Opset: 5, In: in(x, f32s(nil, 2), f32s(nil, 1)), Out: in(f64s([]int{2, 4}, 1, 2, 1, 2, 3, 4, 3, 4)), NoGrad: true},
+	register(&Spec{Name: "Tile", Since: 1, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferTile, Compile: compileTile, Grad: gradTile, Cases: []Case{
+		{Opset: 5, In: in(x, f32s(nil, 2), f32s(nil, 1)), Out: in(f64s([]int{2, 4}, 1, 2, 1, 2, 3, 4, 3, 4))},
 	}})
 }
 

@@ -14,8 +14,9 @@ import (
 // greatest of all. With sorted=0 any order will do, so it is the same. https://onnx.ai/onnx/operators/onnx__TopK.html
 func init() {
 	x := f64s([]int{2, 3}, 1, 5, 5, 7, 2, 4)
-	newest := Spec{Name: "TopK", Since: 11, Attrs: []string{"axis", "largest", "sorted"}, In: Arity{2, 2}, Out: Arity{1, 2}, Infer: inferTopK, Compile: compileTopK, Half: true, Cases: []Case{
+	newest := Spec{Name: "TopK", Since: 11, Attrs: []string{"axis", "largest", "sorted"}, In: Arity{2, 2}, Out: Arity{1, 2}, Infer: inferTopK, Compile: compileTopK, Half: true, Grad: gradTopK, Cases: []Case{
 		{In: in(x, i64v(2)), Out: in(f64s([]int{2, 2}, 5, 5, 7, 4), i64s([]int{2, 2}, 1, 2, 0, 2)), NoGrad: true},
+		{Name: "values alone", In: in(f64s([]int{2, 3}, 1, 5, 3, 7, 2, 4), i64v(2)), Out: in(f64s([]int{2, 2}, 5, 3, 7, 4))},
 		{Name: "least", Attrs: []graph.Attr{graph.IntAttr("largest", 0), graph.IntAttr("axis", 0)}, In: in(x, i64v(1)), Out: in(f64s([]int{1, 3}, 1, 2, 4), i64s([]int{1, 3}, 0, 1, 1))},
 		{Name: "all", In: in(tensor.FromSlice(tensor.Uint8, []uint8{3, 200, 3, 9}), i64v(4)), Out: in(tensor.FromSlice(tensor.Uint8, []uint8{200, 9, 3, 3}), i64v(1, 3, 0, 2))},
 		{Name: "none", In: in(x, i64v(0)), Out: in(f64s([]int{2, 0}), i64s([]int{2, 0}))},
@@ -23,11 +24,13 @@ func init() {
 		{Name: "too many", In: in(x, i64v(4)), Err: "4 of 3"},
 	}}
 	register(&newest)
-	register(&Spec{Name: "TopK", Since: 10, Attrs: []string{"axis"}, In: Arity{2, 2}, Out: Arity{1, 2}, Infer: inferTopK, Compile: compileTopK, Half: true, Cases: []Case{
-		{Opset: 10, In: in(x, i64v(1)), Out: in(f64s([]int{2, 1}, 5, 7), i64s([]int{2, 1}, 1, 0))},
+	register(&Spec{Name: "TopK", Since: 10, Attrs: []string{"axis"}, In: Arity{2, 2}, Out: Arity{1, 2}, Infer: inferTopK, Compile: compileTopK, Half: true, Grad: gradTopK, Cases: []Case{
+		{Name: "different", Opset: 10, Attrs: []graph.Attr{graph.IntAttr("axis", 0)}, In: in(x, i64v(1)), Out: in(f64s([]int{1, 3}, 7, 5, 5), i64s([]int{1, 3}, 1, 0, 0))},
+		{Opset: 10, In: in(x, i64v(1)), Out: in(f64s([]int{2, 1}, 5, 7), i64s([]int{2, 1}, 1, 0)), NoGrad: true},
 	}})
-	register(&Spec{Name: "TopK", Since: 1, Attrs: []string{"axis", "k"}, In: Arity{1, 1}, Out: Arity{1, 2}, Infer: inferTopK, Compile: compileTopK, Half: true, Cases: []Case{
-		{Opset: 9, Attrs: []graph.Attr{graph.IntAttr("k", 1)}, In: in(x), Out: in(f64s([]int{2, 1}, 5, 7), i64s([]int{2, 1}, 1, 0))},
+	register(&Spec{Name: "TopK", Since: 1, Attrs: []string{"axis", "k"}, In: Arity{1, 1}, Out: Arity{1, 2}, Infer: inferTopK, Compile: compileTopK, Half: true, Grad: gradTopK, Cases: []Case{
+		{Name: "different", Opset: 9, Attrs: []graph.Attr{graph.IntAttr("axis", 0), graph.IntAttr("k", 1)}, In: in(x), Out: in(f64s([]int{1, 3}, 7, 5, 5), i64s([]int{1, 3}, 1, 0, 0))},
+		{Opset: 9, Attrs: []graph.Attr{graph.IntAttr("k", 1)}, In: in(x), Out: in(f64s([]int{2, 1}, 5, 7), i64s([]int{2, 1}, 1, 0)), NoGrad: true},
 	}})
 }
 

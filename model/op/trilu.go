@@ -14,7 +14,7 @@ import (
 func init() {
 	x := f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6)
 	lower := []graph.Attr{graph.IntAttr("upper", 0)}
-	register(&Spec{Name: "Trilu", Since: 14, Attrs: []string{"upper"}, In: Arity{1, 2}, Out: Arity{1, 1}, Infer: inferTrilu, Compile: compileTrilu, Cases: []Case{
+	register(&Spec{Name: "Trilu", Since: 14, Attrs: []string{"upper"}, In: Arity{1, 2}, Out: Arity{1, 1}, Infer: inferTrilu, Compile: compileTrilu, Grad: gradSelf, Cases: []Case{
 		{In: in(x), Out: in(f64s([]int{2, 3}, 1, 2, 3, 0, 5, 6))},
 		{Name: "lower", Attrs: lower, In: in(x), Out: in(f64s([]int{2, 3}, 1, 0, 0, 4, 5, 0))},
 		{Name: "above", In: in(x, i64s(nil, 1)), Out: in(f64s([]int{2, 3}, 0, 2, 3, 0, 0, 6))},

@@ -18,14 +18,16 @@ import (
 func init() {
 	x := f64v(2, 1, 1, 3, 4, 3)
 	unsorted := []graph.Attr{graph.IntAttr("sorted", 0)}
-	register(&Spec{Name: "Unique", Since: 11, Attrs: []string{"axis", "sorted"}, In: Arity{1, 1}, Out: Arity{1, 4}, Infer: inferUnique, Compile: compileUnique, Half: true, Cases: []Case{
-		{In: in(x), Out: in(f64v(1, 2, 3, 4), i64v(1, 0, 3, 4), i64v(1, 0, 0, 2, 3, 2), i64v(2, 1, 2, 1))},
-		{Name: "as they come", Attrs: unsorted, In: in(x), Out: in(f64v(2, 1, 3, 4), i64v(0, 1, 3, 4), i64v(0, 1, 1, 2, 3, 2), i64v(1, 2, 2, 1))},
+	register(&Spec{Name: "Unique", Since: 11, Attrs: []string{"axis", "sorted"}, In: Arity{1, 1}, Out: Arity{1, 4}, Infer: inferUnique, Compile: compileUnique, Half: true, Grad: gradUnique, Cases: []Case{
+		{Name: "all different", In: in(f64s([]int{2, 2}, 2, 1, 5, 3)), Out: in(f64v(1, 2, 3, 5))},
+		{In: in(x), Out: in(f64v(1, 2, 3, 4), i64v(1, 0, 3, 4), i64v(1, 0, 0, 2, 3, 2), i64v(2, 1, 2, 1)), NoGrad: true},
+		{Name: "as they come", Attrs: unsorted, In: in(x), Out: in(f64v(2, 1, 3, 4), i64v(0, 1, 3, 4), i64v(0, 1, 1, 2, 3, 2), i64v(1, 2, 2, 1)), NoGrad: true},
 		{Name: "strings", In: in(strs([]int{2, 2}, "b", "a", "b", "")), Out: in(strv("", "a", "b"))},
 		{
 			Name: "columns", Attrs: []graph.Attr{graph.IntAttr("axis", -1)}, In: in(f64s([]int{2, 3}, 1, 0, 1, 2, 3, 2)),
-			Out: in(f64s([]int{2, 2}, 0, 1, 3, 2), i64v(1, 0), i64v(1, 0, 1), i64v(1, 2)),
+			Out: in(f64s([]int{2, 2}, 0, 1, 3, 2), i64v(1, 0), i64v(1, 0, 1), i64v(1, 2)), NoGrad: true,
 		},
+		{Name: "different columns", Attrs: []graph.Attr{graph.IntAttr("axis", 1)}, In: in(f64s([]int{2, 2}, 1, 0, 2, 3)), Out: in(f64s([]int{2, 2}, 0, 1, 3, 2))},
 		{Name: "nothing", In: in(f64s([]int{0})), Out: in(f64s([]int{0}), i64s([]int{0}))},
 	}})
 }
