@@ -17,14 +17,31 @@ import (
 func init() {
 	x := f64s([]int{1, 1, 1, 4}, 1, 2, 3, 4)
 	grid := f64s([]int{1, 1, 3, 2}, -1, 0, 0, 0, 1, 0)
+	planes := f64s([]int{1, 2, 2, 3}, 1, 2, 3, 5, 4, 6, -1, 2, 0, 3, 1, -2)
+	points := f64s([]int{1, 2, 2, 2}, -.3, .2, .55, -.6, -1.3, .9, .1, 1.4)
 	text := graph.StringAttr
 	corners := graph.IntAttr("align_corners", 1)
 	attrs := []string{"align_corners", "mode", "padding_mode"}
-	spec := Spec{Name: "GridSample", Since: 16, Attrs: attrs, In: Arity{2, 2}, Out: Arity{1, 1}, Half: true, HalfLike: []int{0}, Infer: inferGridSample, Compile: compileGridSample, Cases: []Case{
-		{Opset: 16, In: in(x, grid), Out: in(f64s([]int{1, 1, 1, 3}, .5, 2.5, 2))},
-		{Name: "corners", Opset: 16, Attrs: []graph.Attr{corners, text("mode", "bilinear")}, In: in(x, grid), Out: in(f64s([]int{1, 1, 1, 3}, 1, 2.5, 4))},
+	spec := Spec{Name: "GridSample", Since: 16, Attrs: attrs, In: Arity{2, 2}, Out: Arity{1, 1}, Half: true, HalfLike: []int{0}, Infer: inferGridSample, Compile: compileGridSample, Grad: gradGridSample, Cases: []Case{
+		{Opset: 16, In: in(x, grid), Out: in(f64s([]int{1, 1, 1, 3}, .5, 2.5, 2)), NoGrad: true},
+		{Name: "corners", Opset: 16, Attrs: []graph.Attr{corners, text("mode", "bilinear")}, In: in(x, grid), Out: in(f64s([]int{1, 1, 1, 3}, 1, 2.5, 4)), NoGrad: true},
 		{Name: "border", Opset: 20, Attrs: []graph.Attr{text("padding_mode", "border"), text("mode", "linear")}, In: in(x, grid), Out: in(f64s([]int{1, 1, 1, 3}, 1, 2.5, 4))},
-		{Name: "nearest", Opset: 20, Attrs: []graph.Attr{text("mode", "nearest"), text("padding_mode", "reflection")}, In: in(x, f64s([]int{1, 1, 2, 2}, .1, 0, 1.5, 0)), Out: in(f64s([]int{1, 1, 1, 2}, 3, 4))},
+		{Name: "nearest", Opset: 20, Attrs: []graph.Attr{text("mode", "nearest"), text("padding_mode", "reflection")}, In: in(x, f64s([]int{1, 1, 2, 2}, .1, 0, 1.5, 0)), Out: in(f64s([]int{1, 1, 1, 2}, 3, 4)), NoGrad: true},
+		{Name: "linear zeros", Opset: 20, Attrs: []graph.Attr{text("mode", "linear"), text("padding_mode", "zeros")}, In: in(planes, points), Tol: 1e-5, Out: in(f64s([]int{1, 2, 2, 2}, 3.5800002, 2.5424998, 0.1500002, 0.4299996, 1.5250001, 0.3150003, 0.0900001, 0.0549999))},
+		{Name: "linear zeros corners", Opset: 20, Attrs: []graph.Attr{text("mode", "linear"), text("padding_mode", "zeros"), corners}, In: in(planes, points), Tol: 1e-5, Out: in(f64s([]int{1, 2, 2, 2}, 3.2600002, 3.0599999, 3.3600004, 3.3599997, 1.4, 0.5900002, 1.9600002, 0.5599999))},
+		{Name: "linear border", Opset: 20, Attrs: []graph.Attr{text("mode", "linear"), text("padding_mode", "border")}, In: in(planes, points), Tol: 1e-5, Out: in(f64s([]int{1, 2, 2, 2}, 3.5799999, 2.8249998, 5.0, 4.3000002, 1.5250001, 0.3500004, 3.0, 0.5499997))},
+		{Name: "linear border corners", Opset: 20, Attrs: []graph.Attr{text("mode", "linear"), text("padding_mode", "border"), corners}, In: in(planes, points), Tol: 1e-5, Out: in(f64s([]int{1, 2, 2, 2}, 3.2600002, 3.0599999, 4.8000002, 4.1999998, 1.4, 0.5900002, 2.8, 0.6999999))},
+		{Name: "linear reflection", Opset: 20, Attrs: []graph.Attr{text("mode", "linear"), text("padding_mode", "reflection")}, In: in(planes, points), Tol: 1e-5, Out: in(f64s([]int{1, 2, 2, 2}, 3.5799999, 2.8249998, 5.0, 4.3000002, 1.5250001, 0.3500004, 3.0, 0.5499997))},
+		{Name: "linear reflection corners", Opset: 20, Attrs: []graph.Attr{text("mode", "linear"), text("padding_mode", "reflection"), corners}, In: in(planes, points), Tol: 1e-5, Out: in(f64s([]int{1, 2, 2, 2}, 3.2600002, 3.0599999, 4.5299997, 3.7799997, 1.4, 0.5900002, 2.2749999, 0.92))},
+		{Name: "cubic zeros", Opset: 20, Attrs: []graph.Attr{text("mode", "cubic"), text("padding_mode", "zeros")}, In: in(planes, points), Tol: 1e-5, Out: in(f64s([]int{1, 2, 2, 2}, 4.3730159, 2.6912799, 0.1387528, 0.3628871, 2.2894733, 0.4593165, 0.0923026, 0.0243573))},
+		{Name: "cubic zeros corners", Opset: 20, Attrs: []graph.Attr{text("mode", "cubic"), text("padding_mode", "zeros"), corners}, In: in(planes, points), Tol: 1e-5, Out: in(f64s([]int{1, 2, 2, 2}, 3.8549013, 3.8386016, 3.7200315, 3.6046019, 2.0766346, 0.8391988, 2.3272452, 0.3757279))},
+		{Name: "cubic border", Opset: 20, Attrs: []graph.Attr{text("mode", "cubic"), text("padding_mode", "border")}, In: in(planes, points), Tol: 1e-5, Out: in(f64s([]int{1, 2, 2, 2}, 3.4624627, 2.6966686, 5.4319987, 4.1740947, 1.825304, 0.4779767, 3.4319992, 0.4543737))},
+		{Name: "cubic border corners", Opset: 20, Attrs: []graph.Attr{text("mode", "cubic"), text("padding_mode", "border"), corners}, In: in(planes, points), Tol: 1e-5, Out: in(f64s([]int{1, 2, 2, 2}, 3.1087732, 3.0602069, 4.8427505, 4.103251, 1.6927121, 0.7908221, 2.8427515, 0.6324996))},
+		{Name: "cubic reflection", Opset: 20, Attrs: []graph.Attr{text("mode", "cubic"), text("padding_mode", "reflection")}, In: in(planes, points), Tol: 1e-5, Out: in(f64s([]int{1, 2, 2, 2}, 3.4624627, 2.6776977, 5.7684479, 4.3067408, 1.825304, 0.4910931, 3.8233123, 0.3508224))},
+		{Name: "cubic reflection corners", Opset: 20, Attrs: []graph.Attr{text("mode", "cubic"), text("padding_mode", "reflection"), corners}, In: in(planes, points), Tol: 1e-5, Out: in(f64s([]int{1, 2, 2, 2}, 3.2108779, 3.000901, 4.710537, 3.912158, 1.7222409, 0.718134, 2.7810233, 0.7570705))},
+		{Name: "nearest zeros", Opset: 20, Attrs: []graph.Attr{text("mode", "nearest"), text("padding_mode", "zeros")}, In: in(planes, points), Tol: 1e-5, Out: in(f64s([]int{1, 2, 2, 2}, 4.0, 3.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0))},
+		{Name: "nearest zeros corners", Opset: 20, Attrs: []graph.Attr{text("mode", "nearest"), text("padding_mode", "zeros"), corners}, In: in(planes, points), Tol: 1e-5, Out: in(f64s([]int{1, 2, 2, 2}, 4.0, 3.0, 5.0, 4.0, 1.0, 0.0, 3.0, 1.0))},
+		{Name: "volume", Opset: 20, In: in(f64s([]int{1, 1, 2, 2, 2}, 1, 2, 3, 5, 4, 6, -1, 2), f64s([]int{1, 1, 1, 2, 3}, -.3, .2, .15, .6, -.4, 1.2)), Tol: 1e-5, Out: in(f64s([]int{1, 1, 1, 1, 2}, 1.635, 1.512))},
 		{Name: "wrong rank", Opset: 16, In: in(x, f64s([]int{1, 1, 1}, 0)), Err: "grid"},
 	}}
 	register(&spec)
@@ -72,8 +89,7 @@ func gridTaps(n *graph.Node) (int, error) {
 }
 
 func compileGridSample(n *graph.Node, site *Site) (Kernel, error) {
-	g := gridSampler{padding: n.Str("padding_mode", "zeros"), corners: n.Int("align_corners", 0) != 0, threads: site.Threads}
-	g.taps, _ = gridTaps(n) // inferGridSample has checked it
+	g := gridSamplerOf(n, site)
 	wide := site.Types[1].DType == tensor.Float64
 	switch {
 	case site.Types[0].DType == tensor.Float32 && !wide:
@@ -86,10 +102,17 @@ func compileGridSample(n *graph.Node, site *Site) (Kernel, error) {
 	return gridKernel[float64, float64](g), nil
 }
 
+func gridSamplerOf(n *graph.Node, site *Site) gridSampler {
+	g := gridSampler{padding: n.Str("padding_mode", "zeros"), corners: n.Int("align_corners", 0) != 0, threads: site.Threads}
+	g.taps, _ = gridTaps(n) // inferGridSample has checked it
+	return g
+}
+
 type gridSampler struct {
 	taps    int
 	padding string
 	corners bool
+	slopes  bool // gridAxis gives them
 	threads int
 }
 
@@ -180,16 +203,21 @@ func gridPlace[T, G float](g *gridSampler, p *gridPoint[T], dims []int, v []G) {
 	}
 }
 
-// gridAxis finds the neighbours in a dimension of n elements; those that are zeros get the place -1.
-func gridAxis[T, G float](g *gridSampler, n int, v G, place *[4]int, weight *[4]T) {
+// gridAxis finds the neighbours in a dimension of n elements; those that are zeros get the place -1. r is how far behind an element the point lies, and
+// slope what that changes with v.
+func gridAxis[T, G float](g *gridSampler, n int, v G, place *[4]int, weight *[4]T) (r T, slope G) {
 	lo, hi := G(-.5), G(n)-.5
 	x := ((v+1)*G(n) - 1) / 2
+	slope = G(n) / 2
 	if g.corners {
 		lo, hi = 0, G(n-1)
 		x = (v + 1) / 2 * G(n-1)
+		slope = G(n-1) / 2
 	}
-	if x != x {
-		x = -1e9
+	if !(x > -1e9 && x < 1e9) {
+		if slope = 0; x != x {
+			x = -1e9
+		}
 	}
 	x = min(max(x, -1e9), 1e9)
 	if g.taps == 1 {
@@ -198,13 +226,18 @@ func gridAxis[T, G float](g *gridSampler, n int, v G, place *[4]int, weight *[4]
 	if x < lo || x > hi {
 		switch g.padding {
 		case "border":
-			x = min(max(x, 0), G(n-1))
+			if at := min(max(x, 0), G(n-1)); at != x {
+				x, slope = at, 0
+			}
 		case "reflection":
+			if g.slopes {
+				slope *= gridReflectSlope(x, lo, hi)
+			}
 			x = gridReflect(x, lo, hi)
 		}
 	}
 	first := int(math.Floor(float64(x)))
-	r := T(x - G(first))
+	r = T(x - G(first))
 	switch g.taps {
 	case 1:
 		weight[0] = 1
@@ -228,6 +261,7 @@ func gridAxis[T, G float](g *gridSampler, n int, v G, place *[4]int, weight *[4]
 		}
 		place[k] = i
 	}
+	return r, slope
 }
 
 // gridReflect mirrors x at the edges until it lies between them.
@@ -263,7 +297,7 @@ func gridCubic[T float](x T) [4]T {
 // AffineGrid: the points of a grid (n, d…, rank) in [-1, 1], moved by theta (n, rank, rank+1). https://onnx.ai/onnx/operators/onnx__AffineGrid.html
 func init() {
 	theta := f64s([]int{1, 2, 3}, 1, 0, .5, 0, 2, 0)
-	register(&Spec{Name: "AffineGrid", Since: 20, Attrs: []string{"align_corners"}, In: Arity{2, 2}, Out: Arity{1, 1}, Half: true, Infer: inferAffineGrid, Compile: compileAffineGrid, Cases: []Case{
+	register(&Spec{Name: "AffineGrid", Since: 20, Attrs: []string{"align_corners"}, In: Arity{2, 2}, Out: Arity{1, 1}, Half: true, Infer: inferAffineGrid, Compile: compileAffineGrid, Grad: gradAffineGrid, Cases: []Case{
 		{Opset: 20, In: in(theta, i64v(1, 1, 1, 2)), Out: in(f64s([]int{1, 1, 2, 2}, 0, 0, 1, 0))},
 		{Name: "corners", Opset: 20, Attrs: []graph.Attr{graph.IntAttr("align_corners", 1)}, In: in(theta, i64v(1, 1, 2, 1)), Out: in(f64s([]int{1, 2, 1, 2}, .5, -2, .5, 2))},
 		{Name: "wrong size", Opset: 20, In: in(theta, i64v(1, 1, 2)), Err: "size"},

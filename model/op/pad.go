@@ -16,20 +16,22 @@ func init() {
 	mode := func(v string) []graph.Attr { return []graph.Attr{graph.StringAttr("mode", v)} }
 	x := f64s([]int{2, 2}, 1, 2, 3, 4)
 	row := f64v(1, 2, 3)
-	register(&Spec{Name: "Pad", Since: 19, Attrs: []string{"mode"}, In: Arity{2, 4}, Out: Arity{1, 1}, Infer: inferPad, Compile: compilePad, Cases: []Case{
+	register(&Spec{Name: "Pad", Since: 19, Attrs: []string{"mode"}, In: Arity{2, 4}, Out: Arity{1, 1}, Infer: inferPad, Compile: compilePad, Grad: gradPad, Cases: []Case{
 		{Opset: 19, Attrs: mode("wrap"), In: in(row, i64v(2, 4)), Out: in(f64v(2, 3, 1, 2, 3, 1, 2, 3, 1))},
 		{Name: "cropped first", Opset: 19, Attrs: mode("wrap"), In: in(row, i64v(-1, 2)), Out: in(f64v(2, 3, 2, 3))},
 	}})
-	register(&Spec{Name: "Pad", Since: 18, Attrs: []string{"mode"}, In: Arity{2, 4}, Out: Arity{1, 1}, Infer: inferPad, Compile: compilePad, Cases: []Case{
+	register(&Spec{Name: "Pad", Since: 18, Attrs: []string{"mode"}, In: Arity{2, 4}, Out: Arity{1, 1}, Infer: inferPad, Compile: compilePad, Grad: gradPad, Cases: []Case{
 		{Opset: 18, In: in(x, i64v(1, 1), nil, i64v(-1)), Out: in(f64s([]int{2, 4}, 0, 1, 2, 0, 0, 3, 4, 0))},
 		{Name: "value", Opset: 18, In: in(x, i64v(0, 1), f64s(nil, 7), i32v(0)), Out: in(f64s([]int{3, 2}, 1, 2, 3, 4, 7, 7))},
 	}})
-	register(&Spec{Name: "Pad", Since: 11, Attrs: []string{"mode"}, In: Arity{2, 3}, Out: Arity{1, 1}, Infer: inferPad, Compile: compilePad, Cases: []Case{
+	register(&Spec{Name: "Pad", Since: 11, Attrs: []string{"mode"}, In: Arity{2, 3}, Out: Arity{1, 1}, Infer: inferPad, Compile: compilePad, Grad: gradPad, Cases: []Case{
 		{In: in(x, i64v(1, 0, 0, 1)), Out: in(f64s([]int{3, 3}, 0, 0, 0, 1, 2, 0, 3, 4, 0))},
 		{Name: "strings", In: in(strv("a"), i64v(1, 0), strs(nil, "x")), Out: in(strv("x", "a"))},
 		{Name: "reflect", Attrs: mode("reflect"), In: in(row, i64v(2, 3)), Out: in(f64v(3, 2, 1, 2, 3, 2, 1, 2))},
 		{Name: "reflect one", Attrs: mode("reflect"), In: in(f64v(5), i64v(2, 0)), Out: in(f64v(5, 5, 5))},
 		{Name: "edge", Attrs: mode("edge"), In: in(x, i64v(0, 2, 1, 0)), Out: in(f64s([]int{3, 4}, 1, 1, 1, 2, 3, 3, 3, 4, 3, 3, 3, 4))},
+		{Name: "value", In: in(x, i64v(1, 0, 0, 1), f64s(nil, 7)), Out: in(f64s([]int{3, 3}, 7, 7, 7, 1, 2, 7, 3, 4, 7))},
+		{Name: "planes", Attrs: mode("reflect"), In: in(f64s([]int{2, 1, 2}, 1, 2, 3, 4), i64v(0, 0, 1, 0, 0, 2)), Out: in(f64s([]int{2, 1, 5}, 2, 1, 2, 1, 2, 4, 3, 4, 3, 4))},
 		{Name: "crop", In: in(row, i64v(-1, -1)), Out: in(f64v(2))},
 		{Name: "crop and pad", In: in(row, i64v(-2, 1)), Out: in(f64v(3, 0))},
 		{Name: "too much", In: in(row, i64v(-2, -2)), Err: "negative"},
@@ -37,9 +39,10 @@ func init() {
 		{Name: "wrap", Attrs: mode("wrap"), In: in(row, i64v(1, 0)), Err: "mode=wrap"},
 		{Name: "wrong length", In: in(row, i64v(1, 0, 0)), Err: "pads"},
 	}})
+	// old versions hold pads and value as attributes
 	old := func(since int64, attr string) {
 		register(&Spec{
-			Name: "Pad", Since: since, Attrs: []string{"mode", "value", attr}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferPad, Compile: compilePad, Half: true,
+			Name: "Pad", Since: since, Attrs: []string{"mode", "value", attr}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferPad, Compile: compilePad, Grad: gradPad, Half: true,
 			Cases: []Case{{Opset: since, Attrs: []graph.Attr{graph.IntsAttr(attr, 0, 1, 0, 0), graph.FloatAttr("value", 9)}, In: in(x), Out: in(f64s([]int{2, 3}, 9, 1, 2, 9, 3, 4))}},
 		})
 	}

@@ -25,14 +25,16 @@ func init() {
 	modes := []string{"coordinate_transformation_mode", "cubic_coeff_a", "exclude_outside", "extrapolation_value", "mode", "nearest_mode"}
 	register(&Spec{
 		Name: "Resize", Since: 18, Attrs: append([]string{"antialias", "axes", "keep_aspect_ratio_policy"}, modes...), In: Arity{1, 4}, Out: Arity{1, 1}, Half: true,
-		Infer: inferResize, Compile: compileResize, Cases: []Case{
+		Infer: inferResize, Compile: compileResize, Grad: gradResize, Cases: []Case{
+			{Name: "shrinks and grows", Opset: 18, Attrs: []graph.Attr{linear, number("antialias", 1)}, In: in(f64s([]int{1, 2, 4, 2}, 1, 2, 3, 4, 5, 6, 7, 8, 8, 7, 6, 5, 4, 3, 2, 1), nil, nil, i64v(1, 2, 2, 3)), Tol: 1e-5, Out: in(f64s([]int{1, 2, 2, 3}, 2.25, 2.75, 3.25, 5.75, 6.25, 6.75, 6.75, 6.25, 5.75, 3.25, 2.75, 2.25))},
+			{Name: "cubic", Opset: 18, Attrs: []graph.Attr{text("mode", "cubic"), number("exclude_outside", 1)}, In: in(f64s([]int{1, 1, 2, 3}, 1, 2, 3, 4, 5, 6), nil, nil, i64v(1, 1, 4, 2)), Tol: 1e-5, Out: in(f64s([]int{1, 1, 4, 2}, .7640538, 2.4177642, 1.861501, 3.5152113, 3.4847887, 5.1384988, 4.5822358, 6.2359457))},
 			{Name: "axes", Opset: 18, Attrs: []graph.Attr{graph.IntsAttr("axes", -1)}, In: in(square, nil, f32v(2)), Out: in(f64s([]int{1, 1, 2, 4}, 1, 1, 2, 2, 3, 3, 4, 4))},
 			{Name: "not larger", Opset: 18, Attrs: []graph.Attr{graph.IntsAttr("axes", 0, 1), text("keep_aspect_ratio_policy", "not_larger")}, In: in(f64s([]int{1, 2}, 1, 2), nil, nil, i64v(3, 4)), Out: in(f64s([]int{2, 4}, 1, 1, 2, 2, 1, 1, 2, 2))},
 			{Name: "antialias", Opset: 19, Attrs: []graph.Attr{linear, number("antialias", 1)}, In: in(row, nil, nil, i64v(2)), Out: in(f64v(1.625, 3.375)), Tol: 1e-6},
 			{Name: "float16", Opset: 19, Attrs: []graph.Attr{linear}, In: in(f32v(1, 2), nil, f32v(2)), Out: in(f32v(1, 1.25, 1.75, 2))},
 		},
 	})
-	register(&Spec{Name: "Resize", Since: 13, Attrs: modes, In: Arity{1, 4}, Out: Arity{1, 1}, Half: true, Infer: inferResize, Compile: compileResize, Cases: []Case{
+	register(&Spec{Name: "Resize", Since: 13, Attrs: modes, In: Arity{1, 4}, Out: Arity{1, 1}, Half: true, Infer: inferResize, Compile: compileResize, Grad: gradResize, Cases: []Case{
 		{In: in(row, nil, nil, i64v(2)), Out: in(f64v(1, 3))},
 		{Name: "linear", Attrs: []graph.Attr{linear}, In: in(row, nil, f32v(2)), Out: in(f64v(1, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75, 4))},
 		{Name: "cubic", Attrs: []graph.Attr{text("mode", "cubic"), text("coordinate_transformation_mode", "asymmetric")}, In: in(f64v(0, 1, 0, 0, 0), nil, f32v(2)), Out: in(f64v(0, .59375, 1, .59375, 0, -.09375, 0, 0, 0, 0))},
@@ -45,23 +47,23 @@ func init() {
 		{Name: "both", In: in(row, nil, f32v(1), i64v(4)), Err: "one of scales and sizes"},
 		{Name: "absurd", In: in(row, nil, f32v(float32(math.Inf(1)))), Err: "scale"},
 	}})
-	register(&Spec{Name: "Resize", Since: 11, Attrs: modes, In: Arity{3, 4}, Out: Arity{1, 1}, Half: true, Infer: inferResize, Compile: compileResize, Cases: []Case{
+	register(&Spec{Name: "Resize", Since: 11, Attrs: modes, In: Arity{3, 4}, Out: Arity{1, 1}, Half: true, Infer: inferResize, Compile: compileResize, Grad: gradResize, Cases: []Case{
 		{Opset: 11, In: in(row, none, none, i64v(2)), Out: in(f64v(1, 3))},
 		{Name: "for neural networks", Opset: 11, Attrs: []graph.Attr{text("coordinate_transformation_mode", "tf_half_pixel_for_nn"), text("nearest_mode", "floor")}, In: in(row, none, f32v(.5)), Out: in(f64v(2, 4))},
 	}})
-	register(&Spec{Name: "Resize", Since: 10, Attrs: []string{"mode"}, In: Arity{2, 2}, Out: Arity{1, 1}, Half: true, Infer: inferResize, Compile: compileResize, Cases: []Case{
+	register(&Spec{Name: "Resize", Since: 10, Attrs: []string{"mode"}, In: Arity{2, 2}, Out: Arity{1, 1}, Half: true, Infer: inferResize, Compile: compileResize, Grad: gradResize, Cases: []Case{
 		{Opset: 10, In: in(row, f32v(1.5)), Out: in(f64v(1, 1, 2, 3, 3, 4))},
 		{Name: "shrinks", Opset: 10, In: in(row, f32v(.75)), Out: in(f64v(1, 3, 4))},
 		{Name: "linear", Opset: 10, Attrs: []graph.Attr{linear}, In: in(f64v(1, 3), f32v(2)), Out: in(f64v(1, 2, 3, 3))},
 	}})
 	upsampled := f64s([]int{1, 1, 2, 4}, 1, 1, 2, 2, 3, 3, 4, 4)
-	register(&Spec{Name: "Upsample", Since: 9, Attrs: []string{"mode"}, In: Arity{2, 2}, Out: Arity{1, 1}, Half: true, Infer: inferResize, Compile: compileResize, Cases: []Case{
+	register(&Spec{Name: "Upsample", Since: 9, Attrs: []string{"mode"}, In: Arity{2, 2}, Out: Arity{1, 1}, Half: true, Infer: inferResize, Compile: compileResize, Grad: gradResize, Cases: []Case{
 		{Opset: 9, In: in(square, f32v(1, 1, 1, 2)), Out: in(upsampled)},
 	}})
-	register(&Spec{Name: "Upsample", Since: 7, Attrs: []string{"mode", "scales"}, In: Arity{1, 1}, Out: Arity{1, 1}, Half: true, Infer: inferResize, Compile: compileResize, Cases: []Case{
+	register(&Spec{Name: "Upsample", Since: 7, Attrs: []string{"mode", "scales"}, In: Arity{1, 1}, Out: Arity{1, 1}, Half: true, Infer: inferResize, Compile: compileResize, Grad: gradResize, Cases: []Case{
 		{Opset: 7, Attrs: []graph.Attr{graph.FloatsAttr("scales", []float32{1, 1, 1, 2})}, In: in(square), Out: in(upsampled)},
 	}})
-	register(&Spec{Name: "Upsample", Since: 1, Attrs: []string{"height_scale", "mode", "width_scale"}, In: Arity{1, 1}, Out: Arity{1, 1}, Half: true, Infer: inferResize, Compile: compileResize, Cases: []Case{
+	register(&Spec{Name: "Upsample", Since: 1, Attrs: []string{"height_scale", "mode", "width_scale"}, In: Arity{1, 1}, Out: Arity{1, 1}, Half: true, Infer: inferResize, Compile: compileResize, Grad: gradResize, Cases: []Case{
 		{Opset: 6, Attrs: []graph.Attr{graph.FloatAttr("width_scale", 2), graph.FloatAttr("height_scale", 1), text("mode", "bilinear")}, In: in(square), Out: in(f64s([]int{1, 1, 2, 4}, 1, 1.5, 2, 2, 3, 3.5, 4, 4))},
 	}})
 }

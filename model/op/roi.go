@@ -19,16 +19,25 @@ func init() {
 	attrs := []string{"mode", "output_height", "output_width", "sampling_ratio", "spatial_scale"}
 	newer := append([]string{"coordinate_transformation_mode"}, attrs...)
 	whole := f64s([]int{1, 4}, 0, 0, 2, 2)
-	register(&Spec{Name: "RoiAlign", Since: 16, Attrs: newer, In: Arity{3, 3}, Out: Arity{1, 1}, Half: true, Infer: inferRoi, Compile: compileRoiAlign, Cases: []Case{
+	size := []graph.Attr{graph.IntAttr("output_height", 2), graph.IntAttr("output_width", 2)}
+	wide, two := f64s([]int{2, 2, 3, 4}, make([]float64, 48)...), f64s([]int{2, 4}, .3, .2, 2.9, 1.7, -.6, .4, 5.3, 2.6)
+	for i := range 48 {
+		tensor.Data[float64](wide)[i] = float64(7*i%11) / 2
+	}
+	register(&Spec{Name: "RoiAlign", Since: 16, Attrs: newer, In: Arity{3, 3}, Out: Arity{1, 1}, Half: true, Infer: inferRoi, Compile: compileRoiAlign, Grad: gradRoiAlign(1), Cases: []Case{
+		{Name: "regions", Opset: 16, Attrs: size, In: in(wide, two, i64v(1, 0)), Tol: 1e-5, Out: in(f64s([]int{2, 2, 2, 2}, 3.1143751, 3.3279686, 3.5081251, 1.6076565, 3.9124999, 1.7971878, 2.0375001, 2.7065625, 1.8765278, 2.3584027, 2.1515281, 1.1888891, 2.7151387, 1.688889, 2.6288195, 1.2084026))},
+		{Name: "greatest", Opset: 16, Attrs: append(size[:2:2], graph.StringAttr("mode", "max")), In: in(wide, two, i64v(1, 0)), Tol: 1e-5, Out: in(f64s([]int{2, 2, 2, 2}, 3.5843751, 2.6593742, 3.2484376, 1.185937, 4.046875, 1.5956244, 1.8046875, 3.0524991, 2.1749997, 4.125, 2.1750004, 2.1478128, 2.8875003, 2.7156253, 3.2999992, 2.8874993))},
+		{Name: "old corners", Opset: 16, Attrs: append(size[:2:2], graph.StringAttr("coordinate_transformation_mode", "output_half_pixel"), graph.IntAttr("sampling_ratio", 2)), In: in(wide, two, i64v(1, 0)), Tol: 1e-5, Out: in(f64s([]int{2, 2, 2, 2}, 3.2242186, 1.9717188, 2.0332813, 1.9753129, 2.0973439, 2.7784376, 1.7503127, 3.0621874, 2.5626564, 1.3125, 1.996953, 0.1406251, 2.5353515, 0.6218749, 2.2644138, 1.58125))},
 		{Opset: 16, Attrs: []graph.Attr{graph.IntAttr("sampling_ratio", 1)}, In: in(x, whole, i64v(0)), Out: in(f64s([]int{1, 1, 1, 1}, 2.5))},
 		{Name: "absurd", Opset: 16, In: in(x, f64s([]int{1, 4}, 0, 0, 1e9, 2), i64v(0)), Err: "far larger"},
 		{Name: "points", Opset: 16, Attrs: []graph.Attr{graph.IntAttr("sampling_ratio", 1<<20)}, In: in(x, whole, i64v(0)), Err: "points"},
 		{Name: "outside", Opset: 16, In: in(x, whole, i64v(1)), Err: "picture 1"},
 	}})
-	register(&Spec{Name: "RoiAlign", Since: 10, Attrs: attrs, In: Arity{3, 3}, Out: Arity{1, 1}, Half: true, Infer: inferRoi, Compile: compileRoiAlign, Cases: []Case{
-		{Opset: 10, Attrs: []graph.Attr{graph.IntAttr("sampling_ratio", 1), graph.FloatAttr("spatial_scale", .5)}, In: in(x, whole, i64v(0)), Out: in(f64s([]int{1, 1, 1, 1}, 2.5))},
+	register(&Spec{Name: "RoiAlign", Since: 10, Attrs: attrs, In: Arity{3, 3}, Out: Arity{1, 1}, Half: true, Infer: inferRoi, Compile: compileRoiAlign, Grad: gradRoiAlign(0), Cases: []Case{
+		{Opset: 10, Attrs: []graph.Attr{graph.IntAttr("sampling_ratio", 1), graph.FloatAttr("spatial_scale", .5)}, In: in(x, whole, i64v(0)), Out: in(f64s([]int{1, 1, 1, 1}, 2.5)), NoGrad: true},
+		{Name: "flat", Opset: 10, Attrs: []graph.Attr{graph.IntAttr("sampling_ratio", 1), graph.FloatAttr("spatial_scale", .5)}, In: in(x, f64s([]int{1, 4}, .2, .4, 3, 2.1), i64v(0)), Out: in(f64s([]int{1, 1, 1, 1}, 3.2))},
 	}})
-	register(&Spec{Name: "MaxRoiPool", Since: 1, Attrs: []string{"pooled_shape", "spatial_scale"}, In: Arity{2, 2}, Out: Arity{1, 1}, Half: true, Infer: inferRoi, Compile: compileMaxRoi, Cases: []Case{
+	register(&Spec{Name: "MaxRoiPool", Since: 1, Attrs: []string{"pooled_shape", "spatial_scale"}, In: Arity{2, 2}, Out: Arity{1, 1}, Half: true, Infer: inferRoi, Compile: compileMaxRoi, Grad: gradMaxRoi, Cases: []Case{
 		{Opset: 11, Attrs: []graph.Attr{graph.IntsAttr("pooled_shape", 1, 2)}, In: in(x, f64s([]int{1, 5}, 0, 0, 0, 1, 1)), Out: in(f64s([]int{1, 1, 1, 2}, 3, 4))},
 	}})
 }
@@ -93,16 +102,27 @@ func roiPicture(op string, b, n int64) error {
 }
 
 func compileRoiAlign(n *graph.Node, site *Site) (Kernel, error) {
-	r := roiAlign{scale: float64(n.Float("spatial_scale", 1)), greatest: n.Str("mode", "avg") == "max", ratio: int(max(n.Int("sampling_ratio", 0), 0)), threads: site.Threads}
-	r.h, r.w, _ = roiSize(n) // inferRoi has checked it
-	if r.ratio > roiPoints {
-		return nil, fault.New(fault.TooLarge, "RoiAlign: more than "+itoa(roiPoints)+" points in a cell")
+	r, err := roiAlignOf(n, site, site.Opset >= 16)
+	if err != nil {
+		return nil, err
 	}
-	r.half = site.Opset >= 16 && n.Str("coordinate_transformation_mode", "half_pixel") == "half_pixel"
 	if site.Types[0].DType == tensor.Float32 {
 		return roiAlignKernel[float32](r), nil
 	}
 	return roiAlignKernel[float64](r), nil
+}
+
+// roiAlignOf reads the attributes; newer is opset 16 and later.
+func roiAlignOf(n *graph.Node, site *Site, newer bool) (r roiAlign, err error) {
+	r = roiAlign{scale: float64(n.Float("spatial_scale", 1)), greatest: n.Str("mode", "avg") == "max", ratio: int(max(n.Int("sampling_ratio", 0), 0)), threads: site.Threads}
+	if r.h, r.w, err = roiSize(n); err != nil {
+		return r, err
+	}
+	if r.ratio > roiPoints {
+		return r, fault.New(fault.TooLarge, "RoiAlign: more than "+itoa(roiPoints)+" points in a cell")
+	}
+	r.half = newer && n.Str("coordinate_transformation_mode", "half_pixel") == "half_pixel"
+	return r, nil
 }
 
 type roiAlign struct {
@@ -116,23 +136,10 @@ func roiAlignKernel[T float](r roiAlign) Kernel {
 	var runs kept[roiRun[T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x, rois, batch := in[0], in[1], in[2]
-		if err := roiShapes("RoiAlign", x, rois, 4); err != nil {
+		if err := roiAlignFits(&r, x, rois, batch, tensor.Data[T](rois)); err != nil {
 			return err
 		}
 		s, regions := x.Shape(), rois.Shape()[0]
-		if batch.Len() != regions {
-			return misfit("RoiAlign", "batch_indices that are not one for each region")
-		}
-		for _, b := range batch.I64() {
-			if err := roiPicture("RoiAlign", b, int64(s[0])); err != nil {
-				return err
-			}
-		}
-		for i := range regions {
-			if err := roiBounded(&r, tensor.Data[T](rois)[4*i:][:4], s[2], s[3]); err != nil {
-				return err
-			}
-		}
 		if err := Reset(ctx, out[0], x.DType(), regions, s[1], r.h, r.w); err != nil || out[0].Len() == 0 {
 			return err
 		}
@@ -145,6 +152,28 @@ func roiAlignKernel[T float](r roiAlign) Kernel {
 		spread(ctx, r.threads, regions*s[1], 1, run)
 		return ctx.Err()
 	}
+}
+
+// roiAlignFits checks the inputs; v are the elements of rois.
+func roiAlignFits[T float](r *roiAlign, x, rois, batch *tensor.Tensor, v []T) error {
+	if err := roiShapes("RoiAlign", x, rois, 4); err != nil {
+		return err
+	}
+	s, regions := x.Shape(), rois.Shape()[0]
+	if batch.Len() != regions {
+		return misfit("RoiAlign", "batch_indices that are not one for each region")
+	}
+	for _, b := range batch.I64() {
+		if err := roiPicture("RoiAlign", b, int64(s[0])); err != nil {
+			return err
+		}
+	}
+	for i := range regions {
+		if err := roiBounded(r, v[4*i:][:4], s[2], s[3]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // roiRun is one call.
@@ -271,40 +300,63 @@ func maxRoiKernel[T float](h, w int, scale float64) Kernel {
 		}
 		dst, src := tensor.Data[T](out[0]), tensor.Data[T](x)
 		for k := range rois.Shape()[0] {
-			r := tensor.Data[T](rois)[k*5:][:5]
-			b := int64(min(max(float64(r[0]), -1), 1<<40))
-			if err := roiPicture("MaxRoiPool", b, int64(s[0])); err != nil {
+			b, cells, err := maxRoiCells(tensor.Data[T](rois)[k*5:][:5], s, h, w, scale)
+			if err != nil {
 				return err
 			}
-			var v [4]float64
-			for i := range v {
-				if v[i] = math.Round(float64(r[i+1]) * scale); !(math.Abs(v[i]) < 1<<40) {
-					return misfit("MaxRoiPool", "a region without bounds")
-				}
-			}
-			ch, cw := max(v[3]-v[1]+1, 1)/float64(h), max(v[2]-v[0]+1, 1)/float64(w)
 			for c := range s[1] {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				plane := src[(int(b)*s[1]+c)*s[2]*s[3]:][:s[2]*s[3]]
+				plane := src[(b*s[1]+c)*s[2]*s[3]:][:s[2]*s[3]]
 				to := dst[(k*s[1]+c)*h*w:][:h*w]
 				for i := range to {
-					y0, y1 := roiCell(i/w, ch, v[1], s[2])
-					x0, x1 := roiCell(i%w, cw, v[0], s[3])
 					to[i] = 0
-					for y := y0; y < y1; y++ {
-						for x, e := range plane[y*s[3]+x0 : y*s[3]+max(x0, x1)] {
-							if y == y0 && x == 0 || e > to[i] {
-								to[i] = e
-							}
-						}
+					if at := cells.greatest(i, plane); at >= 0 {
+						to[i] = plane[at]
 					}
 				}
 			}
 		}
 		return nil
 	}
+}
+
+// roiCells are the cells (…, w) of a region of a plane of height rows and width columns.
+type roiCells[T float] struct {
+	x, y, cw, ch     float64 // the corner, and the size of a cell
+	w, height, width int
+}
+
+// maxRoiCells reads a region: picture, x1, y1, x2, y2.
+func maxRoiCells[T float](r []T, shape []int, h, w int, scale float64) (picture int, c roiCells[T], err error) {
+	b := int64(min(max(float64(r[0]), -1), 1<<40))
+	if err := roiPicture("MaxRoiPool", b, int64(shape[0])); err != nil {
+		return 0, c, err
+	}
+	var v [4]float64
+	for i := range v {
+		if v[i] = math.Round(float64(r[i+1]) * scale); !(math.Abs(v[i]) < 1<<40) {
+			return 0, c, misfit("MaxRoiPool", "a region without bounds")
+		}
+	}
+	c = roiCells[T]{x: v[0], y: v[1], ch: max(v[3]-v[1]+1, 1) / float64(h), cw: max(v[2]-v[0]+1, 1) / float64(w), w: w, height: shape[2], width: shape[3]}
+	return int(b), c, nil
+}
+
+// greatest is the place of the greatest element of cell i, -1 where the cell is empty.
+func (c *roiCells[T]) greatest(i int, plane []T) int {
+	y0, y1 := roiCell(i/c.w, c.ch, c.y, c.height)
+	x0, x1 := roiCell(i%c.w, c.cw, c.x, c.width)
+	best := -1
+	for y := y0; y < y1; y++ {
+		for x := x0; x < x1; x++ {
+			if at := y*c.width + x; best < 0 || plane[at] > plane[best] {
+				best = at
+			}
+		}
+	}
+	return best
 }
 
 // roiCell is the range of elements of cell i, within n.
