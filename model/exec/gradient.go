@@ -47,7 +47,9 @@ func Gradient(b *graph.Builder, loss graph.Value, wrt []graph.Value) ([]graph.Va
 	}
 	defer func() {
 		for _, n := range g.Nodes[len(nodes):] {
-			own(n, written)
+			if n.Opsets == nil { // some are copies of nodes of the graph
+				own(n, written)
+			}
 		}
 	}()
 	one := b.Op("CastLike", b.Scalar("one", 1), loss)

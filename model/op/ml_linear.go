@@ -22,11 +22,11 @@ func init() {
 	}
 	register(&Spec{
 		Domain: graph.ML, Name: "LinearClassifier", Since: 1, Attrs: []string{"classlabels_ints", "classlabels_strings", "coefficients", "intercepts", "multi_class", "post_transform"},
-		In: Arity{1, 1}, Out: Arity{1, 2}, Infer: inferLinearClassifier, Compile: compileLinearClassifier, Cases: tested(func() []Case {
+		In: Arity{1, 1}, Out: Arity{1, 2}, Infer: inferLinearClassifier, Compile: compileLinearClassifier, Grad: differentiable(gradLinearClassifier), Cases: tested(func() []Case {
 			return []Case{ // from onnxruntime 1.32
 				{Attrs: three, In: in(x), Out: in(i64v(7, 9), f32s([]int{2, 3}, .6, .5, 0, -.8, -1.2, 0))},
 				{Name: "softmax", Attrs: with(three, post("SOFTMAX")), In: in(x), Out: in(i64v(7, 9), f32s([]int{2, 3}, .40755624, .36877212, .2236716, .2566827, .17205954, .5712578))},
-				{Name: "softmax zero", Attrs: with(three, post("SOFTMAX_ZERO")), In: in(x), Out: in(i64v(7, 9), f32s([]int{2, 3}, .5249792, .4750208, 0, .59868765, .40131232, 0))},
+				{Name: "softmax zero", Attrs: with(three, post("SOFTMAX_ZERO")), In: in(x), Out: in(i64v(7, 9), f32s([]int{2, 3}, .5249792, .4750208, 0, .59868765, .40131232, 0)), NoGrad: true},
 				{Name: "one score", Attrs: one, In: in(x), Out: in(strv("b", "a"), f32s([]int{2, 2}, .4, .6, 1.8, -.8))},
 				{Name: "one score, logistic", Attrs: with(one, post("LOGISTIC")), In: in(x), Out: in(strv("b", "a"), f32s([]int{2, 2}, .3543437, .6456563, .6899745, .3100255))},
 				{Name: "one score, softmax", Attrs: with(one, post("SOFTMAX")), In: in(x), Out: in(strv("b", "a"), f32s([]int{2, 2}, .4, .6, 1.8, -.8))},
@@ -39,13 +39,13 @@ func init() {
 	two := []graph.Attr{floats("coefficients", .1, .2, .3, .4), floats("intercepts", .3, .1), graph.IntAttr("targets", 2)}
 	register(&Spec{
 		Domain: graph.ML, Name: "LinearRegressor", Since: 1, Attrs: []string{"coefficients", "intercepts", "post_transform", "targets"},
-		In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferLinearRegressor, Compile: compileLinearRegressor, Cases: tested(func() []Case {
+		In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferLinearRegressor, Compile: compileLinearRegressor, Grad: differentiable(gradLinearRegressor), Cases: tested(func() []Case {
 			return []Case{
 				{Attrs: two, In: in(x), Out: in(f32s([]int{2, 2}, .6, .8, -.8, -2.4))},
 				{Name: "logistic", Attrs: with(two, post("LOGISTIC")), In: in(x), Out: in(f32s([]int{2, 2}, .6456563, .6899745, .31002554, .08317265))},
 				{Name: "softmax", Attrs: with(two, post("SOFTMAX")), In: in(x), Out: in(f32s([]int{2, 2}, .450166, .549834, .83201844, .16798161))},
 				{Name: "one target is not transformed", Attrs: []graph.Attr{floats("coefficients", .1, .2), post("LOGISTIC")}, In: in(x), Out: in(f32s([]int{2, 1}, .3, -1.1))},
-				{Name: "probit", Attrs: []graph.Attr{floats("coefficients", .1, .2), post("PROBIT")}, In: in(x), Out: in(f32s([]int{2, 1}, -.5244459, float32(math.NaN()))), Tol: 1e-4},
+				{Name: "probit", Attrs: []graph.Attr{floats("coefficients", .1, .2), post("PROBIT")}, In: in(x), Out: in(f32s([]int{2, 1}, -.5244459, float32(math.NaN()))), Tol: 1e-4, NoGrad: true},
 			}
 		}),
 	})

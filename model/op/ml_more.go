@@ -31,7 +31,7 @@ func init() {
 		},
 	})
 	register(&Spec{
-		Domain: graph.ML, Name: "FeatureVectorizer", Since: 1, Attrs: []string{"inputdimensions"}, In: Arity{1, Many}, Out: Arity{1, 1}, Infer: inferVectorizer, Compile: compileVectorizer, Cases: []Case{
+		Domain: graph.ML, Name: "FeatureVectorizer", Since: 1, Attrs: []string{"inputdimensions"}, In: Arity{1, Many}, Out: Arity{1, 1}, Infer: inferVectorizer, Compile: compileVectorizer, Grad: gradVectorizer, Cases: []Case{
 			{Attrs: []graph.Attr{graph.IntsAttr("inputdimensions", 2, 1)}, In: in(f32s([]int{2, 2}, 1, 2, 3, 4), f32s([]int{2, 1}, 5, 6)), Out: in(f32s([]int{2, 3}, 1, 2, 5, 3, 4, 6))},
 			{Name: "cut and filled", Attrs: []graph.Attr{graph.IntsAttr("inputdimensions", 1, 2)}, In: in(i64s([]int{1, 2}, 1, 2), i64s([]int{1, 1}, 5)), Out: in(f32s([]int{1, 3}, 1, 5, 0))},
 			{Name: "rows", Attrs: []graph.Attr{graph.IntsAttr("inputdimensions", 1, 1)}, In: in(f32s([]int{1, 1}, 1), f32s([]int{2, 1}, 5, 6)), Err: "rows"},

@@ -15,9 +15,11 @@ func init() {
 	holes := f32s([]int{2, 2}, nan, -4, 0, nan)
 	register(&Spec{
 		Domain: graph.ML, Name: "Imputer", Since: 1, Attrs: []string{"imputed_value_floats", "imputed_value_int64s", "replaced_value_float", "replaced_value_int64"},
-		In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferTable(tensor.Undefined, tensor.Float32, tensor.Float64, tensor.Int64, tensor.Int32), Compile: compileImputer, Cases: tested(func() []Case {
+		In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferTable(tensor.Undefined, tensor.Float32, tensor.Float64, tensor.Int64, tensor.Int32), Compile: compileImputer, Grad: differentiable(gradImputer), Cases: tested(func() []Case {
 			return []Case{
 				{Attrs: []graph.Attr{graph.FloatsAttr("imputed_value_floats", []float32{7, 8}), graph.FloatAttr("replaced_value_float", nan)}, In: in(holes), Out: in(f32s([]int{2, 2}, 7, -4, 0, 8))},
+				{Name: "float64", Attrs: []graph.Attr{graph.FloatsAttr("imputed_value_floats", []float32{7}), graph.FloatAttr("replaced_value_float", nan)}, In: in(f64s([]int{2, 2}, 1, -4, 0, math.NaN())), Out: in(f64s([]int{2, 2}, 1, -4, 0, 7))},
+				{Name: "a number", Attrs: []graph.Attr{graph.FloatsAttr("imputed_value_floats", []float32{7}), graph.FloatAttr("replaced_value_float", -5)}, In: in(f64s([]int{2, 2}, 1, -4, 0, 2)), Out: in(f64s([]int{2, 2}, 1, -4, 0, 2))},
 				{Name: "one value", Attrs: []graph.Attr{graph.FloatsAttr("imputed_value_floats", []float32{7}), graph.FloatAttr("replaced_value_float", -4)}, In: in(holes), Out: in(f32s([]int{2, 2}, nan, 7, 0, nan))},
 				{Name: "ints", Attrs: []graph.Attr{graph.IntsAttr("imputed_value_int64s", 7, 8)}, In: in(i64s([]int{2, 2}, 3, -4, 0, 0)), Out: in(i64s([]int{2, 2}, 3, -4, 7, 8))},
 				{Name: "wrong width", Attrs: []graph.Attr{graph.FloatsAttr("imputed_value_floats", []float32{7, 8, 9})}, In: in(holes), Err: "3 values"},
@@ -27,7 +29,7 @@ func init() {
 	scale := []graph.Attr{graph.FloatsAttr("offset", []float32{1, 2}), graph.FloatsAttr("scale", []float32{2, 3})}
 	register(&Spec{
 		Domain: graph.ML, Name: "Scaler", Since: 1, Attrs: []string{"offset", "scale"}, In: Arity{1, 1}, Out: Arity{1, 1},
-		Infer: inferTable(tensor.Float32, signed...), Compile: compileScaler, Cases: tested(func() []Case {
+		Infer: inferTable(tensor.Float32, signed...), Compile: compileScaler, Grad: differentiable(gradScaler), Cases: tested(func() []Case {
 			return []Case{
 				{Attrs: scale, In: in(f32s([]int{2, 2}, 3, -4, 0, 0)), Out: in(f32s([]int{2, 2}, 4, -18, -2, -6))},
 				{Name: "ints", Attrs: scale, In: in(i64s([]int{1, 2}, 3, -4)), Out: in(f32s([]int{1, 2}, 4, -18))},
@@ -37,14 +39,17 @@ func init() {
 		}),
 	})
 	norm := func(v string) []graph.Attr { return []graph.Attr{graph.StringAttr("norm", v)} }
-	x := f32s([]int{3, 2}, 3, -4, 0, 0, -1, -2)
+	x, rows := f32s([]int{3, 2}, 3, -4, 0, 0, -1, -2), f32s([]int{2, 2}, 3, -4, -1, 2)
 	register(&Spec{
 		Domain: graph.ML, Name: "Normalizer", Since: 1, Attrs: []string{"norm"}, In: Arity{1, 1}, Out: Arity{1, 1},
-		Infer: inferTable(tensor.Float32, signed...), Compile: compileNormalizer, Cases: tested(func() []Case {
+		Infer: inferTable(tensor.Float32, signed...), Compile: compileNormalizer, Grad: differentiable(gradNormalizer), Cases: tested(func() []Case {
 			return []Case{ // from onnxruntime 1.32
-				{Attrs: norm("MAX"), In: in(x), Out: in(f32s([]int{3, 2}, 1, -4./3, 0, 0, 1, 2))},
-				{Name: "L1", Attrs: norm("L1"), In: in(x), Out: in(f32s([]int{3, 2}, 3./7, -4./7, 0, 0, -1./3, -2./3))},
-				{Name: "L2", Attrs: norm("L2"), In: in(x), Out: in(f32s([]int{3, 2}, .6, -.8, 0, 0, -.4472136, -.8944272))},
+				{Attrs: norm("MAX"), In: in(x), Out: in(f32s([]int{3, 2}, 1, -4./3, 0, 0, 1, 2)), NoGrad: true},
+				{Name: "L1", Attrs: norm("L1"), In: in(x), Out: in(f32s([]int{3, 2}, 3./7, -4./7, 0, 0, -1./3, -2./3)), NoGrad: true},
+				{Name: "L2", Attrs: norm("L2"), In: in(x), Out: in(f32s([]int{3, 2}, .6, -.8, 0, 0, -.4472136, -.8944272)), NoGrad: true},
+				{Name: "greatest", Attrs: norm("MAX"), In: in(rows), Out: in(f32s([]int{2, 2}, 1, -4./3, -.5, 1))},
+				{Name: "absolutes", Attrs: norm("L1"), In: in(rows), Out: in(f32s([]int{2, 2}, 3./7, -4./7, -1./3, 2./3))},
+				{Name: "length", Attrs: norm("L2"), In: in(rows), Out: in(f32s([]int{2, 2}, .6, -.8, -.4472136, .8944272))},
 				{Name: "unknown", Attrs: norm("L3"), In: in(x), Err: "norm=L3"},
 			}
 		}),

@@ -16,7 +16,7 @@ func init() {
 	ints := graph.IntsAttr
 	register(&Spec{
 		Name: "Slice", Since: 1, Attrs: []string{"axes", "ends", "starts"}, In: Arity{1, 1}, Out: Arity{1, 1},
-		Infer: olderInfer(inferSlice, "starts", "ends", "axes"), Compile: olderCompile(compileSlice, "starts", "ends", "axes"), Cases: []Case{
+		Infer: olderInfer(inferSlice, "starts", "ends", "axes"), Compile: olderCompile(compileSlice, "starts", "ends", "axes"), Grad: gradOldSlice, Cases: []Case{
 			{Opset: 9, Attrs: []graph.Attr{ints("starts", 1), ints("ends", 1000), ints("axes", 1)}, In: in(x), Out: in(f64s([]int{2, 2}, 2, 3, 5, 6))},
 			{Name: "first axes", Opset: 9, Attrs: []graph.Attr{ints("starts", 0, -1), ints("ends", 1, 3)}, In: in(x), Out: in(f64s([]int{1, 1}, 3))},
 			{Name: "ends missing", Opset: 9, Attrs: []graph.Attr{ints("starts", 0)}, In: in(x), Err: "ends"},
@@ -24,27 +24,43 @@ func init() {
 	})
 	split := Spec{
 		Name: "Split", Since: 2, Attrs: []string{"axis", "split"}, In: Arity{1, 1}, Out: Arity{1, Many},
-		Infer: olderInfer(inferSplit, "split?"), Compile: olderCompile(compileSplit, "split?"), Cases: []Case{
+		Infer: olderInfer(inferSplit, "split?"), Compile: olderCompile(compileSplit, "split?"), Grad: gradSplit, Cases: []Case{
 			{Opset: 11, Attrs: []graph.Attr{ints("split", 1, 2), graph.IntAttr("axis", 1)}, In: in(x), Out: in(f64s([]int{2, 1}, 1, 4), f64s([]int{2, 2}, 2, 3, 5, 6))},
 			{Name: "equal", Opset: 11, In: in(x), Out: in(f64s([]int{1, 3}, 1, 2, 3), f64s([]int{1, 3}, 4, 5, 6))},
 		},
 	}
 	first := split
 	register(&split)
-	first.Since, first.Cases = 1, nil
+	first.Since, first.Cases = 1, []Case{{Opset: 1, Attrs: []graph.Attr{graph.IntAttr("axis", 1), ints("split", 2, 1)}, In: in(x), Out: in(f64s([]int{2, 2}, 1, 2, 4, 5), f64s([]int{2, 1}, 3, 6))}}
 	register(&first)
 	register(&Spec{
 		Name: "Reshape", Since: 1, Attrs: []string{"consumed_inputs", "shape"}, In: Arity{1, 1}, Out: Arity{1, 1}, View: true,
-		Infer: olderInfer(inferReshape, "shape"), Compile: olderCompile(compileReshape, "shape"), Cases: []Case{
-			{Opset: 4, Attrs: []graph.Attr{ints("shape", 3, -1)}, In: in(x), Out: in(f64s([]int{3, 2}, 1, 2, 3, 4, 5, 6)), NoGrad: true},
+		Infer: olderInfer(inferReshape, "shape"), Compile: olderCompile(compileReshape, "shape"), Grad: gradReshape, Cases: []Case{
+			{Opset: 4, Attrs: []graph.Attr{ints("shape", 3, -1)}, In: in(x), Out: in(f64s([]int{3, 2}, 1, 2, 3, 4, 5, 6))},
 		},
 	})
 	register(&Spec{
 		Name: "Concat", Since: 1, Attrs: []string{"axis"}, In: Arity{1, Many}, Out: Arity{1, 1},
 		Infer:   func(n *graph.Node, site *Site) ([]tensor.Type, error) { return inferConcat(concatNode(n), site) },
 		Compile: func(n *graph.Node, site *Site) (Kernel, error) { return compileConcat(concatNode(n), site) },
-		Cases:   []Case{{Opset: 3, In: in(x, f64s([]int{2, 1}, 7, 8)), Out: in(f64s([]int{2, 4}, 1, 2, 3, 7, 4, 5, 6, 8))}},
+		Grad: func(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
+			return gradConcat(b, concatNode(n), dy)
+		},
+		Cases: []Case{{Opset: 3, In: in(x, f64s([]int{2, 1}, 7, 8)), Out: in(f64s([]int{2, 4}, 1, 2, 3, 7, 4, 5, 6, 8))}},
 	})
+}
+
+// gradOldSlice is that of the version with inputs in the place of attributes.
+func gradOldSlice(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
+	with := *n
+	with.Inputs = slices.Clip(n.Inputs)
+	for _, name := range []string{"starts", "ends", "axes"} {
+		if a := n.Attr(name); a != nil {
+			with.Inputs = append(with.Inputs, b.Ints(name, a.Ints))
+		}
+	}
+	dx, err := gradSlice(b, &with, dy)
+	return dx[:1], err
 }
 
 // concatNode gives a Concat before opset 4 its default axis.

@@ -4,6 +4,7 @@ package op
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
@@ -15,7 +16,7 @@ import (
 // https://onnx.ai/onnx/operators/onnx__Add.html#add-1 and so on.
 func init() {
 	for _, name := range []string{"Abs", "Ceil", "Clip", "Elu", "Exp", "Floor", "HardSigmoid", "LeakyRelu", "Log", "Neg", "Reciprocal", "Relu", "Selu", "Sigmoid", "Sqrt", "Tanh"} {
-		oldest(name, 1, 6, Arity{1, 1}, "consumed_inputs").Grad = gradLater(6)
+		oldest(name, 1, 6, Arity{1, 1}, "consumed_inputs")
 	}
 	for name, attrs := range map[string][]string{"Clip": {"max", "min"}, "Elu": {"alpha"}, "HardSigmoid": {"alpha", "beta"}, "LeakyRelu": {"alpha"}, "Selu": {"alpha", "gamma"}} {
 		s := specs[[2]string{"", name}]
@@ -34,7 +35,9 @@ func init() {
 				attrs = attrs[:2]
 			}
 			s := oldest(name, since, 7, Arity{2, 2}, attrs...)
-			s.Infer, s.Compile = inferAlong, compileAlong
+			if s.Infer, s.Compile = inferAlong, compileAlong; !flat[name] {
+				s.Grad = gradAlong
+			}
 		}
 	}
 	for _, name := range []string{"Add", "Sub", "Mul", "Div"} {
@@ -51,7 +54,7 @@ func init() {
 		s.Infer, s.Compile, s.Grad = inferOldDropout, compileOldDropout, gradDropout
 	}
 	cast := oldest("Cast", 1, 6, Arity{1, 1}, "to")
-	cast.Half, cast.Infer, cast.Compile = false, inferOldCast, compileOldCast
+	cast.Half, cast.Infer, cast.Compile, cast.Grad = false, inferOldCast, compileOldCast, gradOldCast
 	oldestCases()
 }
 
@@ -72,6 +75,11 @@ func oldestCases() {
 			{Name: "axis beyond", Attrs: []graph.Attr{broadcast, axis(2)}, In: in(x, f64s([]int{2, 1}, 1, 2)), Err: "axis"},
 			{Name: "wider right", Attrs: []graph.Attr{broadcast}, In: in(f64v(1), f64v(1, 2)), Err: "broadcast"},
 		}...)
+		add("Add", opset, Case{Attrs: []graph.Attr{broadcast, axis(0)}, In: in(x, f64v(10, 20)), Out: in(f64s([]int{2, 2, 1}, 11, 12, 23, 24))})
+		add("Mul", opset, Case{Attrs: []graph.Attr{broadcast, axis(0)}, In: in(x, f64v(10, 20)), Out: in(f64s([]int{2, 2, 1}, 10, 20, 60, 80))})
+		add("Div", opset, Case{Attrs: []graph.Attr{broadcast, axis(1)}, In: in(x, f64v(10, 20)), Out: in(f64s([]int{2, 2, 1}, .1, .1, .3, .2))})
+		add("Min", opset, Case{In: in(f64v(1, 5), f64v(2, 3)), Out: in(f64v(1, 3))})
+		add("Sum", opset, Case{In: in(f64v(1, 5), f64v(2, 3), f64v(1, 1)), Out: in(f64v(4, 9))})
 		add("Max", opset, Case{In: in(f64v(1, 5), f64v(2, 3)), Out: in(f64v(2, 5))}, Case{Name: "shapes", In: in(f64v(1, 5), f64v(2)), Err: "shape"})
 		add("Mean", opset, Case{In: in(f64v(1, 5), f64v(2, 3)), Out: in(f64v(1.5, 4))})
 		add("PRelu", opset, Case{In: in(f64s([]int{1, 2, 2}, -1, 2, -3, -4), f64v(2, 3)), Out: in(f64s([]int{1, 2, 2}, -2, 2, -9, -12))},
@@ -79,11 +87,26 @@ func oldestCases() {
 		add("Dropout", opset, Case{Attrs: []graph.Attr{graph.IntAttr("is_test", 1)}, In: in(f64v(1, 2)), Out: in(f64v(1, 2))}, Case{Name: "training", In: in(f64v(1)), Err: "is_test=0"})
 	}
 	add("Less", 1, Case{Attrs: []graph.Attr{broadcast, axis(0)}, In: in(f64s([]int{2, 2}, 1, 2, 3, 4), f64v(2, 4)), Out: in(boolMatrix(2, 2, true, false, true, false))})
+	add("Greater", 1, Case{In: in(f64v(1, 3), f64v(2, 2)), Out: in(boolv(false, true))})
+	add("Equal", 1, Case{In: in(i64v(1, 2), i64v(2, 2)), Out: in(boolv(false, true))})
+	add("And", 1, Case{In: in(boolv(true, true), boolv(false, true)), Out: in(boolv(false, true))})
+	add("Or", 1, Case{In: in(boolv(false, false), boolv(false, true)), Out: in(boolv(false, true))})
 	add("Pow", 1, Case{Attrs: []graph.Attr{broadcast}, In: in(f64v(2, 3), f64s(nil, 2)), Out: in(f64v(4, 9))})
 	add("Xor", 1, Case{Attrs: []graph.Attr{broadcast}, In: in(boolMatrix(2, 2, true, false, true, false), boolv(true, false)), Out: in(boolMatrix(2, 2, false, false, false, false))})
 	add("Abs", 1, Case{Attrs: []graph.Attr{graph.IntsAttr("consumed_inputs", 0)}, In: in(f64v(-1)), Out: in(f64v(1))})
+	for name, y := range map[string][]float64{
+		"Ceil": {math.Copysign(0, -1), 1, 3}, "Elu": {math.Exp(-.5) - 1, .25, 2.25}, "Exp": {math.Exp(-.5), math.Exp(.25), math.Exp(2.25)}, "Floor": {-1, 0, 2},
+		"HardSigmoid": {.4, .55, .95}, "LeakyRelu": {-.005, .25, 2.25}, "Neg": {.5, -.25, -2.25}, "Reciprocal": {-2, 4, 4. / 9}, "Relu": {0, .25, 2.25},
+		"Sigmoid": {1 / (1 + math.Exp(.5)), 1 / (1 + math.Exp(-.25)), 1 / (1 + math.Exp(-2.25))}, "Tanh": {math.Tanh(-.5), math.Tanh(.25), math.Tanh(2.25)},
+	} {
+		add(name, 1, Case{In: in(f64v(-.5, .25, 2.25)), Out: in(f64v(y...)), Tol: 1e-7})
+	}
+	add("Log", 1, Case{In: in(f64v(.5, 2)), Out: in(f64v(math.Log(.5), math.Log(2)))})
+	add("Sqrt", 1, Case{In: in(f64v(.25, 4)), Out: in(f64v(.5, 2))})
+	add("Clip", 1, Case{Attrs: []graph.Attr{graph.FloatAttr("min", -1), graph.FloatAttr("max", 1)}, In: in(f64v(-2, .5, 2)), Out: in(f64v(-1, .5, 1))})
 	add("Selu", 1, Case{In: in(f64v(2)), Out: in(f64v(2 * float64(float32(1.0507)))), Tol: 1e-9})
-	add("Cast", 1, Case{Attrs: []graph.Attr{graph.StringAttr("to", "INT64")}, In: in(f32v(1.5)), Out: in(i64v(1))}, Case{Name: "unknown", Attrs: []graph.Attr{graph.StringAttr("to", "INT65")}, In: in(f32v(1.5)), Err: "INT65"})
+	add("Cast", 1, Case{Attrs: []graph.Attr{graph.StringAttr("to", "INT64")}, In: in(f32v(1.5)), Out: in(i64v(1))},
+		Case{Name: "wide", Attrs: []graph.Attr{graph.StringAttr("to", "DOUBLE")}, In: in(f64v(1.5)), Out: in(f64v(1.5))}, Case{Name: "unknown", Attrs: []graph.Attr{graph.StringAttr("to", "INT65")}, In: in(f32v(1.5)), Err: "INT65"})
 }
 
 // oldest registers an operator that works like its version at opset later, attributes that this one does not know left out.
@@ -97,6 +120,7 @@ func oldest(name string, since, later int64, inputs Arity, attrs ...string) *Spe
 		next, n, site := laterOf(n, site, later)
 		return next.Compile(n, site)
 	}
+	s.Grad = gradLater(later)
 	register(s)
 	return s
 }
@@ -265,6 +289,58 @@ func compileAlong(n *graph.Node, site *Site) (Kernel, error) {
 	}, nil
 }
 
+// gradAlong is the gradient of the newer version, whose second operand has ones for the dimensions of the first that follow it.
+func gradAlong(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
+	attrs := []graph.Attr{graph.StringAttr("operator", n.Op)}
+	for _, name := range []string{"axis", "broadcast"} {
+		if a := n.Attr(name); a != nil {
+			attrs = append(attrs, *a)
+		}
+	}
+	second := b.Node(Private, "Along", []graph.Value{n.Inputs[1], n.Inputs[0]}, 1, attrs...)[0]
+	with := *n
+	with.Inputs = []graph.Value{n.Inputs[0], second}
+	dx, err := gradLater(7)(b, &with, dy)
+	if err != nil || len(dx) < 2 || dx[1] == "" {
+		return dx, err
+	}
+	sum := b.Node(Private, "ReduceTo", []graph.Value{dx[1], second}, 1)[0]
+	dx[1] = b.OpWith("Reshape", []graph.Attr{graph.IntAttr("allowzero", 1)}, sum, b.Op("Shape", n.Inputs[1]))
+	return dx, nil
+}
+
+// Along(y, x; operator, axis, broadcast): y with ones for the dimensions of x that follow it, as an operator of opset 1 or 6 lays it along x.
+func init() {
+	register(&Spec{
+		Domain: Private, Name: "Along", Since: 1, Attrs: []string{"axis", "broadcast", "operator"}, In: Arity{2, 2}, Out: Arity{1, 1}, View: true,
+		Infer: func(_ *graph.Node, site *Site) ([]tensor.Type, error) {
+			return []tensor.Type{unranked(site.Types[0].DType)}, nil
+		},
+		Compile: func(n *graph.Node, _ *Site) (Kernel, error) {
+			old := *n
+			old.Op = n.Str("operator", "")
+			return func(_ context.Context, in, out []*tensor.Tensor) error {
+				y, rank := in[0].Shape(), in[1].Rank()
+				axis, err := alongAxis(&old, rank, len(y), in[0].Len() != 1)
+				if err != nil {
+					return err
+				}
+				var buf [MaxRank]int
+				shape := append(buf[:0], y...)
+				for len(shape) < rank-axis {
+					shape = append(shape, 1)
+				}
+				out[0].Alias(in[0], shape...)
+				return nil
+			}, nil
+		},
+		Cases: []Case{{
+			Attrs: []graph.Attr{graph.IntAttr("axis", 0), graph.IntAttr("broadcast", 1), graph.StringAttr("operator", "Add")},
+			In:    in(f64v(1, 2), f64s([]int{2, 1, 1}, 0, 0)), Out: in(f64s([]int{2, 1, 1}, 1, 2)),
+		}},
+	})
+}
+
 // nothing is an empty tensor.
 var nothing = tensor.New(tensor.Float32, 0)
 
@@ -318,4 +394,10 @@ func compileOldCast(n *graph.Node, site *Site) (Kernel, error) {
 		return nil, err
 	}
 	return next.Compile(n, site)
+}
+
+func gradOldCast(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
+	with := *n
+	with.Attrs = castTo(oldTypes[n.Str("to", "")])
+	return gradLater(6)(b, &with, dy)
 }

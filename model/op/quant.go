@@ -26,7 +26,7 @@ func init() {
 		register(&Spec{Name: "QuantizeLinear", Since: since, Attrs: attrs, In: Arity{2, 3}, Out: Arity{1, 1}, Infer: inferQuantize, Compile: compileQuantize, Cases: cases})
 	}
 	dequantize := func(since int64, attrs []string, cases ...Case) {
-		register(&Spec{Name: "DequantizeLinear", Since: since, Attrs: attrs, In: Arity{2, 3}, Out: Arity{1, 1}, Infer: inferDequantize, Compile: compileDequantize, Cases: cases})
+		register(&Spec{Name: "DequantizeLinear", Since: since, Attrs: attrs, In: Arity{2, 3}, Out: Arity{1, 1}, Infer: inferDequantize, Compile: compileDequantize, Grad: gradDequantize, Cases: cases})
 	}
 	quantize(10, nil,
 		Case{Opset: 10, In: in(f32v(-1, 0, 1, 3, 1000), scalar(2), u8(2)), Out: in(u8(2, 2, 2, 4, 255))},
@@ -43,7 +43,7 @@ func init() {
 	dequantize(19, []string{"axis"}, Case{In: in(f8(0x38), scalar(3)), Out: in(f32v(3))})
 	dequantize(21, []string{"axis", "block_size"},
 		Case{Attrs: []graph.Attr{axis(1), graph.IntAttr("block_size", 2)}, In: in(tensor.FromSlice(tensor.Int16, []int16{1, 2, 3, 4, 5, 6}, 2, 3), f32s([]int{2, 2}, 1, 10, 100, 1000)), Out: in(f32s([]int{2, 3}, 1, 2, 30, 400, 500, 6000))})
-	dequantize(23, []string{"axis", "block_size", "output_dtype"})
+	dequantize(23, []string{"axis", "block_size", "output_dtype"}, Case{In: in(i8(1, -2), scalar(3), i8(1)), Out: in(f32v(0, -9))})
 }
 
 // quantTypes are the integers of quantised values, with their ends.

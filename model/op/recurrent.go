@@ -22,20 +22,23 @@ import (
 func init() {
 	common := []string{"activation_alpha", "activation_beta", "activations", "clip", "direction", "hidden_size"}
 	spec := func(name string, since int64, inputs, outputs int, cases []Case, attrs ...string) {
+		cases = slices.DeleteFunc(cases, func(c Case) bool { // an older version does not know all attributes
+			return slices.ContainsFunc(c.Attrs, func(a graph.Attr) bool { return !slices.Contains(attrs, a.Name) && !slices.Contains(common, a.Name) })
+		})
 		register(&Spec{
 			Name: name, Since: since, Half: true, Attrs: append(attrs, common...), In: Arity{3, inputs}, Out: Arity{0, outputs},
 			Infer: inferRecurrent, Compile: compileRecurrent, Grad: differentiable(gradRecurrent), Cases: withOpset(since, cases),
 		})
 	}
-	spec("RNN", 1, 6, 2, nil, "output_sequence")
-	spec("RNN", 7, 6, 2, nil)
+	spec("RNN", 1, 6, 2, rnnCases(), "output_sequence")
+	spec("RNN", 7, 6, 2, rnnCases())
 	spec("RNN", 14, 6, 2, rnnCases(), "layout")
-	spec("GRU", 1, 6, 2, nil, "output_sequence")
-	spec("GRU", 3, 6, 2, nil, "output_sequence", "linear_before_reset")
-	spec("GRU", 7, 6, 2, nil, "linear_before_reset")
+	spec("GRU", 1, 6, 2, gruCases(), "output_sequence")
+	spec("GRU", 3, 6, 2, gruCases(), "output_sequence", "linear_before_reset")
+	spec("GRU", 7, 6, 2, gruCases(), "linear_before_reset")
 	spec("GRU", 14, 6, 2, gruCases(), "linear_before_reset", "layout")
-	spec("LSTM", 1, 8, 3, nil, "output_sequence", "input_forget")
-	spec("LSTM", 7, 8, 3, nil, "input_forget")
+	spec("LSTM", 1, 8, 3, lstmCases(), "output_sequence", "input_forget")
+	spec("LSTM", 7, 8, 3, lstmCases(), "input_forget")
 	spec("LSTM", 14, 8, 3, lstmCases(), "input_forget", "layout")
 }
 

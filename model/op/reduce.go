@@ -29,7 +29,7 @@ func init() {
 			{Name: "outside", In: in(six, i64v(2)), Err: "axis 2"},
 		}
 	}), tested(func() []Case {
-		return []Case{{Opset: 11, Attrs: []graph.Attr{axes(1)}, In: in(six), Out: in(f64s([]int{2, 1}, 6, 16)), NoGrad: true}}
+		return []Case{{Opset: 11, Attrs: []graph.Attr{axes(1)}, In: in(six), Out: in(f64s([]int{2, 1}, 6, 16))}}
 	}))
 	family("ReduceMean", 18, sumTypes, reducing(meanOf[float32], meanOf[float64], meanOf[int32], meanOf[int64]), gradReduceMean,
 		tested(func() []Case {
