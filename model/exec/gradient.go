@@ -1,9 +1,12 @@
 package exec
 
 import (
+	"slices"
+
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/op"
+	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
 // Gradient appends to b the nodes that compute ∂loss/∂v for each v of wrt, and returns those gradients, each of v's shape; one that loss does
@@ -18,51 +21,29 @@ import (
 // Errors: fault.Invalid for a value that the graph does not make, fault.Unsupported for an operator without gradient between wrt
 // and loss; the hint gives the path.
 func Gradient(b *graph.Builder, loss graph.Value, wrt []graph.Value) ([]graph.Value, error) {
-	d := &differentiation{b: b, makers: map[graph.Value]*graph.Node{}, parts: map[graph.Value][]graph.Value{}, needs: map[graph.Value]bool{}}
 	g := b.Graph()
 	join(b, append([]graph.Value{loss}, wrt...))
 	nodes := append([]*graph.Node(nil), g.Nodes...)
-	for _, n := range nodes {
-		for _, v := range n.Outputs {
-			d.makers[v] = n
-		}
-	}
+	d := newDifferentiation(b, nodes, wrt)
 	for _, v := range append([]graph.Value{loss}, wrt...) {
 		if d.makers[v] == nil && g.Initializers[v] == nil && !isInput(g, v) {
 			return nil, fault.New(fault.Invalid, "the graph makes no such value").At(string(v))
 		}
 	}
-	for _, v := range wrt {
-		d.needs[v] = true
-	}
-	for _, n := range nodes { // what depends on wrt
-		for _, v := range n.Inputs {
-			if v != "" && d.needs[v] {
-				for _, out := range n.Outputs {
-					d.needs[out] = out != ""
-				}
-				break
-			}
-		}
-	}
 	defer func() {
 		for _, n := range g.Nodes[len(nodes):] {
-			if n.Opsets == nil { // some are copies of nodes of the graph
-				own(n, written)
-			}
+			ownWhereOpen(n, written)
 		}
 	}()
 	one := b.Op("CastLike", b.Scalar("one", 1), loss)
 	d.parts[loss] = []graph.Value{b.Op("Expand", one, b.Op("Shape", loss))}
-	for i := len(nodes) - 1; i >= 0; i-- {
-		if err := d.back(nodes[i], loss); err != nil {
-			return nil, err
-		}
+	if err := d.sweep(nodes, loss); err != nil {
+		return nil, err
 	}
 	out := make([]graph.Value, len(wrt))
 	for i, v := range wrt {
 		if out[i] = d.total(v); out[i] == "" {
-			out[i] = b.Op("Expand", b.Op("CastLike", b.Scalar("zero", 0), v), b.Op("Shape", v))
+			out[i] = d.zeros(v)
 		}
 	}
 	return out, nil
@@ -73,6 +54,59 @@ type differentiation struct {
 	makers map[graph.Value]*graph.Node
 	parts  map[graph.Value][]graph.Value // gradients that have arrived at a value
 	needs  map[graph.Value]bool          // values that depend on wrt
+}
+
+// newDifferentiation looks at the nodes of a graph in order: who makes what, and what depends on wrt.
+func newDifferentiation(b *graph.Builder, nodes []*graph.Node, wrt []graph.Value) *differentiation {
+	d := &differentiation{b: b, makers: map[graph.Value]*graph.Node{}, parts: map[graph.Value][]graph.Value{}, needs: map[graph.Value]bool{}}
+	for _, v := range wrt {
+		d.needs[v] = true
+	}
+	for _, n := range nodes {
+		for _, v := range n.Outputs {
+			d.makers[v] = n
+		}
+		if !discrete(n) && slices.ContainsFunc(reads(n), func(v graph.Value) bool { return d.needs[v] }) {
+			for _, v := range n.Outputs {
+				d.needs[v] = v != ""
+			}
+		}
+	}
+	return d
+}
+
+// reads lists the values that a node or its subgraphs read.
+func reads(n *graph.Node) []graph.Value {
+	return slices.DeleteFunc(append(slices.Clone(n.Inputs), captures(n)...), func(v graph.Value) bool { return v == "" })
+}
+
+// discrete reports whether what a node gives are no numbers that could change by a little.
+func discrete(n *graph.Node) bool {
+	switch n.Op {
+	case "Shape", "Size", "ArgMax", "ArgMin", "NonZero", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "Not", "IsNaN", "IsInf":
+		return n.Domain == "" || n.Domain == "ai.onnx"
+	case "Cast":
+		switch tensor.DType(n.Int("to", 0)) {
+		case tensor.Bool, tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64, tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64, tensor.String:
+			return n.Domain == "" || n.Domain == "ai.onnx"
+		}
+	}
+	return false
+}
+
+// sweep carries gradients back over nodes, from the last to the first.
+func (d *differentiation) sweep(nodes []*graph.Node, loss graph.Value) error {
+	for i := len(nodes) - 1; i >= 0; i-- {
+		if err := d.back(nodes[i], loss); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// zeros are as many as v has elements, in its shape.
+func (d *differentiation) zeros(v graph.Value) graph.Value {
+	return d.b.Op("Expand", d.b.Op("CastLike", d.b.Scalar("zero", 0), v), d.b.Op("Shape", v))
 }
 
 func isInput(g *graph.Graph, v graph.Value) bool {
@@ -106,10 +140,16 @@ func (d *differentiation) back(n *graph.Node, loss graph.Value) error {
 			dy[i], flows = d.total(v), true
 		}
 	}
-	for _, v := range n.Inputs {
-		wanted = wanted || v != "" && d.needs[v]
+	for _, v := range reads(n) {
+		wanted = wanted || d.needs[v]
 	}
 	if !flows || !wanted {
+		return nil
+	}
+	if through := controls[n.Op]; through != nil && (n.Domain == "" || n.Domain == "ai.onnx") {
+		if err := through(d, n, dy); err != nil {
+			return located(n, err)
+		}
 		return nil
 	}
 	spec := op.Lookup(n.Domain, n.Op, d.version(n))
@@ -187,7 +227,7 @@ func (d *differentiation) reader(n *graph.Node, loss graph.Value) *graph.Node {
 		}
 	}
 	for _, m := range d.b.Graph().Nodes {
-		for _, in := range m.Inputs {
+		for _, in := range reads(m) {
 			for _, v := range n.Outputs {
 				if v == "" || in != v {
 					continue
