@@ -47,6 +47,15 @@ func TestBackFloat32(t *testing.T) {
 		{"ThresholdedReluGrad", nil, in(draw(one...), draw(one...))},
 		{"ShrinkGrad", nil, in(draw(one...), draw(one...))},
 		{"ClipGrad", nil, in(draw(one...), draw(one...), f64s(nil, -.5), f64s(nil, 1))},
+		{"BatchNormGrad", attr(graph.IntAttr("training", 1)), in(draw(4, 8, 5, 9), draw(4, 8, 5, 9), draw(8), draw(8), f64v(1, 2, .5, 1, 1, 2, 3, 1))},
+		{"BatchNormGrad", attr(graph.IntAttr("training", 1)), in(draw(70, 300, 2), draw(70, 300, 2), draw(300), draw(300), ones(300))},
+		{"BatchNormGrad", nil, in(draw(70, 300, 2), draw(70, 300, 2), draw(300), draw(300), ones(300))},
+		{"LayerNormGrad", nil, in(draw(201, 217), draw(201, 217), draw(217))},
+		{"LayerNormGrad", attr(graph.IntAttr("axis", 1)), in(draw(3, 37, 7), draw(3, 37, 7), draw(37, 1), draw(7))},
+		{"LayerNormGrad", attr(graph.IntAttr("rms", 1)), in(draw(201, 217), draw(201, 217), draw(217))},
+		{"GroupNormGrad", nil, in(draw(5, 12, 33, 21), draw(5, 12, 33, 21), draw(12))},
+		{"GroupNormGrad", attr(graph.IntAttr("num_groups", 3)), in(draw(5, 12, 33, 21), draw(5, 12, 33, 21), draw(12))},
+		{"GroupNormGrad", attr(graph.IntAttr("num_groups", 3), graph.IntAttr("by_group", 1)), in(draw(5, 12, 7), draw(5, 12, 7), draw(3))},
 		{"PReluGrad", nil, in(draw(one...), draw(one...), draw(37, 1))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -80,6 +89,12 @@ func TestBackFloat32(t *testing.T) {
 			}
 		})
 	}
+}
+
+func ones(n int) *tensor.Tensor {
+	x := tensor.New(tensor.Float64, n)
+	fill(tensor.Data[float64](x), 1)
+	return x
 }
 
 // backOf runs an operator for all its outputs.

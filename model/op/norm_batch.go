@@ -23,7 +23,7 @@ func init() {
 	spec := func(since int64, outputs int, attrs []string, cases ...Case) {
 		register(&Spec{
 			Name: "BatchNormalization", Since: since, Half: true, HalfLike: []int{0, 3, 3, 3, 3}, Attrs: append([]string{"epsilon", "momentum"}, attrs...), In: Arity{5, 5}, Out: Arity{1, outputs},
-			Infer: inferBatchNorm, Compile: compileBatchNorm, Cases: cases,
+			Infer: inferBatchNorm, Compile: compileBatchNorm, Grad: gradBatchNorm(since), Cases: cases,
 		})
 	}
 	s := math.Sqrt(4.25)
@@ -88,10 +88,25 @@ func inferBatchNorm(n *graph.Node, site *Site) ([]tensor.Type, error) {
 }
 
 func compileBatchNorm(n *graph.Node, site *Site) (Kernel, error) {
+	if batchNormTrains(n, site.Opset) {
+		return byFloat(n, site, batchTrainKernel(tensor.Data[float32], n, site), batchTrainKernel(tensor.Data[float64], n, site))
+	}
 	if site.Types[0].DType == tensor.Float32 {
 		return batchNormKernel(tensor.Data[float32], n, site), nil
 	}
 	return batchNormKernel(tensor.Data[float64], n, site), nil
+}
+
+// batchNormFits checks that what is said by channel is said of c channels.
+func batchNormFits(op string, in []*tensor.Tensor, c int) error {
+	for i, name := range []string{"", "scale", "B", "mean", "var"} {
+		if i > 0 {
+			if err := normVector(op, name, in[i], c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // batchNormSizes splits the shape of x (n, c, inner); without spatial statistics every element of a row is a channel.
@@ -111,30 +126,18 @@ func batchNormKernel[T float](data lane[T], node *graph.Node, site *Site) Kernel
 	var lines scratch[T]
 	var runs kept[batchRun[T]]
 	var reals scratch[float64]
-	epsilon, momentum := normEpsilon(node), float64(node.Float("momentum", .9))
-	trains, spatial, threads := batchNormTrains(node, site.Opset), node.Int("spatial", 1) != 0, site.Threads
+	epsilon, spatial, threads := normEpsilon(node), node.Int("spatial", 1) != 0, site.Threads
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		n, c, inner := batchNormSizes(in[0].Shape(), spatial)
-		for i, name := range []string{"", "scale", "B", "mean", "var"} {
-			if i > 0 {
-				if err := normVector(node.Op, name, in[i], c); err != nil {
-					return err
-				}
-			}
+		_, c, inner := batchNormSizes(in[0].Shape(), spatial)
+		if err := batchNormFits(node.Op, in, c); err != nil {
+			return err
 		}
 		x := data(in[0])
 		stats := reals.take(2 * c)
 		defer reals.put(stats)
 		mean, variance := (*stats)[:c], (*stats)[c:]
-		if trains {
-			batchMoments(x, n, c, inner, mean, variance)
-			if err := batchNormOutputs(ctx, in, out, mean, variance, momentum); err != nil {
-				return err
-			}
-		} else {
-			for i := range mean {
-				mean[i], variance[i] = normReal(in[3], i), normReal(in[4], i)
-			}
+		for i := range mean {
+			mean[i], variance[i] = normReal(in[3], i), normReal(in[4], i)
 		}
 		line := lines.take(2 * c)
 		defer lines.put(line)
@@ -197,25 +200,6 @@ func (r *batchRun[T]) Do(lo, hi int) {
 		for ; k < c && at < hi; k++ {
 			normLine(r.dst[at*inner:], r.src[at*inner:(at+1)*inner], r.a[k], r.b[k])
 			at++
-		}
-	}
-}
-
-// batchMoments computes mean and variance of each channel of x (n, c, inner).
-func batchMoments[T float](x []T, n, c, inner int, mean, variance []float64) {
-	count := float64(n * inner)
-	clear(mean)
-	clear(variance)
-	for pass := range 2 {
-		for i := range n {
-			for k := range c {
-				row := x[(i*c+k)*inner:][:inner]
-				if pass == 0 {
-					mean[k] += normSum(row) / count
-				} else {
-					variance[k] += normSquares(row, T(mean[k])) / count
-				}
-			}
 		}
 	}
 }

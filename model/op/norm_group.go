@@ -17,19 +17,22 @@ func init() {
 	eps := graph.FloatAttr("epsilon", 0)
 	x := f64s([]int{1, 2, 2}, 1, 3, 2, 6)
 	instance := Case{Attrs: []graph.Attr{eps}, In: in(x, f64v(1, 2), f64v(0, 1)), Out: in(f64s([]int{1, 2, 2}, -1, 1, -1, 3))}
-	register(&Spec{Name: "InstanceNormalization", Since: 6, Half: true, Attrs: []string{"epsilon"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferGroupNorm, Compile: compileGroupNorm, Cases: []Case{
-		instance, {Name: "misfit", In: in(x, f64v(1), f64v(0, 1)), Err: "scale"},
+	register(&Spec{Name: "InstanceNormalization", Since: 6, Half: true, Grad: gradGroupNorm(0), Attrs: []string{"epsilon"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferGroupNorm, Compile: compileGroupNorm, Cases: []Case{
+		instance, {Name: "images", Attrs: []graph.Attr{graph.FloatAttr("epsilon", .5)}, In: in(f64s([]int{2, 4, 2}, 1, 3, 8, 2, 6, 4, 5, 9, 7, 2, 1, 3, 4, 4, 6, 8), f64v(1, 2, -1, 3), f64v(0, 1, 2, 3)), Out: in(f64s([]int{2, 4, 2}, -0.816496580928, 0.816496580928, 2.94665705357, -0.946657053569, 1.18350341907, 2.81649658093, 0.171572875254, 5.82842712475, 0.962250448649, -0.962250448649, -0.632993161855, 2.63299316186, 2, 2, 0.550510257217, 5.44948974278))},
+		{Name: "misfit", In: in(x, f64v(1), f64v(0, 1)), Err: "scale"},
 	}})
 	instance.Opset = 5
-	register(&Spec{Name: "InstanceNormalization", Since: 1, Half: true, Attrs: []string{"epsilon", "consumed_inputs"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferGroupNorm, Compile: compileGroupNorm, Cases: []Case{instance}})
+	register(&Spec{Name: "InstanceNormalization", Since: 1, Half: true, Grad: gradGroupNorm(0), Attrs: []string{"epsilon", "consumed_inputs"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferGroupNorm, Compile: compileGroupNorm, Cases: []Case{instance}})
 
 	attrs := []graph.Attr{eps, graph.IntAttr("num_groups", 1)}
 	flat := f64s([]int{2, 2, 1}, 1, 3, 2, 6)
-	register(&Spec{Name: "GroupNormalization", Since: 21, Half: true, Attrs: []string{"epsilon", "num_groups", "stash_type"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferGroupNorm, Compile: compileGroupNorm, Cases: []Case{
+	register(&Spec{Name: "GroupNormalization", Since: 21, Half: true, Grad: gradGroupNorm(0), Attrs: []string{"epsilon", "num_groups", "stash_type"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferGroupNorm, Compile: compileGroupNorm, Cases: []Case{
 		{Opset: 21, Attrs: attrs, In: in(flat, f64v(1, 2), f64v(0, 1)), Out: in(f64s([]int{2, 2, 1}, -1, 3, -1, 3))},
+		{Name: "groups", Opset: 21, Attrs: []graph.Attr{graph.FloatAttr("epsilon", .5), graph.IntAttr("num_groups", 2)}, In: in(f64s([]int{2, 4, 2}, 1, 3, 8, 2, 6, 4, 5, 9, 7, 2, 1, 3, 4, 4, 6, 8), f64v(1, 2, -1, 3), f64v(0, 1, 2, 3)), Out: in(f64s([]int{2, 4, 2}, -0.898026510134, -0.179605302027, 4.23289543648, -0.0776318121606, 2, 3, 1.5, 7.5, 1.57242725508, -0.524142418361, -0.886912706099, 0.790343032656, 2.83205029434, 2.83205029434, 3.83205029434, 7.16025147169))},
 		{Name: "not divisible", Attrs: []graph.Attr{graph.IntAttr("num_groups", 3)}, In: in(flat, f64v(1, 2), f64v(0, 1)), Err: "groups"},
 	}})
-	register(&Spec{Name: "GroupNormalization", Since: 18, Half: true, Attrs: []string{"epsilon", "num_groups"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferGroupNorm, Compile: compileGroupNorm, Cases: []Case{
+	register(&Spec{Name: "GroupNormalization", Since: 18, Half: true, Grad: gradGroupNorm(1), Attrs: []string{"epsilon", "num_groups"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferGroupNorm, Compile: compileGroupNorm, Cases: []Case{
+		{Name: "groups", Opset: 18, Attrs: []graph.Attr{graph.FloatAttr("epsilon", .5), graph.IntAttr("num_groups", 2)}, In: in(f64s([]int{2, 4, 2}, 1, 3, 8, 2, 6, 4, 5, 9, 7, 2, 1, 3, 4, 4, 6, 8), f64v(1, -2), f64v(0, 1)), Out: in(f64s([]int{2, 4, 2}, -0.898026510134, -0.179605302027, 1.61644771824, -0.53881590608, 1, 3, 2, -2, 1.57242725508, -0.524142418361, -0.94345635305, -0.104828483672, 2.66410058868, 2.66410058868, 0.445299803775, -1.77350098113))},
 		{Opset: 18, Attrs: attrs, In: in(flat, f64v(2), f64v(1)), Out: in(f64s([]int{2, 2, 1}, -1, 3, -1, 3))},
 	}})
 }

@@ -19,16 +19,18 @@ func init() {
 	x := f64s([]int{2, 2}, 1, 3, 2, 6)
 	eps := graph.FloatAttr("epsilon", 0)
 	attrs := []string{"axis", "epsilon", "stash_type"}
-	register(&Spec{Name: "LayerNormalization", Since: 17, Half: true, Float32Out: 6, Attrs: attrs, In: Arity{2, 3}, Out: Arity{1, 3}, Infer: inferLayerNorm, Compile: compileLayerNorm, Cases: []Case{
+	register(&Spec{Name: "LayerNormalization", Since: 17, Half: true, Float32Out: 6, Attrs: attrs, In: Arity{2, 3}, Out: Arity{1, 3}, Infer: inferLayerNorm, Compile: compileLayerNorm, Grad: gradLayerNorm(0), Cases: []Case{
 		{Attrs: []graph.Attr{eps}, In: in(x, f64v(1, 2), f64v(0, 1)), Out: in(f64s([]int{2, 2}, -1, 3, -1, 3), f32s([]int{2, 1}, 2, 4), f32s([]int{2, 1}, 1, .5))},
 		{Name: "axis 0", Attrs: []graph.Attr{eps, graph.IntAttr("axis", 0)}, In: in(f32s([]int{2, 2}, 0, 2, 0, 2), f32s([]int{2, 2}, 1, 2, 3, 4)), Out: in(f32s([]int{2, 2}, -1, 2, -3, 4), f32s([]int{1, 1}, 1), f32s([]int{1, 1}, 1))},
 		{Name: "scale by row", Attrs: []graph.Attr{eps}, In: in(x, f64s([]int{2, 1}, 1, 2), f64v(5)), Out: in(f64s([]int{2, 2}, 4, 6, 3, 7))},
 		{Name: "epsilon", Attrs: []graph.Attr{graph.FloatAttr("epsilon", 3)}, In: in(f64s([]int{1, 2}, 1, 3), f64v(1, 1)), Out: in(f64s([]int{1, 2}, -.5, .5))},
+		{Name: "three", Attrs: []graph.Attr{graph.FloatAttr("epsilon", .5)}, In: in(f64s([]int{2, 3}, 1, 3, 8, 2, 6, 4), f64v(1, 2, -1), f64v(1, 2, 3)), Out: in(f64s([]int{2, 3}, 0.00913261138628, 1.33942174092, 1.67884348185, -0.123902973898, 4.2478059478, 3))},
 		{Name: "misfit", In: in(x, f64v(1, 2, 3)), Err: "(3)"},
 	}})
 	root := math.Sqrt(5)
-	register(&Spec{Name: "RMSNormalization", Since: 23, Half: true, HalfLike: []int{1}, Attrs: attrs, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferLayerNorm, Compile: compileLayerNorm, Cases: []Case{
+	register(&Spec{Name: "RMSNormalization", Since: 23, Half: true, HalfLike: []int{1}, Attrs: attrs, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferLayerNorm, Compile: compileLayerNorm, Grad: gradLayerNorm(1), Cases: []Case{
 		{Attrs: []graph.Attr{eps}, In: in(f64s([]int{1, 2}, 1, 3), f64v(1, 2)), Out: in(f64s([]int{1, 2}, 1/root, 6/root))},
+		{Name: "three", Attrs: []graph.Attr{graph.FloatAttr("epsilon", .5)}, In: in(f64s([]int{2, 3}, 1, 3, 8, 2, 6, 4), f64v(1, 2, -1)), Out: in(f64s([]int{2, 3}, 0.199336648256, 1.19601988953, -1.59469318604, 0.456832192576, 2.74099315546, -0.913664385152))},
 		{Name: "axis 0", Attrs: []graph.Attr{eps, graph.IntAttr("axis", 0)}, In: in(f64s([]int{2, 1}, 1, 3), f64s([]int{1, 1}, 2)), Out: in(f64s([]int{2, 1}, 2/root, 6/root))},
 	}})
 }
