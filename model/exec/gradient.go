@@ -195,7 +195,7 @@ func (d *differentiation) version(n *graph.Node) int64 {
 var written = map[string]int64{"": graph.OpsetVersion, graph.ML: graph.OpsetMLVersion}
 
 // broadcasts are the operators whose inputs may be smaller than the output.
-var broadcasts = map[string]bool{"Add": true, "Sub": true, "Mul": true, "Div": true, "Pow": true, "Max": true, "Min": true, "Sum": true, "Mean": true, "PRelu": true, "Where": true, "Expand": true}
+var broadcasts = map[string]bool{"Add": true, "Sub": true, "Mul": true, "Div": true, "Pow": true, "Mod": true, "Max": true, "Min": true, "Sum": true, "Mean": true, "PRelu": true, "Where": true, "Expand": true}
 
 // shaped sums a gradient back to the shape of input i of n, where n may have broadcast it.
 func (d *differentiation) shaped(n *graph.Node, i int, dx graph.Value) graph.Value {

@@ -206,14 +206,14 @@ func TestEveryOperatorHasGradient(t *testing.T) {
 // pending are those whose gradients are on their way.
 var pending = map[string]bool{
 	"Attention": true, "AveragePool": true, "BatchNormalization": true, "CausalConvWithState": true, "Celu": true, "Clip": true,
-	"Col2Im": true, "ConcatFromSequence": true, "Conv": true, "ConvTranspose": true, "CumProd": true, "CumSum": true, "DFT": true,
-	"DeformConv": true, "Det": true, "Dropout": true, "Einsum": true, "Elu": true, "Gelu": true, "Gemm": true,
+	"Col2Im": true, "ConcatFromSequence": true, "Conv": true, "ConvTranspose": true, 
+	"DeformConv": true, "Dropout": true, "Elu": true, "Gelu": true, "Gemm": true,
 	"GlobalAveragePool": true, "GlobalLpPool": true, "GlobalMaxPool": true, "GroupNormalization": true, "HardSigmoid": true,
 	"HardSwish": true, "InstanceNormalization": true, "LRN": true, "LayerNormalization": true,
 	"LinearAttention": true, "LogSoftmax": true, "LpNormalization": true, "LpPool": true, "MaxPool": true, "MaxUnpool": true,
-	"MeanVarianceNormalization": true, "Mish": true, "Mod": true, "NegativeLogLikelihoodLoss": true, "Optional": true,
-	"OptionalGetElement": true, "PRelu": true, "Pow": true, "RMSNormalization": true, "ReduceProd": true,
-	"RotaryEmbedding": true, "STFT": true, "Selu": true, "SequenceAt": true, "SequenceConstruct": true, "SequenceErase": true,
+	"MeanVarianceNormalization": true, "Mish": true, "NegativeLogLikelihoodLoss": true, "Optional": true,
+	"OptionalGetElement": true, "PRelu": true, "Pow": true, "RMSNormalization": true, 
+	"Selu": true, "SequenceAt": true, "SequenceConstruct": true, "SequenceErase": true,
 	"SequenceInsert": true, "SequenceMap": true, "Shrink": true, "SimplifiedLayerNormalization": true, "Softmax": true,
 	"SoftmaxCrossEntropyLoss": true, "Softsign": true, "SplitToSequence": true, "Swish": true, "ThresholdedRelu": true,
 }
@@ -247,9 +247,9 @@ func TestGradientSums(t *testing.T) {
 func TestGradientMissing(t *testing.T) {
 	b := graph.NewBuilder("g")
 	x := b.Input("x", tensor.TypeOf(tensor.Float32, 2))
-	loss := b.Op("ReduceSum", b.Op("Exp", b.Op("Mod", x, b.Scalar("m", 2))))
+	loss := b.Op("ReduceSum", b.Op("Exp", b.Op("TfIdfVectorizer", x)))
 	_, err := Gradient(b, loss, []graph.Value{x})
-	if !fault.Is(err, fault.Unsupported) || !strings.Contains(err.Error(), "Mod") || !strings.Contains(fault.HintOf(err), "Mod → Exp → ReduceSum") {
+	if !fault.Is(err, fault.Unsupported) || !strings.Contains(err.Error(), "TfIdfVectorizer") || !strings.Contains(fault.HintOf(err), "TfIdfVectorizer → Exp → ReduceSum") {
 		t.Error(err, fault.HintOf(err))
 	}
 	if _, err := Gradient(b, "nowhere", nil); !fault.Is(err, fault.Invalid) {

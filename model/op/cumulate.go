@@ -16,21 +16,25 @@ func init() {
 		return []graph.Attr{graph.IntAttr("exclusive", exclusive), graph.IntAttr("reverse", reverse)}
 	}
 	x := f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6)
-	cumulate := func(name string, since int64, compile compileFunc, cases ...Case) {
+	cumulate := func(name string, since int64, compile compileFunc, grad Gradient, cases ...Case) {
 		register(&Spec{
 			Name: name, Since: since, Half: true, Attrs: []string{"exclusive", "reverse"}, In: Arity{2, 2}, Out: Arity{1, 1},
-			Infer: inferCumulate, Compile: compile, Cases: cases,
+			Infer: inferCumulate, Compile: compile, Grad: grad, Cases: cases,
 		})
 	}
-	cumulate("CumSum", 11, cumulating(0, add[float32], add[float64], add[int32], add[int64], add[uint32], add[uint64]),
+	cumulate("CumSum", 11, cumulating(0, add[float32], add[float64], add[int32], add[int64], add[uint32], add[uint64]), gradCumSum,
 		Case{In: in(x, i64s(nil, 1)), Out: in(f64s([]int{2, 3}, 1, 3, 6, 4, 9, 15))},
 		Case{Name: "axis 0", In: in(x, i32v(-2)), Out: in(f64s([]int{2, 3}, 1, 2, 3, 5, 7, 9))},
 		Case{Name: "exclusive", Attrs: flags(1, 0), In: in(x, i64s(nil, 1)), Out: in(f64s([]int{2, 3}, 0, 1, 3, 0, 4, 9))},
 		Case{Name: "reverse", Attrs: flags(0, 1), In: in(x, i64s(nil, 0)), Out: in(f64s([]int{2, 3}, 5, 7, 9, 4, 5, 6))},
+		Case{Name: "both, real", Attrs: flags(1, 1), In: in(f64v(1, 2, 3), i64s(nil, 0)), Out: in(f64v(5, 3, 0))},
 		Case{Name: "both", Attrs: flags(1, 1), In: in(i64v(1, 2, 3), i64s(nil, 0)), Out: in(i64v(5, 3, 0))},
 		Case{Name: "outside", In: in(x, i64s(nil, 2)), Err: "axis 2"})
-	cumulate("CumProd", 26, cumulating(1, mul[float32], mul[float64], mul[int32], mul[int64], mul[uint32], mul[uint64]),
+	cumulate("CumProd", 26, cumulating(1, mul[float32], mul[float64], mul[int32], mul[int64], mul[uint32], mul[uint64]), gradCumProd,
 		Case{In: in(x, i64s(nil, 1)), Out: in(f64s([]int{2, 3}, 1, 2, 6, 4, 20, 120))},
+		Case{Name: "zero", Attrs: flags(0, 1), In: in(f64s([]int{4, 2}, 2, 3, 0, 5, 7, 0, 11, 0), i64s(nil, 0)), Out: in(f64s([]int{4, 2}, 0, 0, 0, 0, 77, 0, 11, 0))},
+		Case{Name: "exclusive", Attrs: flags(1, 0), In: in(x, i64s(nil, 1)), Out: in(f64s([]int{2, 3}, 1, 1, 2, 1, 4, 20))},
+		Case{Name: "both, real", Attrs: flags(1, 1), In: in(x, i64s(nil, 1)), Out: in(f64s([]int{2, 3}, 6, 3, 1, 30, 6, 1))},
 		Case{Name: "both", Attrs: flags(1, 1), In: in(i64v(4, 2, 3), i64s(nil, 0)), Out: in(i64v(6, 3, 1))})
 }
 

@@ -35,6 +35,7 @@ func init() {
 			}
 			return detKernel(tensor.Data[float64]), nil
 		},
+		Grad: gradDet,
 		Cases: []Case{
 			{In: in(f64s([]int{2, 2}, 1, 2, 3, 4)), Out: in(f64s(nil, -2))},
 			{Name: "batch", In: in(f64s([]int{3, 3, 3}, 0, 2, 1, 1, 0, 3, 2, 1, 1, 1, 2, 3, 2, 4, 6, 1, 1, 1, 2, 0, 0, 0, 3, 0, 0, 0, 4)), Out: in(f64v(11, 0, 24))},

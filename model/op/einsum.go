@@ -19,7 +19,7 @@ import (
 func init() {
 	eq := func(v string) []graph.Attr { return []graph.Attr{graph.StringAttr("equation", v)} }
 	a, b := f64s([]int{2, 3}, 1, 2, 3, 4, 5, 6), f64s([]int{3, 2}, 1, 0, 2, 1, 0, 3)
-	register(&Spec{Name: "Einsum", Since: 12, Attrs: []string{"equation"}, In: Arity{1, Many}, Out: Arity{1, 1}, Half: true, Infer: inferEinsum, Compile: compileEinsum, Cases: []Case{
+	register(&Spec{Name: "Einsum", Since: 12, Attrs: []string{"equation"}, In: Arity{1, Many}, Out: Arity{1, 1}, Half: true, Infer: inferEinsum, Compile: compileEinsum, Grad: gradEinsum, Cases: []Case{
 		{Attrs: eq("ij, jk -> ik"), In: in(a, b), Out: in(f64s([]int{2, 2}, 5, 11, 14, 23))},
 		{Name: "implicit", Attrs: eq("ba"), In: in(a), Out: in(f64s([]int{3, 2}, 1, 4, 2, 5, 3, 6))},
 		{Name: "diagonal", Attrs: eq("ii->i"), In: in(f64s([]int{2, 2}, 1, 2, 3, 4)), Out: in(f64v(1, 4))},
@@ -31,6 +31,8 @@ func init() {
 		{Name: "batches", Attrs: eq("bij,bkj->bik"), In: in(f64s([]int{2, 1, 2}, 1, 2, 3, 4), f64s([]int{2, 1, 2}, 5, 6, 7, 8)), Out: in(f64s([]int{2, 1, 1}, 17, 53))},
 		{Name: "transposed", Attrs: eq("ji,kj->ik"), In: in(b, f64s([]int{2, 3}, 1, 0, 2, 0, 1, 1)), Out: in(f64s([]int{2, 2}, 1, 2, 6, 4))},
 		{Name: "alone", Attrs: eq("ij,k->i"), In: in(a, f64v(1, 2)), Out: in(f64v(18, 45))},
+		{Name: "one for all", Attrs: eq("ij,ij->i"), In: in(a, f64s([]int{1, 3}, 1, 0, 2)), Out: in(f64v(7, 16))},
+		{Name: "twice", Attrs: eq("iij,...j->...i"), In: in(f64s([]int{2, 2, 2}, 1, 2, 3, 4, 5, 6, 7, 8), f64s([]int{2, 2}, 1, 2, 3, 4)), Out: in(f64s([]int{2, 2}, 5, 23, 11, 53))},
 		{Name: "bytes", Attrs: eq("i,i->"), In: in(tensor.FromSlice(tensor.Uint8, []uint8{200, 2}), tensor.FromSlice(tensor.Uint8, []uint8{1, 100})), Out: in(shaped(tensor.Uint8, nil, []uint8{144}))},
 		{Name: "misfit", Attrs: eq("ij,jk->ik"), In: in(a, a), Err: "length"},
 		{Name: "unknown letter", Attrs: eq("i->j"), In: in(f64v(1)), Err: "equation"},

@@ -4,6 +4,7 @@ package op
 
 import (
 	"context"
+	"math"
 	"sync/atomic"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
@@ -20,7 +21,7 @@ func init() {
 	y := f64s([]int{1, 4, 2}, 11, 0, -2, 3, -3, 0, -2, -3)
 	flag := func(name string) graph.Attr { return graph.IntAttr(name, 1) }
 	register(&Spec{
-		Name: "DFT", Since: 20, Half: true, Attrs: []string{"inverse", "onesided"}, In: Arity{1, 3}, Out: Arity{1, 1}, Infer: inferDFT, Compile: compileDFT,
+		Name: "DFT", Since: 20, Half: true, Attrs: []string{"inverse", "onesided"}, In: Arity{1, 3}, Out: Arity{1, 1}, Infer: inferDFT, Compile: compileDFT, Grad: gradDFT,
 		Cases: []Case{
 			{In: in(x), Out: in(y)},
 			{Name: "inverse", Attrs: []graph.Attr{flag("inverse")}, In: in(y), Out: in(f64s([]int{1, 4, 2}, 1, 0, 2, 0, 3, 0, 5, 0))},
@@ -28,6 +29,9 @@ func init() {
 			{Name: "one side back", Attrs: []graph.Attr{flag("onesided"), flag("inverse")}, In: in(f64s([]int{1, 3, 2}, 11, 0, -2, 3, -3, 0)), Out: in(x)},
 			{Name: "axis", In: in(f64s([]int{2, 2, 1}, 1, 2, 3, 5), nil, i64s(nil, 0)), Out: in(f64s([]int{2, 2, 2}, 4, 0, 7, 0, -2, 0, -3, 0))},
 			{Name: "shorter", In: in(x, i64s(nil, 2)), Out: in(f64s([]int{1, 2, 2}, 3, 0, -1, 0))},
+			{Name: "longer", In: in(f64s([]int{1, 2, 2}, 1, 2, 3, 5), i64s(nil, 4)), Out: in(f64s([]int{1, 4, 2}, 4, 7, 6, -1, -2, -3, -4, 5))},
+			{Name: "one side of few", Attrs: []graph.Attr{flag("onesided")}, In: in(x, i64s(nil, 3)), Out: in(f64s([]int{1, 2, 2}, 6, 0, -1.5, math.Sqrt(3)/2))},
+			{Name: "one side back, odd", Attrs: []graph.Attr{flag("onesided"), flag("inverse")}, In: in(f64s([]int{1, 3, 2}, 6, 1, -1.5, .5, 2, -1), i64s(nil, 3)), Out: in(f64s([]int{1, 3, 1}, 1, 2.5-math.Sqrt(3)/6, 2.5+math.Sqrt(3)/6))},
 			{Name: "prime", In: in(f64s([]int{37, 1}, append([]float64{1}, make([]float64, 36)...)...), i64s(nil, 37), i64s(nil, 0)), Out: in(f64s([]int{37, 2}, repeated(37, 1, 0)...))},
 			{Name: "of nothing", In: in(f64s([]int{0, 2, 1}), i64s(nil, 2), i64s(nil, 0)), Out: in(f64s([]int{2, 2, 2}, 0, 0, 0, 0, 0, 0, 0, 0))},
 			{Name: "no length", In: in(x, i64s(nil, 0)), Err: "length"},
@@ -36,7 +40,7 @@ func init() {
 		},
 	})
 	register(&Spec{
-		Name: "DFT", Since: 17, Half: true, Attrs: []string{"axis", "inverse", "onesided"}, In: Arity{1, 2}, Out: Arity{1, 1}, Infer: inferDFT, Compile: compileDFT,
+		Name: "DFT", Since: 17, Half: true, Attrs: []string{"axis", "inverse", "onesided"}, In: Arity{1, 2}, Out: Arity{1, 1}, Infer: inferDFT, Compile: compileDFT, Grad: gradDFT,
 		Cases: []Case{
 			{In: in(x), Out: in(y)},
 			{Name: "axis", Attrs: []graph.Attr{graph.IntAttr("axis", 0)}, In: in(f64s([]int{2, 2, 1}, 1, 2, 3, 5)), Out: in(f64s([]int{2, 2, 2}, 4, 0, 7, 0, -2, 0, -3, 0))},

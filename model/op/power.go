@@ -23,7 +23,7 @@ func init() {
 			{Name: "integer to a fraction", In: in(i32v(9, 2), f32v(.5, .5)), Out: in(i32v(3, 1))},
 		}
 	})})
-	register(&Spec{Name: "Mod", Since: 10, Half: true, Attrs: []string{"fmod"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: broadcastInfer(tensor.Undefined, numbers...), Compile: compileMod, Cases: tested(func() []Case {
+	register(&Spec{Name: "Mod", Since: 10, Half: true, Attrs: []string{"fmod"}, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: broadcastInfer(tensor.Undefined, numbers...), Compile: compileMod, Grad: differentiable(gradMod), Cases: tested(func() []Case {
 		return []Case{
 			{In: in(i64v(-4, 7, 5, 4, -7, 8), i64v(2, -3, 8, -2, 3, 5)), Out: in(i64v(0, -2, 5, 0, 2, 3))},
 			{Name: "fmod", Attrs: []graph.Attr{graph.IntAttr("fmod", 1)}, In: in(f64v(-4.5, 7.5), f64v(2, -3)), Out: in(f64v(-.5, 1.5))},
@@ -116,6 +116,13 @@ func gradPow(b *graph.Builder, n *graph.Node, dz []graph.Value) ([]graph.Value, 
 	positive := b.Op("Greater", x, zero)
 	log := b.Op("Where", positive, b.Op("Log", b.Op("Where", positive, x, scalarLike(b, 1, x))), zero)
 	return []graph.Value{dx, b.Op("Mul", dz[0], b.Op("Mul", z, log))}, nil
+}
+
+// dx = dz, dy = -dz·trunc(x/y).
+func gradMod(b *graph.Builder, n *graph.Node, dz []graph.Value) ([]graph.Value, error) {
+	x, y := n.Inputs[0], n.Inputs[1]
+	whole := b.Op("Div", b.Op("Sub", x, n.Outputs[0]), y) // x = y·whole + z
+	return []graph.Value{dz[0], b.Op("Neg", b.Op("Mul", dz[0], b.Op("Round", whole)))}, nil
 }
 
 func compileMod(n *graph.Node, site *Site) (Kernel, error) {

@@ -27,9 +27,14 @@ func init() {
 		}
 		reduceFamily(name, 18, sumTypes, compile, grad, newer, older)
 	}
-	more("ReduceProd", reducingAll(prodOf[float32], prodOf[float64], prodOf[int32], prodOf[int64], prodOf[uint32], prodOf[uint64]), nil,
-		[]Case{{In: in(six, i64v(1)), Out: in(f64s([]int{2, 1}, 6, 140))}, {Name: "nothing", In: in(f64s([]int{1, 0}), i64v(1)), Out: in(f64s([]int{1, 1}, 1))}},
-		Case{In: in(i64s([]int{1, 2}, 3, -5)), Out: in(i64v(-15))})
+	more("ReduceProd", reducingAll(prodOf[float32], prodOf[float64], prodOf[int32], prodOf[int64], prodOf[uint32], prodOf[uint64]), gradReduceProd,
+		[]Case{
+			{In: in(six, i64v(1)), Out: in(f64s([]int{2, 1}, 6, 140))},
+			{Name: "zeros", Attrs: []graph.Attr{graph.IntAttr("keepdims", 0)}, In: in(f64s([]int{3, 3}, 2, 3, 4, 0, 5, 0, 6, 7, 0), i64v(0)), Out: in(f64v(0, 105, 0))},
+			{Name: "all", In: in(f64s([]int{2, 1, 2}, 2, 3, 0, 5)), Out: in(f64s([]int{1, 1, 1}, 0))},
+			{Name: "nothing", In: in(f64s([]int{1, 0}), i64v(1)), Out: in(f64s([]int{1, 1}, 1))},
+		},
+		Case{Name: "real", In: in(mixed), Out: in(f64v(-2, -12))}, Case{In: in(i64s([]int{1, 2}, 3, -5)), Out: in(i64v(-15))})
 	more("ReduceL1", reducingAll(absSumOf[float32], absSumOf[float64], absSumOf[int32], absSumOf[int64], absSumOf[uint32], absSumOf[uint64]),
 		gradReduceBy(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return b.Op("Mul", dy, b.Op("Sign", x)) }), // dx = dy·sign x
 		[]Case{{In: in(mixed, i64v(1)), Out: in(f64s([]int{2, 1}, 3, 7))}, {Name: "no axes", Attrs: []graph.Attr{noop}, In: in(mixed), Out: in(f64s([]int{2, 2}, 1, 2, 3, 4))}},
@@ -38,7 +43,10 @@ func init() {
 		gradReduceBy(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return b.Op("Mul", dy, b.Op("Add", x, x)) }), // dx = dy·2x
 		[]Case{{In: in(mixed, i64v(0)), Out: in(f64s([]int{1, 2}, 10, 20))}}, Case{In: in(mixed), Out: in(f64v(5, 25))})
 	more("ReduceL2", reducingAll(rootOf[float32], rootOf[float64], rootOf[int32], rootOf[int64], rootOf[uint32], rootOf[uint64]),
-		gradReduceBy(func(b *graph.Builder, x, y, dy graph.Value) graph.Value { return b.Op("Div", b.Op("Mul", dy, x), y) }), // dx = dy·x/y
+		gradReduceBy(func(b *graph.Builder, x, y, dy graph.Value) graph.Value {
+			y = b.Op("Where", b.Op("Equal", y, scalarLike(b, 0, y)), scalarLike(b, 1, y), y) // at 0 there is no slope: 0 stands for it
+			return b.Op("Mul", x, b.Op("Div", dy, y))                                        // dx = dy·x/y
+		}),
 		[]Case{{In: in(mixed, i64v(1)), Out: in(f64s([]int{2, 1}, math.Sqrt(5), 5))}, {Name: "ints", In: in(i32v(2, 2)), Out: in(i32v(2))}},
 		Case{In: in(mixed), Out: in(f64v(math.Sqrt(5), 5))})
 	more("ReduceLogSum", reducingAll(logOf[float32], logOf[float64], logOf[int32], logOf[int64], logOf[uint32], logOf[uint64]),

@@ -17,12 +17,20 @@ func init() {
 	attrs := []string{"interleaved", "num_heads", "rotary_embedding_dim"}
 	x := f32s([]int{1, 1, 2, 4}, 1, 2, 3, 4, 5, 6, 7, 8)
 	cos, sin := f32s([]int{3, 2}, 9, 9, 0, 1, 1, 0), f32s([]int{3, 2}, 9, 9, 1, 0, 0, 1)
-	register(&Spec{Name: "RotaryEmbedding", Since: 23, Half: true, Attrs: attrs, In: Arity{3, 4}, Out: Arity{1, 1}, Infer: inferRotary, Compile: compileRotary, Cases: []Case{
+	register(&Spec{Name: "RotaryEmbedding", Since: 23, Half: true, Attrs: attrs, In: Arity{3, 4}, Out: Arity{1, 1}, Infer: inferRotary, Compile: compileRotary, Grad: gradRotary, Cases: []Case{
 		{Opset: 23, In: in(x, cos, sin, i64s([]int{1, 2}, 1, 2)), Out: in(f32s([]int{1, 1, 2, 4}, -3, 2, 1, 4, 5, -8, 7, 6))},
 		{Name: "interleaved", Opset: 23, Attrs: []graph.Attr{graph.IntAttr("interleaved", 1)}, In: in(x, cos, sin, i64s([]int{1, 2}, 1, 2)), Out: in(f32s([]int{1, 1, 2, 4}, -2, 1, 3, 4, 5, 6, -8, 7))},
 		{
 			Name: "part of the vector", Opset: 23, Attrs: []graph.Attr{graph.IntAttr("rotary_embedding_dim", 2), graph.IntAttr("num_heads", 2)},
 			In: in(f32s([]int{1, 1, 6}, 1, 2, 3, 4, 5, 6), f32s([]int{1, 1, 1}, 0), f32s([]int{1, 1, 1}, 1)), Out: in(f32s([]int{1, 1, 6}, -2, 1, 3, -5, 4, 6)),
+		},
+		{
+			Name: "halves, real", Opset: 23, In: in(f64s([]int{1, 1, 2, 4}, 1, 2, 3, 4, 5, 6, 7, 8), f64s([]int{3, 2}, 9, 9, 0, 1, 1, 0), f64s([]int{3, 2}, 9, 9, 1, 0, 0, 1), i64s([]int{1, 2}, 1, 2)),
+			Out: in(f64s([]int{1, 1, 2, 4}, -3, 2, 1, 4, 5, -8, 7, 6)),
+		},
+		{
+			Name: "pairs of a part, real", Opset: 23, Attrs: []graph.Attr{graph.IntAttr("interleaved", 1), graph.IntAttr("rotary_embedding_dim", 2), graph.IntAttr("num_heads", 2)},
+			In: in(f64s([]int{1, 1, 6}, 1, 2, 3, 4, 5, 6), f64s([]int{1, 1, 1}, 0), f64s([]int{1, 1, 1}, 1)), Out: in(f64s([]int{1, 1, 6}, -2, 1, 3, -5, 4, 6)),
 		},
 		{Name: "outside", Opset: 23, In: in(x, cos, sin, i64s([]int{1, 2}, 1, 3)), Err: "index 3"},
 	}})

@@ -17,7 +17,7 @@ func init() {
 	step, four := i64s(nil, 1), i64s(nil, 4)
 	both := []graph.Attr{graph.IntAttr("onesided", 0)}
 	register(&Spec{
-		Name: "STFT", Since: 17, Half: true, Attrs: []string{"onesided"}, In: Arity{2, 4}, Out: Arity{1, 1}, Infer: inferSTFT, Compile: compileSTFT,
+		Name: "STFT", Since: 17, Half: true, Attrs: []string{"onesided"}, In: Arity{2, 4}, Out: Arity{1, 1}, Infer: inferSTFT, Compile: compileSTFT, Grad: gradSTFT,
 		Cases: []Case{
 			{In: in(x, step, nil, four), Out: in(f64s([]int{1, 2, 3, 2}, 11, 0, -2, 3, -3, 0, 18, 0, -3, 5, -4, 0))},
 			{Name: "both sides", Attrs: both, In: in(x, i64s(nil, 2), nil, four), Out: in(f64s([]int{1, 1, 4, 2}, 11, 0, -2, 3, -3, 0, -2, -3))},
