@@ -200,7 +200,59 @@ func msSpec(domain, name string, since int64, attrs []string, in, out Arity, hal
 		return deferMS(n, site, body), nil
 	}
 	register(s)
+	msBodies[s] = body
 	return s
+}
+
+var msBodies = map[*Spec]msBody{}
+
+// Spell gives the nodes of ai.onnx, of opset msOpset, that a node of a composed operator stands for, and what they hold constant. name makes a new
+// name of a value. ok is false where the operator is none of these, or where its steps depend on shapes that site does not tell.
+func (s *Spec) Spell(n *graph.Node, site *Site, name func() graph.Value) (nodes []*graph.Node, constants map[graph.Value]*tensor.Tensor, ok bool) {
+	body := msBodies[s]
+	if body == nil {
+		return nil, nil, false
+	}
+	p, out := buildMS(n, site, body)
+	if p.err != nil {
+		return nil, nil, false
+	}
+	names := map[graph.Value]graph.Value{"": ""}
+	for i, v := range n.Inputs {
+		names[graph.Value("in"+strconv.Itoa(i))] = v
+	}
+	var last []*graph.Node
+	for i, v := range n.Outputs {
+		if v == "" {
+			continue
+		}
+		if _, taken := names[out[i]]; taken || p.constants[out[i]] != nil { // an input, a constant, or a second name
+			last = append(last, &graph.Node{Op: "Identity", Inputs: []graph.Value{out[i]}, Outputs: []graph.Value{v}})
+			continue
+		}
+		names[out[i]] = v
+	}
+	constants = map[graph.Value]*tensor.Tensor{}
+	named := func(list []graph.Value) (to []graph.Value) {
+		for _, v := range list {
+			if _, known := names[v]; !known {
+				names[v] = name()
+				if c := p.constants[v]; c != nil {
+					constants[names[v]] = c
+				}
+			}
+			to = append(to, names[v])
+		}
+		return to
+	}
+	opsets := map[string]int64{"": msOpset}
+	for _, step := range p.steps {
+		nodes = append(nodes, &graph.Node{Name: n.Name, Op: step.node.Op, Attrs: step.node.Attrs, Opsets: opsets, Inputs: named(step.node.Inputs), Outputs: named(step.node.Outputs)})
+	}
+	for _, l := range last {
+		nodes = append(nodes, &graph.Node{Op: l.Op, Opsets: opsets, Inputs: named(l.Inputs), Outputs: l.Outputs})
+	}
+	return nodes, constants, true
 }
 
 func (p *msParts) compile(out []graph.Value) (Kernel, error) {
