@@ -84,10 +84,12 @@ func simplifyReduceTo(n *graph.Node, site *Site) *graph.Node {
 }
 
 func compileReduceTo(n *graph.Node, site *Site) (Kernel, error) {
-	return byFloat(n, site, reduceToKernel(tensor.Data[float32]), reduceToKernel(tensor.Data[float64]))
+	return byFloat(n, site, reduceToKernel(site.Threads, tensor.Data[float32]), reduceToKernel(site.Threads, tensor.Data[float64]))
 }
 
-func reduceToKernel[T float](data lane[T]) Kernel {
+func reduceToKernel[T float](threads int, data lane[T]) Kernel {
+	var runs kept[sumRun[T]]
+	take := sumOf[T]().take
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		from, to := in[0].Shape(), in[1].Shape()
 		var buf [MaxRank]int
@@ -99,9 +101,38 @@ func reduceToKernel[T float](data lane[T]) Kernel {
 		if err := Reset(ctx, out[0], in[0].DType(), to...); err != nil {
 			return err
 		}
-		sumInto(data(out[0]), to, data(in[0]), from)
+		dst, src := data(out[0]), data(in[0])
+		if len(dst) == len(src) {
+			copy(dst, src)
+			return nil
+		}
+		clear(dst)
+		r := runs.take()
+		defer runs.put(r)
+		*r = sumRun[T]{dst: dst, src: src, take: take}
+		r.grid.set(from, to, from)
+		if g := &r.grid; g.unit[0] == 1 && len(src) > cheapGrain { // a row: its elements are independent of each other
+			return sweep(ctx, threads, g.inner, max(64, cheapGrain*g.inner/len(src)), r)
+		}
+		r.Do(0, r.grid.inner)
 		return nil
 	}
+}
+
+// sumRun sums src to dst.
+type sumRun[T float] struct {
+	dst, src []T
+	take     func(dst, src []T)
+	grid     grid
+}
+
+// Do sums the elements lo to hi of each run.
+func (r *sumRun[T]) Do(lo, hi int) {
+	if r.grid.unit[0] == 0 {
+		r.grid.each(func(at int, o [3]int) { r.take(r.dst[o[0]:o[0]+1], r.src[at+lo:at+hi]) })
+		return
+	}
+	r.grid.each(func(at int, o [3]int) { r.take(r.dst[o[0]+lo:o[0]+hi], r.src[at+lo:at+hi]) })
 }
 
 // sumInto sums src (from) to dst (to), a shape that broadcasts to from.
