@@ -206,13 +206,13 @@ func TestEveryOperatorHasGradient(t *testing.T) {
 // pending are those whose gradients are on their way.
 var pending = map[string]bool{
 	"Attention": true, "AveragePool": true, "BatchNormalization": true, "CausalConvWithState": true, "Celu": true, "Clip": true,
-	"Col2Im": true, "ConcatFromSequence": true, "Conv": true, "ConvTranspose": true, 
+	"Col2Im": true, "ConcatFromSequence": true, "Conv": true, "ConvTranspose": true,
 	"DeformConv": true, "Dropout": true, "Elu": true, "Gelu": true, "Gemm": true,
 	"GlobalAveragePool": true, "GlobalLpPool": true, "GlobalMaxPool": true, "GroupNormalization": true, "HardSigmoid": true,
 	"HardSwish": true, "InstanceNormalization": true, "LRN": true, "LayerNormalization": true,
 	"LinearAttention": true, "LogSoftmax": true, "LpNormalization": true, "LpPool": true, "MaxPool": true, "MaxUnpool": true,
 	"MeanVarianceNormalization": true, "Mish": true, "NegativeLogLikelihoodLoss": true, "Optional": true,
-	"OptionalGetElement": true, "PRelu": true, "Pow": true, "RMSNormalization": true, 
+	"OptionalGetElement": true, "PRelu": true, "Pow": true, "RMSNormalization": true,
 	"Selu": true, "SequenceAt": true, "SequenceConstruct": true, "SequenceErase": true,
 	"SequenceInsert": true, "SequenceMap": true, "Shrink": true, "SimplifiedLayerNormalization": true, "Softmax": true,
 	"SoftmaxCrossEntropyLoss": true, "Softsign": true, "SplitToSequence": true, "Swish": true, "ThresholdedRelu": true,
