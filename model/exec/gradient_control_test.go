@@ -108,8 +108,15 @@ func checkControl(t *testing.T, g *graph.Graph, loss graph.Value, in map[string]
 		}
 		return out
 	}
-	run()
 	exact, flows := run(), false
+	again := run()
+	if got := testing.AllocsPerRun(5, func() {
+		if err := p.RunInto(context.Background(), given, again); err != nil {
+			t.Fatal(err)
+		}
+	}); got > 0 {
+		t.Errorf("%v allocations a run", got)
+	}
 	for i, v := range wrt {
 		x := tensor.Data[float64](in[string(v)])
 		if !slices.Equal(exact[1+i].Shape(), in[string(v)].Shape()) {
