@@ -144,7 +144,7 @@ func (r *dropStep) all(ctx context.Context, threads int, x, y *tensor.Tensor) er
 		return err
 	}
 	r.x, r.y = x, y
-	return sweepBy(ctx, threads, (x.Len()+kernel.DropGroup-1)/kernel.DropGroup, dearGrain/kernel.DropGroup, r)
+	return sweep(ctx, threads, (x.Len()+kernel.DropGroup-1)/kernel.DropGroup, dearGrain/kernel.DropGroup, r)
 }
 
 // Do does some groups of elements.
