@@ -1,6 +1,9 @@
 package graph
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Append puts a copy of g into the graph: in are the values for g's inputs, in order; the result are those of its outputs. Initializers share
 // memory with g's. Names that are taken already get a number.
@@ -59,10 +62,7 @@ func renamed(values []Value, names map[Value]Value) []Value {
 
 // renamed is a copy of a subgraph. What it makes itself hides the names around it.
 func (g *Graph) renamed(names map[Value]Value) *Graph {
-	inner := make(map[Value]Value, len(names))
-	for from, to := range names {
-		inner[from] = to
-	}
+	inner := maps.Clone(names)
 	for _, p := range g.Inputs {
 		delete(inner, p.Name)
 	}
@@ -75,7 +75,7 @@ func (g *Graph) renamed(names map[Value]Value) *Graph {
 		}
 	}
 	c := *g
-	c.Outputs, c.Nodes = slices.Clone(g.Outputs), make([]*Node, len(g.Nodes))
+	c.Outputs, c.Nodes, c.Initializers = slices.Clone(g.Outputs), make([]*Node, len(g.Nodes)), maps.Clone(g.Initializers)
 	for i, p := range c.Outputs {
 		if to, ok := inner[p.Name]; ok {
 			c.Outputs[i].Name = to

@@ -14,7 +14,7 @@ done
 if "$python" -c 'import torch' 2>/dev/null; then # gigabytes, of which these goldens are worth a few kilobytes
   "$python" test/goldens/make_fit_optim.py
 fi
-go test ./model/fit/{linear,boost,nn} -run TestRuntime -update
+go test ./model/fit/{linear,boost,nn} -run Runtime -update
 "$python" test/goldens/make_fit_onnx.py
 "$python" test/goldens/make_feature_plans.py data
 go test ./pipeline/feature -run TestGoldens -update

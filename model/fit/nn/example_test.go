@@ -7,6 +7,8 @@ import (
 	"github.com/jarvis-ml/jarvis/model/exec"
 	"github.com/jarvis-ml/jarvis/model/fit"
 	"github.com/jarvis-ml/jarvis/model/fit/nn"
+	"github.com/jarvis-ml/jarvis/model/fit/optim"
+	"github.com/jarvis-ml/jarvis/model/fit/train"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
@@ -40,4 +42,38 @@ func ExampleMLP() {
 	}
 	fmt.Printf("%.0f\n", out[0].F32())
 	// Output: [1 0 0 1]
+}
+
+// A net of layers learns which half of a sequence is the larger.
+func ExampleBuild() {
+	net, summary, err := nn.Build(tensor.TypeOf(tensor.Float32, tensor.Free, 8, 1), []nn.Layer{
+		nn.GRU{HiddenSize: 8},
+		nn.Dense{OutFeatures: 2},
+	}, 1)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	const rows = 200
+	x, y := tensor.New(tensor.Float32, rows, 8, 1), tensor.New(tensor.Int64, rows)
+	for i := range rows {
+		for k := range 8 {
+			x.F32()[i*8+k] = float32((i*7+k*k*3)%11)/11 + float32(i%2*(k/4))
+		}
+		y.I64()[i] = int64(i % 2)
+	}
+	data := &train.Memory{In: []*tensor.Tensor{x}, Target: y}
+	out, err := train.Run(context.Background(), net, data, nil, train.Config{Epochs: 10, Optimizer: optim.Config{LR: .02}}, train.Hooks{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Print(summary)
+	fmt.Println("learned:", out.Loss < .1)
+	// Output:
+	// layer  output         params  FLOPs
+	// GRU    float32(?, 8)     264  3,456
+	// Dense  float32(?, 2)      18     32
+	// all                      282  3,488
+	// learned: true
 }

@@ -1,9 +1,9 @@
-// Package nn learns neural networks through the gradients of their own graphs: the forward pass is built as ONNX nodes,
-// package exec appends the backward pass, and one program computes a training step.
+// Package nn makes neural networks of layers: a net is an ONNX graph from the start, which package train then makes learn.
 package nn
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
@@ -41,14 +41,14 @@ func (p MLP) Fit(ctx context.Context, d fit.Data, b *graph.Builder, x graph.Valu
 	if err != nil {
 		return "", err
 	}
-	t, err := newTrainer(p, d)
+	f, err := newFit(p, d)
 	if err != nil {
 		return "", err
 	}
-	if err := t.run(ctx, report); err != nil {
+	if err := f.learn(ctx, report); err != nil {
 		return "", err
 	}
-	return t.emit(b, x), nil
+	return f.emit(b, x), nil
 }
 
 // most is the number of weights up to which a network is trained: 64 Mi, which with gradients and moments take 1 GiB.
@@ -78,7 +78,7 @@ func (p MLP) defaults(rows int) (MLP, error) {
 		ok          bool
 		name, wants string
 	}{
-		{activations[p.Activation] != "", "activation", "relu, tanh or logistic"},
+		{slices.Contains([]string{"relu", "tanh", "logistic"}, p.Activation), "activation", "relu, tanh or logistic"},
 		{p.LearningRateInit > 0 && p.LearningRateInit-p.LearningRateInit == 0, "learning_rate_init", "a number above 0"},
 		{p.Alpha-p.Alpha == 0, "alpha", "a finite number"},
 		{p.BatchSize > 0, "batch_size", "above 0"},
@@ -94,9 +94,6 @@ func (p MLP) defaults(rows int) (MLP, error) {
 	p.BatchSize = min(p.BatchSize, rows)
 	return p, nil
 }
-
-// activations gives the operator of an activation.
-var activations = map[string]string{"relu": "Relu", "tanh": "Tanh", "logistic": "Sigmoid"}
 
 func or[T int | float64](field *T, def T) {
 	if *field == 0 {

@@ -1,9 +1,7 @@
 package nn
 
 import (
-	"context"
 	"encoding/json"
-	"math"
 	"os"
 	"testing"
 
@@ -12,30 +10,6 @@ import (
 	"github.com/jarvis-ml/jarvis/model/metric"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
-
-// TestKeepsTheBest: the weights that remain are those of the epoch with the least loss on held-out rows.
-func TestKeepsTheBest(t *testing.T) {
-	d := fittest.Numbers(t, "diabetes")
-	p, err := MLP{LearningRateInit: .01}.defaults(d.Rows)
-	if err != nil {
-		t.Fatal(err)
-	}
-	trainer, err := newTrainer(p, d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	best, last := math.Inf(1), 0.0
-	if err := trainer.run(context.Background(), func(p fit.Progress) { best, last = min(best, p.Valid), p.Valid }); err != nil {
-		t.Fatal(err)
-	}
-	got, err := trainer.evaluate(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if math.Abs(got-best) > 1e-6 || best == last {
-		t.Errorf("held-out loss %v, best %v, last %v", got, best, last)
-	}
-}
 
 // TestPeers holds losses to scikit-learn's at the same parameters; test/goldens/make_fit_nn.py remakes the file.
 func TestPeers(t *testing.T) {
