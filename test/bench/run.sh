@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Takes the numbers of the README beside their peers and prints them as one Markdown table on standard output; progress goes
 # to standard error. Peers come from PyPI and npm, pinned, into bin/bench (or JARVIS_BENCH_CACHE).
-# Usage: [QUICK=1] run.sh [lambda] [serve] [size] [csv] [gemm] [engine]     without names: all of them
-#   TORCH=1 lets engine install PyTorch (gigabytes), which makes four of its models; ENGINE="mlp_1 silero" runs only these of its cases.
+# Usage: [QUICK=1] run.sh [lambda] [serve] [size] [csv] [gemm] [engine] [train]     without names: all of them
+#   TORCH=1 lets engine install PyTorch (gigabytes), which makes four of its models; ENGINE="mlp_1 silero" runs only these of its cases, NETWORKS="mlp lstm" only these of train.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
@@ -11,7 +11,7 @@ mkdir -p "$cache"
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 sections=("$@")
-[ $# -gt 0 ] || sections=(lambda serve size csv gemm engine)
+[ $# -gt 0 ] || sections=(lambda serve size csv gemm engine train)
 quick=${QUICK:-}
 python=$cache/venv/bin/python
 export CGO_ENABLED=0 PYTHONWARNINGS=ignore
@@ -136,6 +136,16 @@ section_engine() {
   [ -n "${JARVIS-}" ] || make build >&2 # an old binary would be measured in silence
   say "running models"
   "$py" "$here/engine/compare.py" "${JARVIS:-bin/jarvis}" "$at/cases" "$results/ort" "$library" -- --rounds "$rounds" --seconds "$seconds" ${ENGINE-} >"$results/engine.json"
+}
+
+section_train() {
+  local at=$cache/engine rounds=${ROUNDS:-5} seconds=${SECONDS_EACH:-2}
+  local py=${TORCH_PYTHON:-$at/venv/bin/python}
+  [ -z "$quick" ] || rounds=2 seconds=0.5
+  "$py" -c 'import torch' 2>/dev/null || { skip train "PyTorch is not installed: TORCH=1 with the section engine installs it, TORCH_PYTHON names a Python that has it"; return; }
+  go build -o "$results/train" ./test/bench/train
+  say "training networks"
+  "$py" "$here/train/compare.py" "$results/train" "$py" --rounds "$rounds" --seconds "$seconds" ${NETWORKS-} >"$results/train.json"
 }
 
 machine() {

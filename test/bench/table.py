@@ -72,6 +72,15 @@ for line in load("engine") or []:
         return f"{v:.1f} MB" if line["kind"] == "memory" else f"{v:,.{1 if v < 1000 else 0}f} µs"
     row(what, amount(line["jarvis"]), f"onnxruntime, C API: {amount(line['peer'])}", f"{line['ratio']:.2f}×", f"≥ {line['least']}×", line["ratio"] >= line["least"])
 
+for line in load("train") or []:
+    kind = {"step": "a training step", "memory": "peak memory", "first": "start to first step"}[line["kind"]]
+    what = f"{line['what']}: {kind}, {line['threads']} thread{'s' * (line['threads'] > 1)}"
+    if "missing" in line:
+        row(what, "", line["missing"], "", f"≥ {line['least']}×", False)
+        continue
+    unit = {"step": "µs", "memory": "MB", "first": "ms"}[line["kind"]]
+    row(what, f"{line['jarvis']:,.0f} {unit}", f"PyTorch: {line['peer']:,.0f} {unit}", f"{line['ratio']:.2f}×", f"≥ {line['least']}×", line["ratio"] >= line["least"])
+
 print("| What | Jarvis | Peer | Ratio | Target | Met |\n|---|---|---|---|---|---|")
 for r in rows:
     print("| " + " | ".join(r) + " |")
