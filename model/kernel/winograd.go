@@ -27,46 +27,86 @@ type Winograd struct {
 
 // NewWinograd transforms the filters w (m, k, 3, 3), and reports whether they are within the limit.
 func NewWinograd(w []float32, m, k int) (*Winograd, bool) {
-	for _, v := range w {
-		if !(v < WinogradLimit && v > -WinogradLimit) {
-			return nil, false
-		}
-	}
-	p := &Winograd{M: m, K: k, u: make([]float32, winogradElements*m*k)}
-	high := kBlock(k)
+	p := &Winograd{}
+	p.Resize(m, k)
 	for b := range p.Blocks() {
-		first, n := p.Rows(b)
-		u := p.u[winogradElements*first*k:]
-		for from := 0; from < k; from += high {
-			deep, at := min(high, k-from), 0
-			for _, g := range winogradTiles(n) {
-				for range g[1] {
-					winogradFilters(u[from*n+at*deep:], n*k, w[((first+at)*k+from)*9:], k, g[0], deep)
-					at += g[0]
-				}
-			}
+		if !p.Lay(b, w, false) {
+			return nil, false
 		}
 	}
 	return p, true
 }
 
-// winogradFilters transforms the filters of a tile, rows output and deep input channels of w (rows, k, 9). Elements are f apart in u, where addresses
-// may well be equal but for high bits, which a cache holds few of: some filters at a time are made elsewhere.
-func winogradFilters(u []float32, f int, w []float32, k, rows, deep int) {
+// Resize makes p one for filters (m, k, 3, 3), in the memory that it has where that is enough. All blocks are to be laid then.
+func (w *Winograd) Resize(m, k int) {
+	if n := winogradElements * m * k; cap(w.u) < n {
+		w.u = make([]float32, n)
+	} else {
+		w.u = w.u[:n]
+	}
+	w.M, w.K = m, k
+}
+
+// Lay transforms the filters of a block of output channels, and reports whether they are within the limit. The filters f are (M, K, 3, 3), or, turned,
+// those of a convolution (K, M, 3, 3) whose way back this is.
+func (w *Winograd) Lay(block int, f []float32, turned bool) bool {
+	k, high := w.K, kBlock(w.K)
+	first, n := w.Rows(block)
+	u, good := w.u[winogradElements*first*k:], true
+	from := winogradSource{w: f, row: 9 * k, column: 9}
+	if turned {
+		from = winogradSource{w: f, row: 9, column: 9 * w.M, turned: true}
+	}
+	for c := 0; c < k; c += high {
+		deep, at := min(high, k-c), 0
+		for _, g := range winogradTiles(n) {
+			for range g[1] {
+				good = from.filters(u[c*n+at*deep:], n*k, first+at, c, g[0], deep) && good
+				at += g[0]
+			}
+		}
+	}
+	return good
+}
+
+// winogradSource is where filters lie: from output channel to output channel, and from input channel to input channel.
+type winogradSource struct {
+	w           []float32
+	row, column int
+	turned      bool // by half a circle
+}
+
+// filters transforms those of a tile, rows output and deep input channels from some on. Elements are f apart in u, where addresses may well be equal but for
+// high bits, which a cache holds few of: some filters at a time are made elsewhere. It reports whether all are within the limit.
+func (s *winogradSource) filters(u []float32, f, row, column, rows, deep int) bool {
 	const some, apart = 32, 32*tileRows + 16
 	var made [winogradElements * apart]float32
+	var turned [9]float32
+	good := true
 	for c := 0; c < deep; c += some {
 		n := min(some, deep-c)
-		for r := range rows {
-			from := w[(r*k+c)*9:][:n*9]
-			for i := range n {
-				winogradFilter(made[i*rows+r:], apart, from[i*9:])
+		for i := range n {
+			for r := range rows {
+				from := s.w[(row+r)*s.row+(column+c+i)*s.column:][:9]
+				for _, v := range from {
+					if !(v < WinogradLimit && v > -WinogradLimit) {
+						good = false
+					}
+				}
+				if s.turned {
+					for j, v := range from {
+						turned[8-j] = v
+					}
+					from = turned[:]
+				}
+				winogradFilter(made[i*rows+r:], apart, from)
 			}
 		}
 		for e := range winogradElements {
 			copy(u[e*f+c*rows:][:n*rows], made[e*apart:])
 		}
 	}
+	return good
 }
 
 // winogradTiles cuts n rows into tiles: how many rows, and how many such.

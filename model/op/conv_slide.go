@@ -25,6 +25,7 @@ type convSlide struct {
 	after   func(part []float32) // what end does not know, or nil
 	weights []float32            // laid out, where they are constant
 	fewer   *convWinograd        // instead, with fewer multiplications; or nil
+	varying *convWinograd        // the same for weights that vary
 	runs    reuse.Pool[slideRun]
 }
 
@@ -53,7 +54,11 @@ type slideRun struct {
 // newSlide gives the convolution a way to slide. w are its weights where they are constant, else nil.
 func newSlide(c *conv[float32], end kernel.End, after func([]float32), w *tensor.Tensor) *convSlide {
 	s := &convSlide{conv: c, end: end, after: after}
-	if w == nil || w.DType() != tensor.Float32 || w.Rank() < 3 || w.Len() == 0 || w.Shape()[0]%c.group != 0 {
+	if w == nil {
+		s.varying = newVarying(s, false)
+		return s
+	}
+	if w.DType() != tensor.Float32 || w.Rank() < 3 || w.Len() == 0 || w.Shape()[0]%c.group != 0 {
 		return s
 	}
 	if s.fewer = newWinograd(s, w); s.fewer != nil {
@@ -85,6 +90,9 @@ func (c *convSlide) pack(dst, w []float32, m, k int) {
 func (c *convSlide) run(ctx context.Context, v *view, s convSize, a convArgs[float32]) bool {
 	if c.fewer != nil {
 		return c.fewer.run(ctx, v, s, a)
+	}
+	if c.varying != nil && c.varying.pays(v, s) && c.varying.run(ctx, v, s, a) {
+		return true
 	}
 	r := c.runs.Take()
 	defer c.runs.Put(r)

@@ -250,7 +250,7 @@ type convTranspose[T float] struct {
 func (c *convTranspose[T]) fast(w *tensor.Tensor) {
 	if f32, ok := any(c).(*convTranspose[float32]); ok {
 		c.tiles = newTransposeTiles(c, w)
-		f32.slide, f32.folds = &transposeSlide{convTranspose: f32}, &transposeFold{convTranspose: f32}
+		f32.slide, f32.folds = newTransposeSlide(f32), &transposeFold{convTranspose: f32}
 	}
 }
 

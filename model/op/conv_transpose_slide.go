@@ -16,6 +16,27 @@ type transposeSlide struct {
 	*convTranspose[float32]
 	runs  reuse.Pool[backSlide]
 	lines scratch[float32]
+	fewer *convWinograd // instead, with fewer multiplications
+}
+
+func newTransposeSlide(c *convTranspose[float32]) *transposeSlide {
+	s := &convSlide{conv: &conv[float32]{group: c.group, threads: c.threads}}
+	if c.act.kind != actNone {
+		s.after = func(part []float32) { activateF32(c.act, part) }
+	}
+	return &transposeSlide{convTranspose: c, fewer: newVarying(s, true)}
+}
+
+// filtered reports whether it has computed the convolution as one by filters that are turned around.
+func (c *transposeSlide) filtered(ctx context.Context, v *view, s convSize, a convArgs[float32]) bool {
+	if !c.fewer.pays(v, s) || max(v.before[1], v.before[2]) > 2 {
+		return false
+	}
+	turned := views.Take()
+	defer views.Put(turned)
+	*turned = *v
+	turned.before = [spatial]int{0, 2 - v.before[1], 2 - v.before[2]}
+	return c.fewer.run(ctx, turned, s, a)
 }
 
 // backSlide is a run, with what it has worked out for a shape. Its dimensions are height and width.
@@ -56,6 +77,9 @@ type backPhase struct {
 func (c *transposeSlide) run(ctx context.Context, v *view, s convSize, a convArgs[float32]) bool {
 	if volume(v.in) != v.in[1]*v.in[2] || v.kernel[0] != 1 || v.out[0] != 1 || v.before[0] != 0 || s.cg == 0 || volume(v.in) == 0 {
 		return false
+	}
+	if c.filtered(ctx, v, s, a) {
+		return true
 	}
 	r := c.runs.Take()
 	defer c.runs.Put(r)
