@@ -53,14 +53,20 @@ func init() {
 	}})
 	fusedAttrs := append([]string{"activation", "activation_params"}, attrs...)
 	for _, domain := range []string{microsoft, Private} {
+		var grad Gradient
+		if domain == microsoft {
+			grad = gradFusedConv
+		}
 		register(&Spec{
+			Grad:   grad,
 			Domain: domain, Name: "FusedConv", Since: 1, Attrs: fusedAttrs, In: Arity{2, 4}, Out: Arity{1, 1}, Half: true, Infer: inferConv, Compile: compileConv,
 			Cases: []Case{
-				{Opset: 1, Attrs: []graph.Attr{graph.StringAttr("activation", "Relu")}, In: in(row, f64s([]int{1, 1, 2}, 1, -1), f64v(1), f64s([]int{1, 1, 3}, 0, -3, 4)), Out: in(f64s([]int{1, 1, 3}, 0, 0, 4))},
+				{Opset: 1, NoGrad: true, Attrs: []graph.Attr{graph.StringAttr("activation", "Relu")}, In: in(row, f64s([]int{1, 1, 2}, 1, -1), f64v(1), f64s([]int{1, 1, 3}, 0, -3, 4)), Out: in(f64s([]int{1, 1, 3}, 0, 0, 4))},
 				{
 					Name: "clipped", Opset: 1, Attrs: []graph.Attr{graph.StringAttr("activation", "Clip"), graph.FloatsAttr("activation_params", []float32{0, 30})},
 					In: in(row, f64s([]int{1, 1, 2}, 1, 10)), Out: in(f64s([]int{1, 1, 3}, 21, 30, 30)),
 				},
+				fusedCase("Silu"), fusedCase("Sigmoid"), fusedCase("Tanh"), fusedCase("LeakyRelu"), fusedCase("HardSigmoid"), fusedCase("HardSwish"),
 				{Name: "unknown", Opset: 1, Attrs: []graph.Attr{graph.StringAttr("activation", "Twist")}, In: in(row, f64s([]int{1, 1, 2}, 1, 10)), Err: "Twist"},
 			},
 		})
@@ -216,6 +222,15 @@ func convRamp(shape ...int) *tensor.Tensor {
 		t.F32()[i] = float32(i % 7)
 	}
 	return t
+}
+
+// fusedCase is a FusedConv of two channels with all inputs.
+func fusedCase(act string) Case {
+	x, w, bias, more := f64s([]int{1, 1, 3}, .5, -1, 2), f64s([]int{2, 1, 2}, 1, -.5, .25, 2), f64v(.125, -1), f64s([]int{1, 2, 2}, .5, -.25, 1, 0)
+	y := f64s([]int{1, 2, 2}, 1.625, -2.125, -1.875, 2.75)
+	k, _ := convActivationOf(&graph.Node{Attrs: []graph.Attr{graph.StringAttr("activation", act)}})
+	activate(k, tensor.Data[float64](y))
+	return Case{Name: act, Opset: 1, Attrs: []graph.Attr{graph.StringAttr("activation", act)}, In: in(x, w, bias, more), Out: in(y)}
 }
 
 // convSteps holds multiples of 5 modulo 11, from -5 to 5.

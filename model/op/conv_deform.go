@@ -19,9 +19,19 @@ func init() {
 	w := f64s([]int{1, 1, 1, 1}, 10)
 	register(&Spec{
 		Name: "DeformConv", Since: 19, Attrs: []string{"dilations", "group", "kernel_shape", "offset_group", "pads", "strides"}, In: Arity{3, 5}, Out: Arity{1, 1}, Half: true,
-		Infer: inferDeformConv, Compile: compileDeformConv, Cases: []Case{
-			{In: in(x, w, f64s([]int{1, 2, 1, 3}, 0, 0, 0, 0, .5, .25)), Out: in(f64s([]int{1, 1, 1, 3}, 10, 30, 30))},
-			{Name: "mask", In: in(x, w, f64s([]int{1, 2, 1, 3}, 0, 0, -.5, 1, -3, 0), f64v(1), f64s([]int{1, 1, 1, 3}, 2, 1, 1)), Out: in(f64s([]int{1, 1, 1, 3}, 41, 1, 21))},
+		Infer: inferDeformConv, Compile: compileDeformConv, Grad: gradDeformConv, Cases: []Case{
+			{NoGrad: true, In: in(x, w, f64s([]int{1, 2, 1, 3}, 0, 0, 0, 0, .5, .25)), Out: in(f64s([]int{1, 1, 1, 3}, 10, 30, 30))},
+			{
+				Name: "between", In: in(f64s([]int{1, 1, 2, 3}, 1, 2, 4, 8, 16, 32), w, f64s([]int{1, 2, 2, 3}, .5, .5, .25, -.5, .25, -2.5, .5, -.25, -1.5, .25, .5, .5), f64v(1)),
+				Out: in(f64s([]int{1, 1, 2, 3}, 68.5, 79.75, 42.25, 57.25, 181, 1)),
+			},
+			{
+				Name: "groups and mask", Attrs: []graph.Attr{graph.IntAttr("group", 2), graph.IntAttr("offset_group", 2), graph.IntsAttr("pads", 0, 1)},
+				In: in(f64s([]int{2, 2, 2}, 1, 2, 4, 8, -1, 3, 5, 2), f64s([]int{2, 1, 2}, 2, 3, 5, 7), f64s([]int{2, 4, 2}, .25, .5, -.75, .125, .375, -.25, .625, -.5, .5, .25, .75, -.625, .25, -.125, -.375, .25), f64v(10, 20),
+					f64s([]int{2, 4, 2}, 1, 2, 3, 4, 5, 6, 7, 8, 2, 1, .5, 3, 4, 2, 1, 5)),
+				Out: in(f64s([]int{2, 2, 2}, 23.75, 14, 304.5, 454, 15.125, 31.375, 126.875, 43.75)),
+			},
+			{NoGrad: true, Name: "mask", In: in(x, w, f64s([]int{1, 2, 1, 3}, 0, 0, -.5, 1, -3, 0), f64v(1), f64s([]int{1, 1, 1, 3}, 2, 1, 1)), Out: in(f64s([]int{1, 1, 1, 3}, 41, 1, 21))},
 			{Name: "misfit", In: in(x, w, f64s([]int{1, 1, 1, 3}, 0, 0, 0)), Err: "offset"},
 		},
 	})

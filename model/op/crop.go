@@ -115,9 +115,13 @@ func cropTo(ctx context.Context, y, x *tensor.Tensor, to []int) error {
 // Col2Im: the columns (n, c·∏block, windows) of sliding blocks added up into images (n, c, image_shape…), the way back of the first step of a
 // convolution. https://onnx.ai/onnx/operators/onnx__Col2Im.html
 func init() {
-	register(&Spec{Name: "Col2Im", Since: 18, Attrs: []string{"dilations", "pads", "strides"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferCol2Im, Compile: compileCol2Im, Half: true, Cases: []Case{
+	register(&Spec{Name: "Col2Im", Since: 18, Attrs: []string{"dilations", "pads", "strides"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferCol2Im, Compile: compileCol2Im, Half: true, Grad: gradCol2Im, Cases: []Case{
 		{Opset: 18, In: in(f64s([]int{1, 2, 2}, 1, 2, 3, 4), i64v(3), i64v(2)), Out: in(f64s([]int{1, 1, 3}, 1, 5, 4))},
 		{Name: "pads", Opset: 18, Attrs: []graph.Attr{graph.IntsAttr("pads", 1, 0), graph.IntsAttr("strides", 2)}, In: in(f64s([]int{1, 2, 2}, 1, 2, 3, 4), i64v(3), i64v(2)), Out: in(f64s([]int{1, 1, 3}, 3, 2, 4))},
+		{
+			Name: "planes", Opset: 18, Attrs: []graph.Attr{graph.IntsAttr("pads", 0, 1, 1, 0), graph.IntsAttr("strides", 1, 2), graph.IntsAttr("dilations", 2, 1)},
+			In: in(f64s([]int{1, 4, 4}, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16), i64v(3, 3), i64v(2, 2)), Out: in(f64s([]int{1, 1, 3, 3}, 5, 2, 6, 7, 4, 8, 13, 10, 14)),
+		},
 		{Name: "misfit", Opset: 18, In: in(f64s([]int{1, 2, 2}, 1, 2, 3, 4), i64v(5), i64v(2)), Err: "windows"},
 	}})
 }
@@ -269,13 +273,27 @@ func col2ImKernel[T numeric](n *graph.Node) Kernel {
 
 // col2ImRow adds element k of the block of every window to the image.
 func col2ImRow[T numeric](c *col2Im, dst, src []T, k int) {
+	c.each(len(src), k, func(at, x, row int) {
+		width, step := c.image[c.rank-1], c.stride[c.rank-1]
+		for _, v := range src[at:][:c.windows[c.rank-1]] {
+			if x >= 0 && x < width {
+				dst[row+x] += v
+			}
+			x += step
+		}
+	})
+}
+
+// each calls f for each row of windows, the first of which is at, whose element k of the block lies within the image but for the last dimension: there, it
+// is x, in the row that begins at row.
+func (c *col2Im) each(windows, k int, f func(at, x, row int)) {
 	var first, window [MaxRank]int // where the element of window 0 lies; the current window
 	for d := c.rank - 1; d >= 0; d-- {
 		first[d] = k%c.block[d]*c.dilation[d] - c.pad[d]
 		k /= c.block[d]
 	}
 	last := c.rank - 1
-	for at := 0; at < len(src); at += c.windows[last] {
+	for at := 0; at < windows; at += c.windows[last] {
 		base, inside := 0, true
 		for d := range last {
 			y := first[d] + window[d]*c.stride[d]
@@ -283,13 +301,7 @@ func col2ImRow[T numeric](c *col2Im, dst, src []T, k int) {
 			base = base*c.image[d] + y
 		}
 		if inside {
-			x := first[last]
-			for _, v := range src[at:][:c.windows[last]] {
-				if x >= 0 && x < c.image[last] {
-					dst[base*c.image[last]+x] += v
-				}
-				x += c.stride[last]
-			}
+			f(at, first[last], base*c.image[last])
 		}
 		for d := last - 1; d >= 0; d-- {
 			if window[d]++; window[d] < c.windows[d] {
