@@ -26,7 +26,7 @@ func init() {
 		}
 	})})
 	// Before opset 7 C has the shape (m, n), and broadcasts with broadcast=1 only.
-	register(&Spec{Name: "Gemm", Since: 1, Half: true, Attrs: []string{"alpha", "beta", "transA", "transB", "broadcast"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferGemm, Compile: compileGemm, Cases: tested(func() []Case {
+	register(&Spec{Name: "Gemm", Since: 1, Half: true, Attrs: []string{"alpha", "beta", "transA", "transB", "broadcast"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferGemm, Compile: compileGemm, Grad: differentiable(gradGemm), Cases: tested(func() []Case {
 		return []Case{
 			{Opset: 6, Attrs: []graph.Attr{graph.IntAttr("broadcast", 1)}, In: in(a, b, f64v(10, 20)), Out: in(f64s([]int{2, 2}, 15, 31, 24, 43))},
 			{Name: "no broadcast", Opset: 6, In: in(a, b, f64v(10, 20)), Err: "broadcast"},

@@ -112,7 +112,8 @@ func reduceToKernel[T float](threads int, data lane[T]) Kernel {
 		*r = sumRun[T]{dst: dst, src: src, take: take}
 		r.grid.set(from, to, from)
 		if g := &r.grid; g.unit[0] == 1 && len(src) > cheapGrain { // a row: its elements are independent of each other
-			return sweep(ctx, threads, g.inner, max(64, cheapGrain*g.inner/len(src)), r)
+			spread(ctx, threads, g.inner, max(64, cheapGrain*g.inner/len(src)), r)
+			return ctx.Err()
 		}
 		r.Do(0, r.grid.inner)
 		return nil
