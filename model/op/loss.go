@@ -22,7 +22,7 @@ func init() {
 	loss := func(name string, outputs int, cases ...Case) {
 		register(&Spec{
 			Name: name, Since: 12, Half: true, Attrs: []string{"ignore_index", "reduction"}, In: Arity{2, 3}, Out: Arity{1, outputs},
-			Infer: inferLoss, Compile: compileLoss, Cases: cases,
+			Infer: inferLoss, Compile: compileLoss, Grad: gradLoss, Cases: cases,
 		})
 	}
 	loss("NegativeLogLikelihoodLoss", 1,
@@ -31,12 +31,16 @@ func init() {
 		Case{Name: "none", Attrs: attr("none"), In: in(x, i64v(2, 0), f64v(1, 2, 3)), Out: in(f64v(9, 4))},
 		Case{Name: "sum", Attrs: attr("sum", graph.IntAttr("ignore_index", -7)), In: in(x, i64v(-7, 1)), Out: in(f64s(nil, 5))},
 		Case{Name: "places", Attrs: attr("none"), In: in(f64s([]int{1, 2, 3}, 1, 2, 3, 4, 5, 6), i64s([]int{1, 3}, 0, 1, 0)), Out: in(f64s([]int{1, 3}, -1, -5, -3))},
+		Case{Name: "weighted places", Attrs: attr("mean", graph.IntAttr("ignore_index", -1)), In: in(f64s([]int{1, 2, 3}, 1, 2, 3, 4, 5, 6), i32m(1, 3, 0, 1, -1), f64v(1, 2)), Out: in(f64s(nil, -11./3))},
+		Case{Name: "weighted sum", Attrs: attr("sum"), In: in(x, i64v(2, 0), f64v(1, 2, 3)), Out: in(f64s(nil, 13))},
 		Case{Name: "no such class", In: in(x, i64v(3, 0)), Err: "class 3"},
 		Case{Name: "misfit", In: in(x, i64v(1, 0, 0)), Err: "target"})
 	p := math.Log(1 + math.Exp(-1) + math.Exp(-2))
 	loss("SoftmaxCrossEntropyLoss", 2,
 		Case{In: in(x, i64v(2, 0)), Out: in(f64s(nil, (2+p+p)/2))},
 		Case{Name: "logarithms", Attrs: attr("none"), In: in(x, i64v(2, 0)), Out: in(f64v(2+p, p), f64s([]int{2, 3}, -p, -1-p, -2-p, -p, -1-p, -2-p))},
+		Case{Name: "weights", Attrs: attr("mean", graph.IntAttr("ignore_index", 1)), In: in(f64s([]int{3, 3}, -1, -2, -3, -4, -5, -6, 1, 2, 3), i32v(2, 0, 1), f64v(1, 2, 3)), Out: in(f64s(nil, (3*(2+p)+p)/4))},
+		Case{Name: "places", Attrs: attr("sum"), In: in(f64s([]int{1, 3, 2}, -1, -4, -2, -5, -3, -6), i64s([]int{1, 2}, 2, 0)), Out: in(f64s(nil, 2+2*p), f64s([]int{1, 3, 2}, -p, -p, -1-p, -1-p, -2-p, -2-p))},
 		Case{Name: "other", Attrs: attr("max"), In: in(x, i64v(2, 0)), Err: "reduction"})
 }
 
@@ -71,9 +75,9 @@ func inferLoss(n *graph.Node, site *Site) ([]tensor.Type, error) {
 
 func compileLoss(n *graph.Node, site *Site) (Kernel, error) {
 	if site.Types[0].DType == tensor.Float32 {
-		return lossKernel(n, tensor.Data[float32]), nil
+		return lossKernel(n, site, tensor.Data[float32]), nil
 	}
-	return lossKernel(n, tensor.Data[float64]), nil
+	return lossKernel(n, site, tensor.Data[float64]), nil
 }
 
 // lossShape checks how scores, targets and weights go together: x (batch, classes, …), of which places are the product of the rest.
@@ -96,7 +100,9 @@ func lossShape(op string, in []*tensor.Tensor) (batch, classes, places int, err 
 	return x[0], x[1], places, nil
 }
 
-func lossKernel[T float](n *graph.Node, data lane[T]) Kernel {
+func lossKernel[T float](n *graph.Node, site *Site, data lane[T]) Kernel {
+	var runs kept[softmaxRun[T]]
+	threads := site.Threads
 	op, reduction, soft := n.Op, n.Str("reduction", "mean"), n.Op == "SoftmaxCrossEntropyLoss"
 	ignore, ignores := n.Int("ignore_index", 0), n.Attr("ignore_index") != nil
 	var pool scratch[T]
@@ -120,15 +126,13 @@ func lossKernel[T float](n *graph.Node, data lane[T]) Kernel {
 				defer pool.put(held)
 				logs = *held
 			}
-			for i := range batch {
-				if err := ctx.Err(); err != nil {
+			if len(logs) > 0 {
+				r := runs.take()
+				*r = softmaxRun[T]{logs, score, classes, width, true}
+				err := sweep(ctx, threads, batch, max(1, dearGrain/(classes*width)), r)
+				runs.put(r)
+				if err != nil {
 					return err
-				}
-				for k := range width {
-					at := i*classes*width + k
-					if classes > 0 {
-						softmax(logs[at:], score[at:], classes, width, true)
-					}
 				}
 			}
 			score = logs

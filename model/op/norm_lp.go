@@ -16,15 +16,17 @@ import (
 // https://onnx.ai/onnx/operators/onnx__MeanVarianceNormalization.html
 // LRN: y = x/(bias + alpha/size·Σx²)^beta, the sum over size neighbouring channels. https://onnx.ai/onnx/operators/onnx__LRN.html
 func init() {
-	register(&Spec{Name: "LpNormalization", Since: 1, Half: true, Attrs: []string{"axis", "p"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferLp, Compile: compileLp, Cases: []Case{
-		{In: in(f64s([]int{2, 2}, 3, -4, 0, 0)), Out: in(f64s([]int{2, 2}, .6, -.8, 0, 0))},
+	register(&Spec{Name: "LpNormalization", Since: 1, Half: true, Grad: gradLp, Attrs: []string{"axis", "p"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferLp, Compile: compileLp, Cases: []Case{
+		{In: in(f64s([]int{2, 2}, 3, -4, 0, 0)), Out: in(f64s([]int{2, 2}, .6, -.8, 0, 0)), NoGrad: true},
+		{Name: "p 2", In: in(f64s([]int{2, 2}, 3, -4, 4, 3)), Out: in(f64s([]int{2, 2}, .6, -.8, .8, .6))},
 		{Name: "p 1", Attrs: []graph.Attr{graph.IntAttr("p", 1), graph.IntAttr("axis", 0)}, In: in(f64s([]int{2, 2}, 3, -4, -1, 1)), Out: in(f64s([]int{2, 2}, .75, -.8, -.25, .2))},
 	}})
-	register(&Spec{Name: "MeanVarianceNormalization", Since: 9, Half: true, Attrs: []string{"axes"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferMVN, Compile: compileMVN, Cases: []Case{
+	register(&Spec{Name: "MeanVarianceNormalization", Since: 9, Half: true, Grad: gradMVN, Attrs: []string{"axes"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferMVN, Compile: compileMVN, Cases: []Case{
 		{In: in(f64s([]int{2, 2, 1, 1}, 1, 2, 3, 6)), Out: in(f64s([]int{2, 2, 1, 1}, -1, -1, 1, 1))},
+		{Name: "three", Attrs: []graph.Attr{graph.IntsAttr("axes", 0)}, In: in(f64s([]int{3, 1}, -2, 0, 2)), Out: in(f64s([]int{3, 1}, -1.224744871391589, 0, 1.224744871391589))},
 		{Name: "axes", Attrs: []graph.Attr{graph.IntsAttr("axes", -1)}, In: in(f64s([]int{2, 2}, 1, 3, 2, 8)), Out: in(f64s([]int{2, 2}, -1, 1, -1, 1))},
 	}})
-	register(&Spec{Name: "LRN", Since: 1, Half: true, Attrs: []string{"alpha", "beta", "bias", "size"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferLRN, Compile: compileLRN, Cases: []Case{
+	register(&Spec{Name: "LRN", Since: 1, Half: true, Grad: gradLRN, Attrs: []string{"alpha", "beta", "bias", "size"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferLRN, Compile: compileLRN, Cases: []Case{
 		{Attrs: []graph.Attr{graph.IntAttr("size", 2), graph.FloatAttr("alpha", 2), graph.FloatAttr("beta", 1)}, In: in(f64s([]int{1, 3, 1}, 1, 2, 3)), Out: in(f64s([]int{1, 3, 1}, 1./6, 2./14, 3./10))},
 		{Name: "defaults", Attrs: []graph.Attr{graph.IntAttr("size", 1)}, In: in(f64s([]int{1, 1, 1}, 100)), Out: in(f64s([]int{1, 1, 1}, 100/math.Pow(2, .75))), Tol: 1e-6},
 	}})

@@ -16,17 +16,17 @@ func init() {
 	e1, e2 := math.Exp(1), math.Exp(2)
 	half, most := 1/(1+e1), e1/(1+e1)
 	axis := func(v int64) []graph.Attr { return []graph.Attr{graph.IntAttr("axis", v)} }
-	soft := func(name string, log bool, grad gradFunc, newer, older []Case) {
+	soft := func(name string, log bool, newer, older []Case) {
 		compile := func(n *graph.Node, site *Site) (Kernel, error) {
 			if site.Types[0].DType == tensor.Float32 {
 				return softmaxKernel(n, site, tensor.Data[float32], log), nil
 			}
 			return softmaxKernel(n, site, tensor.Data[float64], log), nil
 		}
-		register(&Spec{Name: name, Since: 13, Half: true, Attrs: []string{"axis"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferSoftmax, Compile: compile, Grad: differentiable(grad), Cases: newer})
-		register(&Spec{Name: name, Since: 1, Half: true, Attrs: []string{"axis"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferSoftmax, Compile: compile, Cases: older})
+		register(&Spec{Name: name, Since: 13, Half: true, Attrs: []string{"axis"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferSoftmax, Compile: compile, Grad: differentiable(gradSoftmax(false)), Cases: newer})
+		register(&Spec{Name: name, Since: 1, Half: true, Attrs: []string{"axis"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferSoftmax, Compile: compile, Grad: differentiable(gradSoftmax(true)), Cases: older})
 	}
-	soft("Softmax", false, gradSoftmax, tested(func() []Case {
+	soft("Softmax", false, tested(func() []Case {
 		return []Case{
 			{In: in(x), Out: in(f64s([]int{2, 2, 2}, half, most, 1/(1+e2), e2/(1+e2), half, most, 0, 1))},
 			{Name: "middle", Attrs: axis(1), In: in(f64s([]int{1, 2, 2}, 0, 2, 1, 3)), Out: in(f64s([]int{1, 2, 2}, half, half, most, most))},
@@ -38,12 +38,14 @@ func init() {
 			{Name: "flattens", Opset: 11, Attrs: axis(0), In: in(f64s([]int{2, 1}, 0, 1)), Out: in(f64s([]int{2, 1}, half, most))},
 		}
 	}))
-	soft("LogSoftmax", true, gradLogSoftmax, tested(func() []Case {
+	soft("LogSoftmax", true, tested(func() []Case {
 		return []Case{
 			{In: in(f64v(0, 1)), Out: in(f64v(math.Log(half), math.Log(most)))},
 			{Name: "rows", Attrs: axis(0), In: in(f64s([]int{2, 2}, 0, 800, 1, 0)), Out: in(f64s([]int{2, 2}, math.Log(half), 0, math.Log(most), -800))},
 		}
-	}), nil)
+	}), tested(func() []Case {
+		return []Case{{Name: "flattens", Opset: 11, Attrs: axis(0), In: in(f64s([]int{2, 1}, 0, 1)), Out: in(f64s([]int{2, 1}, math.Log(half), math.Log(most)))}}
+	}))
 }
 
 func inferSoftmax(n *graph.Node, site *Site) ([]tensor.Type, error) {
@@ -74,16 +76,9 @@ func softmaxKernel[T float](n *graph.Node, site *Site, data lane[T], log bool) K
 		if err := Reset(ctx, out[0], in[0].DType(), shape...); err != nil {
 			return err
 		}
-		outer, length, inner := 1, 1, 1
-		if len(shape) > 0 {
-			axis, err := axisOf(op, wanted, len(shape))
-			if err != nil {
-				return err
-			}
-			outer, inner = around(shape, axis)
-			if length = shape[axis]; flatten {
-				length, inner = length*inner, 1
-			}
+		outer, length, inner, err := softmaxSizes(op, shape, wanted, flatten)
+		if err != nil {
+			return err
 		}
 		dst, src := data(out[0]), data(in[0])
 		if len(dst) == 0 {
@@ -95,10 +90,26 @@ func softmaxKernel[T float](n *graph.Node, site *Site, data lane[T], log bool) K
 		}
 		r := runs.take()
 		*r = softmaxRun[T]{dst, src, length, inner, log}
-		err := sweep(ctx, threads, outer, max(1, dearGrain/(length*inner)), r)
+		err = sweep(ctx, threads, outer, max(1, dearGrain/(length*inner)), r)
 		runs.put(r)
 		return err
 	}
+}
+
+// softmaxSizes splits a shape (outer, length, inner) along an axis, or with flatten from it on.
+func softmaxSizes(op string, shape []int, wanted int64, flatten bool) (outer, length, inner int, err error) {
+	if len(shape) == 0 {
+		return 1, 1, 1, nil
+	}
+	axis, err := axisOf(op, wanted, len(shape))
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	outer, inner = around(shape, axis)
+	if length = shape[axis]; flatten {
+		length, inner = length*inner, 1
+	}
+	return outer, length, inner, nil
 }
 
 type softmaxRun[T float] struct {
@@ -109,6 +120,9 @@ type softmaxRun[T float] struct {
 
 // Do does some of the outer places.
 func (r *softmaxRun[T]) Do(lo, hi int) { softmaxes(r.dst, r.src, r.length, r.inner, lo, hi, r.log) }
+
+// softmaxBeside normalises src (length, inner) along length; lean builds leave it out.
+var softmaxBeside func(dst, src []float32, length, inner int, log bool)
 
 // softmaxes normalises src (…, length, inner) along length, from lo to hi of the rest.
 func softmaxes[T float](dst, src []T, length, inner, lo, hi int, log bool) {
@@ -121,6 +135,10 @@ func softmaxes[T float](dst, src []T, length, inner, lo, hi int, log bool) {
 	for at := lo * length * inner; at < hi*length*inner; at += length * inner {
 		if fast && inner == 1 {
 			kernel.LogSoftmax(d32[at:at+length], s32[at:at+length])
+			continue
+		}
+		if fast && softmaxBeside != nil && inner > 4 {
+			softmaxBeside(d32[at:at+length*inner], s32[at:at+length*inner], length, inner, log)
 			continue
 		}
 		for i := range inner {
@@ -154,20 +172,15 @@ func softmax[T float](dst, src []T, n, step int, log bool) {
 	}
 }
 
-// rowSum sums v along the node's axis, keeping it.
-func rowSum(b *graph.Builder, n *graph.Node, v graph.Value) graph.Value {
-	return b.Op("ReduceSum", v, b.Ints("axis", []int64{n.Int("axis", -1)}))
-}
-
-// dx = y·(dy - Σ dy·y).
-func gradSoftmax(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
-	y := n.Outputs[0]
-	return []graph.Value{b.Op("Mul", y, b.Op("Sub", dy[0], rowSum(b, n, b.Op("Mul", dy[0], y))))}, nil
-}
-
-// dx = dy - e^y·Σ dy.
-func gradLogSoftmax(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
-	return []graph.Value{b.Op("Sub", dy[0], b.Op("Mul", b.Op("Exp", n.Outputs[0]), rowSum(b, n, dy[0])))}, nil
+// gradSoftmax is that of Softmax and LogSoftmax, by the result; before opset 13 it flattens.
+func gradSoftmax(flattens bool) gradFunc {
+	return func(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
+		attrs := []graph.Attr{graph.IntAttr("axis", n.Int("axis", -1))}
+		if flattens {
+			attrs = []graph.Attr{graph.IntAttr("axis", n.Int("axis", 1)), graph.IntAttr("flatten", 1)}
+		}
+		return b.Node(Private, n.Op+"Grad", []graph.Value{dy[0], n.Outputs[0]}, 1, attrs...), nil
+	}
 }
 
 // ArgMax, ArgMin: the place of the greatest (least) element along axis; select_last_index=1 takes the last of equals.
