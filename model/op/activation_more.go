@@ -102,7 +102,21 @@ func compileSwish(n *graph.Node, site *Site) (Kernel, error) {
 	if a == 1 {
 		return floatUnary(kernel.Silu, mapped[float64](exact))(n, site)
 	}
-	return realUnary(exact)(n, site)
+	return floatUnary(swish(float32(a)), mapped[float64](exact))(n, site)
+}
+
+// swish is x·sigmoid(alpha·x), a buffer at a time.
+func swish(alpha float32) func(dst, src []float32) {
+	return func(dst, src []float32) {
+		var buf [512]float32
+		for len(src) > 0 {
+			y := buf[:min(len(buf), len(src))]
+			kernel.Line(y, src[:len(y)], alpha, 0)
+			kernel.Sigmoid(y, y)
+			kernel.Pair(kernel.Mul, dst[:len(y)], src[:len(y)], y)
+			dst, src = dst[len(y):], src[len(y):]
+		}
+	}
 }
 
 func compileGelu(n *graph.Node, site *Site) (Kernel, error) {

@@ -101,6 +101,43 @@ func TestBackFloat32(t *testing.T) {
 	}
 }
 
+// TestLayerStatistics holds the gradient that comes through mean and 1/√(var + epsilon) to central differences.
+func TestLayerStatistics(t *testing.T) {
+	x := []float64{1, 3, 8, 2, -1}
+	for rms := range 2 {
+		loss := func() float64 {
+			var mean, squares float64
+			for _, v := range x {
+				mean += v / 5
+			}
+			if rms == 1 {
+				mean = 0
+			}
+			for _, v := range x {
+				squares += (v - mean) * (v - mean) / 5
+			}
+			return 2*mean - 3/math.Sqrt(squares+.5)
+		}
+		attrs := []graph.Attr{graph.FloatAttr("epsilon", .5), graph.IntAttr("rms", int64(rms))}
+		inputs := in(f64s([]int{1, 5}, 0, 0, 0, 0, 0), f64s([]int{1, 5}, x...), f64v(1, 1, 1, 1, 1), nil, f32s([]int{1, 1}, 2), f32s([]int{1, 1}, -3))
+		if rms == 1 {
+			inputs[4] = nil
+		}
+		got := tensor.Data[float64](backOf(t, Lookup(Private, "LayerNormGrad", 1), attrs, inputs, 1)[0])
+		for i := range x {
+			v := x[i]
+			x[i] = v + 1e-6
+			up := loss()
+			x[i] = v - 1e-6
+			down := loss()
+			x[i] = v
+			if want := (up - down) / 2e-6; !(math.Abs(got[i]-want) <= 1e-6) {
+				t.Errorf("rms %d: element %d: %g, differences give %g", rms, i, got[i], want)
+			}
+		}
+	}
+}
+
 func classes(n int) *tensor.Tensor {
 	t := tensor.New(tensor.Int64, n)
 	for i := range t.I64() {
