@@ -124,9 +124,13 @@ func (d *differentiation) total(v graph.Value) graph.Value {
 	if len(parts) == 0 {
 		return ""
 	}
+	domain, add := "", "Add"
+	if m := d.makers[v]; m != nil && op.MakesSequence(m.Op) {
+		domain, add = op.Private, "SequenceSum"
+	}
 	sum := parts[0]
 	for _, p := range parts[1:] {
-		sum = d.b.Op("Add", sum, p)
+		sum = d.b.Node(domain, add, []graph.Value{sum, p}, 1)[0]
 	}
 	d.parts[v] = []graph.Value{sum}
 	return sum

@@ -129,7 +129,9 @@ func oldest(name string, since, later int64, inputs Arity, attrs ...string) *Spe
 func gradLater(later int64) Gradient {
 	return func(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Value, error) {
 		next, with, _ := laterOf(n, &Site{}, later)
-		return next.Grad(b, with, dy)
+		dx, err := next.Grad(b, with, dy)
+		n.Outputs = with.Outputs // it may have further ones, kept for the way back
+		return dx, err
 	}
 }
 

@@ -15,7 +15,7 @@ func init() {
 	x := f32v(1, 2)
 	yes, no := shaped(tensor.Bool, nil, []bool{true}), tensor.New(tensor.Bool)
 	register(&Spec{
-		Name: "Optional", Since: 15, Attrs: []string{"type"}, In: Arity{0, 1}, Out: Arity{1, 1}, Infer: inferOptional, Compile: compileOptional,
+		Name: "Optional", Since: 15, Attrs: []string{"type"}, In: Arity{0, 1}, Out: Arity{1, 1}, Infer: inferOptional, Compile: compileOptional, Grad: gradOptional,
 		Cases: []Case{{In: in(x), Out: in(tensor.OptionalOf(x))}},
 	})
 	register(&Spec{
@@ -28,7 +28,7 @@ func init() {
 		},
 	})
 	register(&Spec{
-		Name: "OptionalGetElement", Since: 15, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferOptionalGet, Compile: compileOptionalGet,
+		Name: "OptionalGetElement", Since: 15, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferOptionalGet, Compile: compileOptionalGet, Grad: gradOptional,
 		Cases: []Case{{In: in(tensor.OptionalOf(x)), Out: in(x)}, {Name: "tensor", Opset: 18, In: in(x), Out: in(x)}},
 	})
 }

@@ -16,7 +16,7 @@ func init() {
 	a, b, c := f32v(1, 2), f32v(3), f32s([]int{2, 1}, 4, 5)
 	seq := tensor.SequenceOf
 	register(&Spec{
-		Name: "SequenceConstruct", Since: 11, In: Arity{1, Many}, Out: Arity{1, 1}, Infer: inferSequenceConstruct,
+		Name: "SequenceConstruct", Since: 11, In: Arity{1, Many}, Out: Arity{1, 1}, Infer: inferSequenceConstruct, Grad: gradSequenceConstruct,
 		Compile: func(*graph.Node, *Site) (Kernel, error) {
 			return func(ctx context.Context, in, out []*tensor.Tensor) error {
 				return fillSequence(ctx, out[0], len(in), func(i int) *tensor.Tensor { return in[i] })
@@ -35,7 +35,7 @@ func init() {
 		Cases: []Case{{Out: in(seq())}, {Name: "no type", Attrs: []graph.Attr{graph.IntAttr("dtype", 1000)}, Err: "dtype"}},
 	})
 	register(&Spec{
-		Name: "SequenceAt", Since: 11, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferSequenceAt, Compile: compileSequenceAt,
+		Name: "SequenceAt", Since: 11, In: Arity{2, 2}, Out: Arity{1, 1}, Infer: inferSequenceAt, Compile: compileSequenceAt, Grad: gradSequenceAt,
 		Cases: []Case{
 			{In: in(seq(a, b, c), i64s(nil, 1)), Out: in(b)},
 			{Name: "from the end", In: in(seq(a, b, c), i64s(nil, -1)), Out: in(c)},
@@ -43,7 +43,7 @@ func init() {
 		},
 	})
 	register(&Spec{
-		Name: "SequenceInsert", Since: 11, In: Arity{2, 3}, Out: Arity{1, 1}, Infer: inferSequenceInsert, Compile: compileSequenceInsert,
+		Name: "SequenceInsert", Since: 11, In: Arity{2, 3}, Out: Arity{1, 1}, Infer: inferSequenceInsert, Compile: compileSequenceInsert, Grad: gradSequenceInsert,
 		Cases: []Case{
 			{In: in(seq(a, b), c), Out: in(seq(a, b, c))},
 			{Name: "front", In: in(seq(a, b), c, i64s(nil, -2)), Out: in(seq(c, a, b))},
@@ -51,7 +51,7 @@ func init() {
 		},
 	})
 	register(&Spec{
-		Name: "SequenceErase", Since: 11, In: Arity{1, 2}, Out: Arity{1, 1}, Infer: inferSequenceErase, Compile: compileSequenceErase,
+		Name: "SequenceErase", Since: 11, In: Arity{1, 2}, Out: Arity{1, 1}, Infer: inferSequenceErase, Compile: compileSequenceErase, Grad: gradSequenceErase,
 		Cases: []Case{
 			{In: in(seq(a, b)), Out: in(seq(a))},
 			{Name: "first", In: in(seq(a, b), i64s(nil, 0)), Out: in(seq(b))},

@@ -17,7 +17,7 @@ func init() {
 	seq := tensor.SequenceOf
 	axis := func(v int64) graph.Attr { return graph.IntAttr("axis", v) }
 	register(&Spec{
-		Name: "SplitToSequence", Since: 11, Attrs: []string{"axis", "keepdims"}, In: Arity{1, 2}, Out: Arity{1, 1}, Infer: inferSplitToSequence, Compile: compileSplitToSequence,
+		Name: "SplitToSequence", Since: 11, Attrs: []string{"axis", "keepdims"}, In: Arity{1, 2}, Out: Arity{1, 1}, Infer: inferSplitToSequence, Compile: compileSplitToSequence, Grad: gradSplitToSequence,
 		Cases: []Case{
 			{In: in(x, i64s(nil, 2)), Out: in(seq(f32s([]int{2, 2}, 1, 2, 3, 4), f32s([]int{1, 2}, 5, 6)))},
 			{Name: "lengths", Attrs: []graph.Attr{axis(-1)}, In: in(x, i64v(0, 2)), Out: in(seq(f32s([]int{3, 0}), x))},
@@ -27,7 +27,7 @@ func init() {
 		},
 	})
 	register(&Spec{
-		Name: "ConcatFromSequence", Since: 11, Attrs: []string{"axis", "new_axis"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferConcatFromSequence, Compile: compileConcatFromSequence,
+		Name: "ConcatFromSequence", Since: 11, Attrs: []string{"axis", "new_axis"}, In: Arity{1, 1}, Out: Arity{1, 1}, Infer: inferConcatFromSequence, Compile: compileConcatFromSequence, Grad: gradConcatFromSequence,
 		Cases: []Case{
 			{Attrs: []graph.Attr{axis(0)}, In: in(seq(f32v(1, 2), f32v(3))), Out: in(f32v(1, 2, 3))},
 			{Name: "new axis", Attrs: []graph.Attr{axis(-1), graph.IntAttr("new_axis", 1)}, In: in(seq(f32v(1, 2), f32v(3, 4))), Out: in(f32s([]int{2, 2}, 1, 3, 2, 4))},

@@ -152,6 +152,15 @@ func Lookup(domain, name string, opset int64) *Spec {
 	return best
 }
 
+// MakesSequence tells whether the first output of an operator is a sequence, so that its gradient is one.
+func MakesSequence(op string) bool {
+	switch op {
+	case "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert", "SplitToSequence":
+		return true
+	}
+	return false
+}
+
 // All returns every entry, ordered by domain, name and version.
 func All() []*Spec {
 	var all []*Spec
