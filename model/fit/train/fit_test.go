@@ -205,3 +205,37 @@ func TestSteady(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// TestLosses: every loss, smoothing and mixup learn; what does not go together is refused.
+func TestLosses(t *testing.T) {
+	ctx := context.Background()
+	for name, c := range map[string]train.Config{
+		"mae": {Loss: train.MAE}, "huber": {Loss: train.Huber}, "bce": {Loss: train.BCE}, "mse": {Loss: train.MSE, Mixup: .2},
+		"cross entropy": {}, "smoothed": {LabelSmoothing: .1}, "mixed": {LabelSmoothing: .1, Mixup: .2},
+	} {
+		n, data := twoLayers(1), waves(128)
+		if c.Loss == "" {
+			n, data = twoLayers(3), sectors(128)
+		} else if c.Loss == train.BCE {
+			for i, v := range data.Target.F32() {
+				data.Target.F32()[i] = float32(math.Round(1 / (1 + math.Exp(-8*float64(v)))))
+			}
+		}
+		c.Epochs, c.Optimizer.LR = 40, .02
+		first := math.NaN()
+		out, err := train.Run(ctx, n, data, data, c, train.Hooks{Report: func(p train.Progress) {
+			if p.Epoch == 1 && p.Valid == p.Valid {
+				first = p.Valid
+			}
+		}})
+		if err != nil || !(out.Loss < .8*first) {
+			t.Errorf("%s: from %v to %v, %v", name, first, out.Loss, err)
+		}
+	}
+	for field, c := range map[string]train.Config{"loss": {Loss: "hinge"}, "label_smoothing": {Loss: train.MSE, LabelSmoothing: .1}, "mixup": {Mixup: -1}, "epochs": {Epochs: -1}} {
+		_, err := train.Run(ctx, twoLayers(3), sectors(16), nil, c, train.Hooks{})
+		if f, ok := err.(*fault.Error); !ok || f.Field != field {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+}

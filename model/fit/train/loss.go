@@ -60,15 +60,14 @@ func (l Loss) rows(b *graph.Builder, z, target graph.Value, smoothing float64) g
 	return b.OpWith("ReduceMean", []graph.Attr{graph.IntsAttr("axes", 1), graph.IntAttr("keepdims", 0)}, each)
 }
 
-// crossEntropy is -log of the probability of the class; smoothing mixes the target with equal probabilities (Szegedy et al. 2016, section 7).
+// crossEntropy mixes the target with equal probabilities (label smoothing: Szegedy et al. 2016, section 7).
 func crossEntropy(b *graph.Builder, z, target graph.Value, smoothing float64) graph.Value {
-	logs := b.OpWith("LogSoftmax", []graph.Attr{graph.IntAttr("axis", 1)}, z)
-	one := b.Ints("one", []int64{1})
-	given := b.OpWith("GatherElements", []graph.Attr{graph.IntAttr("axis", 1)}, logs, b.Op("Unsqueeze", target, one))
-	given = b.Op("Neg", b.Op("Squeeze", given, one))
+	none := graph.StringAttr("reduction", "none")
 	if smoothing == 0 {
-		return given
+		return b.OpWith("SoftmaxCrossEntropyLoss", []graph.Attr{none}, z, target)
 	}
+	logs := b.OpWith("LogSoftmax", []graph.Attr{graph.IntAttr("axis", 1)}, z)
+	given := b.OpWith("NegativeLogLikelihoodLoss", []graph.Attr{none}, logs, target)
 	equal := b.Op("Neg", b.OpWith("ReduceMean", []graph.Attr{graph.IntsAttr("axes", 1), graph.IntAttr("keepdims", 0)}, logs))
 	return b.Op("Add", b.Op("Mul", given, b.Scalar("given", float32(1-smoothing))), b.Op("Mul", equal, b.Scalar("equal", float32(smoothing))))
 }
