@@ -73,7 +73,6 @@ func controlGraph(text string, bodies map[string]*graph.Graph) *graph.Graph {
 func checkControl(t *testing.T, g *graph.Graph, loss graph.Value, in map[string]*tensor.Tensor) {
 	t.Helper()
 	b := graph.Extend(g)
-	var names []graph.Value
 	var given []*tensor.Tensor
 	var wrt []graph.Value
 	for _, name := range slices.Sorted(func(yield func(string) bool) {
@@ -83,7 +82,8 @@ func checkControl(t *testing.T, g *graph.Graph, loss graph.Value, in map[string]
 			}
 		}
 	}) {
-		names, given = append(names, b.Input(name, in[name].Type())), append(given, in[name])
+		b.Input(name, in[name].Type())
+		given = append(given, in[name])
 		if in[name].DType() == tensor.Float64 {
 			wrt = append(wrt, graph.Value(name))
 		}

@@ -93,7 +93,7 @@ func known(b *graph.Builder, learned []graph.Value) (s *scope, ok bool) {
 }
 
 // spell writes out nodes of composed operators that have no gradient of their own. It reports whether there were any.
-func spell(b *graph.Builder, s *scope) (any bool) {
+func spell(b *graph.Builder, s *scope) (found bool) {
 	g := b.Graph()
 	var nodes []*graph.Node
 	for _, n := range g.Nodes {
@@ -103,7 +103,7 @@ func spell(b *graph.Builder, s *scope) (any bool) {
 			if d := site.Types; spec.Grad == nil && len(d) > 0 && (d[0].DType == tensor.Float32 || d[0].DType == tensor.Float64) {
 				steps, constants, ok := spec.Spell(n, site, func() graph.Value { return b.Fresh(n.Op) })
 				if ok {
-					nodes, any = append(nodes, steps...), true
+					nodes, found = append(nodes, steps...), true
 					for v, t := range constants {
 						g.Initializers[v] = t
 					}
@@ -114,5 +114,5 @@ func spell(b *graph.Builder, s *scope) (any bool) {
 		nodes = append(nodes, n)
 	}
 	g.Nodes = nodes
-	return any
+	return found
 }

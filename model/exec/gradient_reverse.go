@@ -23,7 +23,6 @@ type reversal struct {
 	known    map[graph.Value]*tensor.Tensor
 	numbers  graph.Value // formal of a Loop's iteration number
 
-	made                    graph.Node    // the Scan
 	formals                 []graph.Port  // of its body: states, then scanned
 	scans                   []graph.Value // what it scans
 	axes, back              []int64       // of these

@@ -105,10 +105,16 @@ func TestDescentFormulas(t *testing.T) {
 	divided := .8*b + d/(math.Sqrt(start)+.1)
 	centered := .8*b + d/(math.Sqrt(start-middle*middle)+.1)
 	for i, want := range [][]float64{
-		{w - .01*d}, {w - .01*momentum, g, momentum}, {w - .01*(d+.8*momentum), g, momentum},
-		{.9*w - .01*mean/(2*math.Sqrt(square)+.1), g, mean, square}, {w - .01*divided, g, start, divided},
-		{w - .01*centered, g, start, centered, middle}, {w - .01*d/(math.Sqrt(a+d*d)+.1), g, a + d*d},
-		{.9*w + .01, g, .7*a + .4*.5*g}, {w + .1*g - .01, g}, {w + .01*g, g},
+		{w - .01*d},
+		{w - .01*momentum, g, momentum},
+		{w - .01*(d+.8*momentum), g, momentum},
+		{.9*w - .01*mean/(2*math.Sqrt(square)+.1), g, mean, square},
+		{w - .01*divided, g, start, divided},
+		{w - .01*centered, g, start, centered, middle},
+		{w - .01*d/(math.Sqrt(a+d*d)+.1), g, a + d*d},
+		{.9*w + .01, g, .7*a + .4*.5*g},
+		{w + .1*g - .01, g},
+		{w + .01*g, g},
 	} {
 		x := [][]float32{{w}, {g}, {a}, {b}, {c}}
 		descents[i].run(&s, x)

@@ -38,8 +38,10 @@ func TestConvGradPaths(t *testing.T) {
 	} {
 		for _, op := range []string{"ConvGrad", "ConvTransposeGrad"} {
 			rank := len(c.x) - 2
-			attrs := []graph.Attr{graph.IntsAttr("strides", []int64{c.stride, c.stride, c.stride}[:rank]...), graph.IntsAttr("dilations", []int64{c.dilation, c.dilation, c.dilation}[:rank]...),
-				graph.IntAttr("group", c.group), graph.IntsAttr("pads", []int64{1, 1, 0, 0, 1, 1}[:2*rank]...)}
+			attrs := []graph.Attr{
+				graph.IntsAttr("strides", []int64{c.stride, c.stride, c.stride}[:rank]...), graph.IntsAttr("dilations", []int64{c.dilation, c.dilation, c.dilation}[:rank]...),
+				graph.IntAttr("group", c.group), graph.IntsAttr("pads", []int64{1, 1, 0, 0, 1, 1}[:2*rank]...),
+			}
 			n := &graph.Node{Op: "Conv", Attrs: attrs}
 			win, _, err := convWindow(n)
 			if err != nil {

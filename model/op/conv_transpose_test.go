@@ -82,8 +82,10 @@ func TestTransposePaths(t *testing.T) {
 	} {
 		rank := len(c.x) - 2
 		list := func(v int64) []int64 { return []int64{v, v, v, v, v, v}[:rank] }
-		attrs := []graph.Attr{graph.IntsAttr("strides", list(c.s)...), graph.IntsAttr("dilations", list(c.d)...), graph.IntAttr("group", c.group),
-			graph.IntsAttr("pads", []int64{c.p, c.p, c.p, c.p, c.p, c.p}[:2*rank]...), graph.StringAttr("activation", c.function)}
+		attrs := []graph.Attr{
+			graph.IntsAttr("strides", list(c.s)...), graph.IntsAttr("dilations", list(c.d)...), graph.IntAttr("group", c.group),
+			graph.IntsAttr("pads", []int64{c.p, c.p, c.p, c.p, c.p, c.p}[:2*rank]...), graph.StringAttr("activation", c.function),
+		}
 		wide := []*tensor.Tensor{convRandom(r, c.x...), convRandom(r, c.w...), convRandom(r, c.w[1]*int(c.group))}
 		var results [3]*tensor.Tensor
 		for i := range results {

@@ -17,8 +17,10 @@ func init() {
 	axis := func(v int64) []graph.Attr { return []graph.Attr{graph.IntAttr("axis", v)} }
 	six := f64s([]int{2, 3}, 0, 0, 0, 0, 0, 0)
 	taking := func(name, attr string, f32, f64 func(n *graph.Node, site *Site) Kernel, cases ...Case) {
-		register(&Spec{Domain: Private, Name: name, Since: 1, Attrs: []string{attr}, In: Arity{3, 3}, Out: Arity{1, 1}, Half: true, HalfLike: []int{0}, Infer: inferAs(1),
-			Compile: func(n *graph.Node, site *Site) (Kernel, error) { return byFloat(n, site, f32(n, site), f64(n, site)) }, Cases: cases})
+		register(&Spec{
+			Domain: Private, Name: name, Since: 1, Attrs: []string{attr}, In: Arity{3, 3}, Out: Arity{1, 1}, Half: true, HalfLike: []int{0}, Infer: inferAs(1),
+			Compile: func(n *graph.Node, site *Site) (Kernel, error) { return byFloat(n, site, f32(n, site), f64(n, site)) }, Cases: cases,
+		})
 	}
 	taking("GatherGrad", "axis", gatherGrad[float32], gatherGrad[float64],
 		Case{In: in(f64v(1, 2, 3), f64v(0, 0, 0, 0), i64v(1, 3, 1)), Out: in(f64v(0, 4, 0, 2))},

@@ -18,7 +18,8 @@ func init() {
 	x := f64s([]int{1, 2, 2}, 1, 3, 2, 6)
 	instance := Case{Attrs: []graph.Attr{eps}, In: in(x, f64v(1, 2), f64v(0, 1)), Out: in(f64s([]int{1, 2, 2}, -1, 1, -1, 3))}
 	register(&Spec{Name: "InstanceNormalization", Since: 6, Half: true, Grad: gradGroupNorm(0), Attrs: []string{"epsilon"}, In: Arity{3, 3}, Out: Arity{1, 1}, Infer: inferGroupNorm, Compile: compileGroupNorm, Cases: []Case{
-		instance, {Name: "images", Attrs: []graph.Attr{graph.FloatAttr("epsilon", .5)}, In: in(f64s([]int{2, 4, 2}, 1, 3, 8, 2, 6, 4, 5, 9, 7, 2, 1, 3, 4, 4, 6, 8), f64v(1, 2, -1, 3), f64v(0, 1, 2, 3)), Out: in(f64s([]int{2, 4, 2}, -0.816496580928, 0.816496580928, 2.94665705357, -0.946657053569, 1.18350341907, 2.81649658093, 0.171572875254, 5.82842712475, 0.962250448649, -0.962250448649, -0.632993161855, 2.63299316186, 2, 2, 0.550510257217, 5.44948974278))},
+		instance,
+		{Name: "images", Attrs: []graph.Attr{graph.FloatAttr("epsilon", .5)}, In: in(f64s([]int{2, 4, 2}, 1, 3, 8, 2, 6, 4, 5, 9, 7, 2, 1, 3, 4, 4, 6, 8), f64v(1, 2, -1, 3), f64v(0, 1, 2, 3)), Out: in(f64s([]int{2, 4, 2}, -0.816496580928, 0.816496580928, 2.94665705357, -0.946657053569, 1.18350341907, 2.81649658093, 0.171572875254, 5.82842712475, 0.962250448649, -0.962250448649, -0.632993161855, 2.63299316186, 2, 2, 0.550510257217, 5.44948974278))},
 		{Name: "misfit", In: in(x, f64v(1), f64v(0, 1)), Err: "scale"},
 	}})
 	instance.Opset = 5

@@ -80,7 +80,7 @@ func (g *recurrentGrad[T]) run(ctx context.Context, in, out []*tensor.Tensor) er
 	if c.batch == 0 || c.h == 0 {
 		return nil
 	}
-	if err := recurrentBound(g.op, c.batch, g.recurrent.gates*c.h); err != nil {
+	if err := recurrentBound(g.op, c.batch, g.gates*c.h); err != nil {
 		return err
 	}
 	for d := range g.backwards {

@@ -80,10 +80,11 @@ func TestWhatIsIdleGoes(t *testing.T) {
 
 // TestPoolsGo: the sweeper keeps no pool alive.
 func TestPoolsGo(t *testing.T) {
-	p := new(Pool[int])
-	p.Put(new(int))
-	seen := weak.Make(p)
-	p = nil
+	seen := func() weak.Pointer[Pool[int]] {
+		p := new(Pool[int])
+		p.Put(new(int))
+		return weak.Make(p)
+	}()
 	for range 3 {
 		collect(t)
 	}

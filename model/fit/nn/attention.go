@@ -125,15 +125,15 @@ func (l Positions) Append(s *Scope, x graph.Value) (graph.Value, error) {
 	if d[1] > l.MaxLen {
 		return "", fault.New(fault.Invalid, "sequences are longer than max_len").At("max_len")
 	}
-	table := graph.Value("")
-	if l.Learned {
-		if table, err = s.Param("weight", normal(.02), l.MaxLen, d[2]); err != nil {
-			return "", err
-		}
-	} else {
-		table = s.Fixed("sines", sines(l.MaxLen, d[2]), l.MaxLen, d[2])
+	add := func(table graph.Value) graph.Value { return s.Op("Add", x, s.Op("Gather", table, steps(s, x, 1))) }
+	if !l.Learned {
+		return add(s.Fixed("sines", sines(l.MaxLen, d[2]), l.MaxLen, d[2])), nil
 	}
-	return s.Op("Add", x, s.Op("Gather", table, steps(s, x, 1))), nil
+	table, err := s.Param("weight", normal(.02), l.MaxLen, d[2])
+	if err != nil {
+		return "", err
+	}
+	return add(table), nil
 }
 
 // sines are sin and cos of the step, slower and slower: (steps, features).

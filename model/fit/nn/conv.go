@@ -7,16 +7,20 @@ import (
 	"github.com/jarvis-ml/jarvis/model/graph"
 )
 
-// Conv1D slides kernels along sequences, (rows, channels, length); Conv2D over pictures, (rows, channels, height, width).
-type (
-	Conv1D Conv
-	Conv2D Conv
-	// ConvTranspose1D and ConvTranspose2D go the other way: from small to large (PyTorch: ConvTranspose1d, ConvTranspose2d).
-	ConvTranspose1D Conv
-	ConvTranspose2D Conv
-	// DepthwiseConv2D has a kernel of its own for each channel; OutChannels 0 means as many as come in, otherwise a multiple of them.
-	DepthwiseConv2D Conv
-)
+// Conv1D slides kernels along sequences, (rows, channels, length).
+type Conv1D Conv
+
+// Conv2D slides kernels over pictures, (rows, channels, height, width).
+type Conv2D Conv
+
+// ConvTranspose1D goes the other way, from small to large (PyTorch: ConvTranspose1d).
+type ConvTranspose1D Conv
+
+// ConvTranspose2D does so with pictures (PyTorch: ConvTranspose2d).
+type ConvTranspose2D Conv
+
+// DepthwiseConv2D has a kernel of its own for each channel; OutChannels 0 means as many as come in, otherwise a multiple of them.
+type DepthwiseConv2D Conv
 
 // Conv is what convolutions have in common.
 type Conv struct {

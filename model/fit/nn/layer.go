@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"strconv"
@@ -98,7 +99,7 @@ func (s *Scope) add(l Layer, x graph.Value) (graph.Value, error) {
 
 // located puts the layer before an error's field.
 func (s *Scope) located(err error) error {
-	if f, ok := err.(*fault.Error); ok && f.Code == fault.Invalid && !strings.HasPrefix(f.Field, "layers.") {
+	if f := (*fault.Error)(nil); errors.As(err, &f) && f.Code == fault.Invalid && !strings.HasPrefix(f.Field, "layers.") {
 		c := *f
 		if c.Field = s.path; f.Field != "" {
 			c.Field += "." + f.Field

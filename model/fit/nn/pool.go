@@ -6,11 +6,11 @@ import (
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
-// MaxPool and AvgPool take the largest element, or the mean, of windows over all dimensions behind the channels.
-type (
-	MaxPool Pool
-	AvgPool Pool
-)
+// MaxPool takes the largest element of windows over all dimensions behind the channels.
+type MaxPool Pool
+
+// AvgPool takes the mean of such windows.
+type AvgPool Pool
 
 // Pool is what both have in common.
 type Pool struct {

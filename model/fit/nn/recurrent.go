@@ -7,15 +7,18 @@ import (
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
-// RNN, GRU and LSTM go through sequences, (rows, steps, features). They give the last state of each direction, (rows, hidden_size), or with
-// ReturnSequences all, (rows, steps, hidden_size); with Bidirectional twice as many features. Padding at the end of a sequence is left out.
-type (
-	RNN  Recurrent
-	GRU  Recurrent
-	LSTM Recurrent
-)
+// RNN is a plain recurrent net (Elman 1990), with tanh.
+type RNN Recurrent
 
-// Recurrent is what they have in common.
+// GRU has gates (Cho et al. 2014).
+type GRU Recurrent
+
+// LSTM has gates and a memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000).
+type LSTM Recurrent
+
+// Recurrent is what the three have in common. They go through sequences, (rows, steps, features), and give the last state of each direction,
+// (rows, hidden_size), or with ReturnSequences all, (rows, steps, hidden_size); with Bidirectional twice as many features. Padding at the end of a
+// sequence is left out.
 type Recurrent struct {
 	HiddenSize      int     `json:"hidden_size"`
 	NumLayers       int     `json:"num_layers,omitempty"` // one above the other; 0 means 1

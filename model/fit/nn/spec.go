@@ -3,6 +3,7 @@ package nn
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"slices"
 	"strconv"
@@ -57,15 +58,12 @@ func (l *Layers) UnmarshalJSON(text []byte) error {
 	for i, part := range parts {
 		layer, err := decode(part)
 		if err != nil {
-			var f *fault.Error
-			if e, ok := err.(*fault.Error); ok {
-				c := *e
-				f = &c
-			} else {
-				f = fault.New(fault.Invalid, err.Error())
+			f := fault.Error{Code: fault.Invalid, Message: err.Error()}
+			if e := (*fault.Error)(nil); errors.As(err, &e) {
+				f = *e
 			}
 			f.Field = strings.TrimSuffix("layers."+strconv.Itoa(i)+"."+strings.TrimPrefix(f.Field, "layers."), ".")
-			return f
+			return &f
 		}
 		*l = append(*l, layer)
 	}
@@ -91,7 +89,7 @@ func decode(text []byte) (Layer, error) {
 	d := json.NewDecoder(bytes.NewReader(rest))
 	d.DisallowUnknownFields()
 	if err := d.Decode(layer); err != nil {
-		if f, ok := err.(*fault.Error); ok {
+		if f := (*fault.Error)(nil); errors.As(err, &f) {
 			return nil, f
 		}
 		return nil, fault.New(fault.Invalid, name+": "+strings.TrimPrefix(err.Error(), "json: "))

@@ -7,15 +7,14 @@ import (
 	"github.com/jarvis-ml/jarvis/model/graph"
 )
 
-// TransformerEncoder is layers of self-attention and feed-forward nets over sequences, (rows, steps, features) (Vaswani et al. 2017). TransformerDecoder
-// is the same with causal attention and, where it is given a Memory, attention to that.
-type (
-	TransformerEncoder struct{ Transformer }
-	TransformerDecoder struct {
-		Transformer
-		Memory, MemoryMask graph.Value `json:"-"` // (rows, steps, features), of an encoder in the same graph; bool (rows, steps), or absent
-	}
-)
+// TransformerEncoder is layers of self-attention and feed-forward nets over sequences, (rows, steps, features) (Vaswani et al. 2017).
+type TransformerEncoder struct{ Transformer }
+
+// TransformerDecoder is the same with causal attention and, where it is given a Memory, attention to that.
+type TransformerDecoder struct {
+	Transformer
+	Memory, MemoryMask graph.Value `json:"-"` // (rows, steps, features), of an encoder in the same graph; bool (rows, steps), or absent
+}
 
 // Transformer is what both have in common.
 type Transformer struct {
@@ -82,13 +81,15 @@ func (l Transformer) layer(s *Scope, x graph.Value, causal bool, memory, mask gr
 	parts = append(parts, l.feedForward)
 	for i, part := range parts {
 		norm, inner := s.In("norm"+strconv.Itoa(i+1)), s.In(names[i])
-		y, err := x, error(nil)
+		y := x
 		if l.NormFirst {
+			var err error
 			if y, err = (LayerNorm{}).Append(norm, y); err != nil {
 				return "", err
 			}
 		}
-		if y, err = part(inner, y); err != nil {
+		y, err := part(inner, y)
+		if err != nil {
 			return "", err
 		}
 		if y, err = dropout(inner, y, l.Dropout); err != nil {

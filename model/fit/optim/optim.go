@@ -138,10 +138,20 @@ func (c Config) Checked() (Config, error) {
 		above bool // may not be 0
 		below float64
 	}{
-		{"lr", c.LR, true, 0}, {"eps", c.Eps, true, 0}, {"weight_decay", c.WeightDecay, false, 0}, {"momentum", c.Momentum, false, 0},
-		{"dampening", c.Dampening, false, 0}, {"alpha", c.Alpha, false, 1}, {"lr_decay", c.LRDecay, false, 0}, {"l1", c.L1, false, 0}, {"l2", c.L2, false, 0},
-		{"clip_grad_norm", c.ClipGradNorm, false, 0}, {"clip_grad_value", c.ClipGradValue, false, 0}, {"max_norm", c.MaxNorm, false, 0},
-		{"betas", c.Betas[0], false, 1}, {"betas", c.Betas[1], false, 1},
+		{"lr", c.LR, true, 0},
+		{"eps", c.Eps, true, 0},
+		{"weight_decay", c.WeightDecay, false, 0},
+		{"momentum", c.Momentum, false, 0},
+		{"dampening", c.Dampening, false, 0},
+		{"alpha", c.Alpha, false, 1},
+		{"lr_decay", c.LRDecay, false, 0},
+		{"l1", c.L1, false, 0},
+		{"l2", c.L2, false, 0},
+		{"clip_grad_norm", c.ClipGradNorm, false, 0},
+		{"clip_grad_value", c.ClipGradValue, false, 0},
+		{"max_norm", c.MaxNorm, false, 0},
+		{"betas", c.Betas[0], false, 1},
+		{"betas", c.Betas[1], false, 1},
 	} {
 		switch {
 		case f.v-f.v != 0 || f.v < 0 || f.above && f.v == 0:

@@ -3,6 +3,7 @@ package optim_test
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"math"
 	"slices"
 	"testing"
@@ -156,7 +157,7 @@ func TestChecked(t *testing.T) {
 		"clip_grad_norm": {ClipGradNorm: math.NaN()}, "max_norm": {MaxNorm: math.Inf(1)},
 	} {
 		_, err := c.Checked()
-		if f, ok := err.(*fault.Error); !ok || f.Code != fault.Invalid || f.Field != field {
+		if f := (*fault.Error)(nil); !errors.As(err, &f) || f.Code != fault.Invalid || f.Field != field {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
@@ -164,7 +165,7 @@ func TestChecked(t *testing.T) {
 		"schedule": {Name: "exponential"}, "gamma": {Gamma: 2}, "warmup_steps": {WarmupSteps: -1}, "div_factor": {DivFactor: .5}, "factor": {Factor: 1},
 	} {
 		_, err := s.Checked()
-		if f, ok := err.(*fault.Error); !ok || f.Code != fault.Invalid || f.Field != field {
+		if f := (*fault.Error)(nil); !errors.As(err, &f) || f.Code != fault.Invalid || f.Field != field {
 			t.Errorf("%+v: %v", s, err)
 		}
 	}

@@ -58,9 +58,17 @@ func (s Schedule) Checked() (Schedule, error) {
 		name string
 		ok   bool
 	}{
-		{"warmup_steps", s.WarmupSteps >= 0}, {"step_size", s.StepSize > 0}, {"gamma", s.Gamma > 0 && s.Gamma <= 1}, {"eta_min", s.EtaMin >= 0 && s.EtaMin-s.EtaMin == 0},
-		{"pct_start", s.PctStart > 0 && s.PctStart <= 1}, {"div_factor", s.DivFactor >= 1}, {"final_div_factor", s.FinalDivFactor >= 1},
-		{"factor", s.Factor > 0 && s.Factor < 1}, {"patience", s.Patience > 0}, {"threshold", s.Threshold >= 0 && s.Threshold < 1}, {"min_lr", s.MinLR >= 0 && s.MinLR-s.MinLR == 0},
+		{"warmup_steps", s.WarmupSteps >= 0},
+		{"step_size", s.StepSize > 0},
+		{"gamma", s.Gamma > 0 && s.Gamma <= 1},
+		{"eta_min", s.EtaMin >= 0 && s.EtaMin-s.EtaMin == 0},
+		{"pct_start", s.PctStart > 0 && s.PctStart <= 1},
+		{"div_factor", s.DivFactor >= 1},
+		{"final_div_factor", s.FinalDivFactor >= 1},
+		{"factor", s.Factor > 0 && s.Factor < 1},
+		{"patience", s.Patience > 0},
+		{"threshold", s.Threshold >= 0 && s.Threshold < 1},
+		{"min_lr", s.MinLR >= 0 && s.MinLR-s.MinLR == 0},
 	} {
 		if !f.ok {
 			return s, fault.New(fault.Invalid, f.name+" is out of range").At(f.name)

@@ -210,7 +210,7 @@ func (t *trainer) end(stopped bool) Outcome {
 	if t.best != nil {
 		put(t.weights, t.best)
 	}
-	return Outcome{Epochs: t.Epoch, Best: t.BestEpoch, Loss: t.state.Best, Stopped: stopped}
+	return Outcome{Epochs: t.Epoch, Best: t.BestEpoch, Loss: t.Best, Stopped: stopped}
 }
 
 // rows are those of a step of this epoch.
@@ -353,8 +353,8 @@ func (t *trainer) finish(ctx context.Context) error {
 	t.Epoch++
 	t.At, t.Total = 0, 0
 	t.Schedule.Epoch(&t.Plateau, judged)
-	if t.BestEpoch == 0 || judged < t.state.Best {
-		t.state.Best, t.BestEpoch = judged, t.Epoch
+	if t.BestEpoch == 0 || judged < t.Best {
+		t.Best, t.BestEpoch = judged, t.Epoch
 		t.best = keep(t.best, t.weights)
 	}
 	if t.Since++; !t.Marked || judged < t.Mark-t.MinDelta {

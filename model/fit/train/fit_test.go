@@ -214,9 +214,10 @@ func TestLosses(t *testing.T) {
 		"cross entropy": {}, "smoothed": {LabelSmoothing: .1}, "mixed": {LabelSmoothing: .1, Mixup: .2},
 	} {
 		n, data := twoLayers(1), waves(128)
-		if c.Loss == "" {
+		switch c.Loss {
+		case "":
 			n, data = twoLayers(3), sectors(128)
-		} else if c.Loss == train.BCE {
+		case train.BCE:
 			for i, v := range data.Target.F32() {
 				data.Target.F32()[i] = float32(math.Round(1 / (1 + math.Exp(-8*float64(v)))))
 			}
@@ -234,7 +235,7 @@ func TestLosses(t *testing.T) {
 	}
 	for field, c := range map[string]train.Config{"loss": {Loss: "hinge"}, "label_smoothing": {Loss: train.MSE, LabelSmoothing: .1}, "mixup": {Mixup: -1}, "epochs": {Epochs: -1}} {
 		_, err := train.Run(ctx, twoLayers(3), sectors(16), nil, c, train.Hooks{})
-		if f, ok := err.(*fault.Error); !ok || f.Field != field {
+		if f := (*fault.Error)(nil); !errors.As(err, &f) || f.Field != field {
 			t.Errorf("%s: %v", field, err)
 		}
 	}

@@ -35,7 +35,8 @@ func foreign() *graph.Model {
 		{Op: "MatMul", Name: "encoder.product", Inputs: []graph.Value{"x", "first"}, Outputs: []graph.Value{"a"}},
 		{Op: "Tanh", Inputs: []graph.Value{"a"}, Outputs: []graph.Value{"h"}},
 		{Op: "If", Inputs: []graph.Value{"yes"}, Outputs: []graph.Value{"logits"}, Attrs: []graph.Attr{
-			{Name: "then_branch", Kind: graph.AttrGraph, Graph: branch(.1)}, {Name: "else_branch", Kind: graph.AttrGraph, Graph: branch(.2)}}},
+			{Name: "then_branch", Kind: graph.AttrGraph, Graph: branch(.1)}, {Name: "else_branch", Kind: graph.AttrGraph, Graph: branch(.2)},
+		}},
 		{Op: "Softmax", Inputs: []graph.Value{"logits"}, Outputs: []graph.Value{"y"}, Attrs: []graph.Attr{graph.IntAttr("axis", 1)}},
 	}
 	g.Outputs = []graph.Port{{Name: "y", Type: graph.TensorOf(tensor.Rows(tensor.Float32, 3))}}

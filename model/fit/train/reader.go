@@ -91,11 +91,13 @@ func (r *reader) end() {
 	}
 	r.cancel()
 	r.all.Wait()
-	for _, s := range r.slots {
-		select {
-		case <-s.have:
-		case <-s.want:
-		default:
+	for _, s := range r.slots { // what nobody took
+		for len(s.want)+len(s.have) > 0 {
+			select {
+			case <-s.want:
+			case err := <-s.have:
+				_ = err // of a batch that nobody wants
+			}
 		}
 	}
 }

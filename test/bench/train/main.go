@@ -53,8 +53,11 @@ func perceptron(units ...int) (layers []nn.Layer) {
 // lenet is LeNet-5 (LeCun et al. 1998) with today's activations.
 func lenet() []nn.Layer {
 	return append([]nn.Layer{
-		nn.Conv2D{OutChannels: 6, KernelSize: 5, Padding: 2, Activation: "relu"}, nn.MaxPool{},
-		nn.Conv2D{OutChannels: 16, KernelSize: 5, Activation: "relu"}, nn.MaxPool{}, nn.Flatten{},
+		nn.Conv2D{OutChannels: 6, KernelSize: 5, Padding: 2, Activation: "relu"},
+		nn.MaxPool{},
+		nn.Conv2D{OutChannels: 16, KernelSize: 5, Activation: "relu"},
+		nn.MaxPool{},
+		nn.Flatten{},
 	}, perceptron(120, 84, 10)...)
 }
 
@@ -68,8 +71,11 @@ func resnet18() []nn.Layer {
 				stride = 2
 			}
 			r := nn.Residual{Activation: "relu", Layers: []nn.Layer{
-				nn.Conv2D{OutChannels: channels, Padding: 1, Stride: stride, NoBias: true}, nn.BatchNorm{}, nn.Activation{Name: "relu"},
-				nn.Conv2D{OutChannels: channels, Padding: 1, NoBias: true}, nn.BatchNorm{},
+				nn.Conv2D{OutChannels: channels, Padding: 1, Stride: stride, NoBias: true},
+				nn.BatchNorm{},
+				nn.Activation{Name: "relu"},
+				nn.Conv2D{OutChannels: channels, Padding: 1, NoBias: true},
+				nn.BatchNorm{},
 			}}
 			if stride > 1 {
 				r.Shortcut = []nn.Layer{nn.Conv2D{OutChannels: channels, KernelSize: 1, Stride: 2, NoBias: true}, nn.BatchNorm{}}
