@@ -45,6 +45,11 @@ func (s *shelf) take() unsafe.Pointer {
 	if v := atomic.SwapPointer(&s.first, nil); v != nil {
 		return v
 	}
+	return s.other()
+}
+
+// other is take where the first place is empty.
+func (s *shelf) other() unsafe.Pointer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := len(s.others) - 1
@@ -58,11 +63,15 @@ func (s *shelf) take() unsafe.Pointer {
 }
 
 func (s *shelf) put(v unsafe.Pointer) {
-	if !s.known.Load() && s.known.CompareAndSwap(false, true) {
-		watch(place{weak.Make(s)})
+	if !s.known.Load() || !atomic.CompareAndSwapPointer(&s.first, nil, v) {
+		s.add(v)
 	}
-	if atomic.CompareAndSwapPointer(&s.first, nil, v) {
-		return
+}
+
+// add is put where the first place is taken, and for the first time.
+func (s *shelf) add(v unsafe.Pointer) {
+	if s.known.CompareAndSwap(false, true) {
+		watch(place{weak.Make(s)})
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
