@@ -105,19 +105,9 @@ func (e *expander) call(n *graph.Node, f *graph.Function) []*graph.Node {
 	}
 	nodes = append(nodes, through...)
 	for _, made := range nodes {
-		own(made, f.Opsets)
+		made.Walk(func(n *graph.Node) { n.Opsets = f.Opsets }) // a function imports its own
 	}
 	return nodes
-}
-
-// own gives opsets to a node and to those in its subgraphs: a function imports its own.
-func own(n *graph.Node, opsets map[string]int64) {
-	n.Opsets = opsets
-	for _, g := range n.Subgraphs() {
-		for _, inner := range g.Nodes {
-			own(inner, opsets)
-		}
-	}
 }
 
 // callSite renames the values of a function's body and resolves references to its attributes.

@@ -135,34 +135,25 @@ func carriedOn(body *graph.Graph, states, next []graph.Port, first []bool, outsi
 	return set
 }
 
-// cloned is a copy of a graph that shares its tensors only. Nodes that do not say by which opsets they are read say so then.
+// cloned is a copy of a subgraph to append to. Nodes that do not say by which opsets they are read say so then.
 func cloned(g *graph.Graph, opsets map[string]int64) *graph.Graph {
-	c := *g
-	c.Inputs, c.Outputs, c.Initializers, c.ValueInfo = slices.Clone(g.Inputs), slices.Clone(g.Outputs), maps.Clone(g.Initializers), nil
-	if c.Initializers == nil {
+	c := g.Clone()
+	if c.ValueInfo = nil; c.Initializers == nil {
 		c.Initializers = map[graph.Value]*tensor.Tensor{}
 	}
-	c.Nodes = make([]*graph.Node, len(g.Nodes))
-	for i, n := range g.Nodes {
-		m := *n
-		m.Inputs, m.Outputs, m.Attrs = slices.Clone(n.Inputs), slices.Clone(n.Outputs), slices.Clone(n.Attrs)
-		_ = replaceSubgraphs(&m, func(inner *graph.Graph) (*graph.Graph, error) { return cloned(inner, opsets), nil })
-		ownWhereOpen(&m, opsets)
-		c.Nodes[i] = &m
+	for _, n := range c.Nodes {
+		ownWhereOpen(n, opsets)
 	}
-	return &c
+	return c
 }
 
 // ownWhereOpen gives opsets to a node of the standard's domains and to those in its subgraphs, where they have none.
 func ownWhereOpen(n *graph.Node, opsets map[string]int64) {
-	if n.Opsets == nil && (n.Domain == "" || n.Domain == "ai.onnx" || n.Domain == graph.ML) {
-		n.Opsets = opsets
-	}
-	for _, g := range n.Subgraphs() {
-		for _, inner := range g.Nodes {
-			ownWhereOpen(inner, opsets)
+	n.Walk(func(n *graph.Node) {
+		if n.Opsets == nil && (n.Domain == "" || n.Domain == "ai.onnx" || n.Domain == graph.ML) {
+			n.Opsets = opsets
 		}
-	}
+	})
 }
 
 // bodyOf is the subgraph of a node.

@@ -60,6 +60,9 @@ func renamed(values []Value, names map[Value]Value) []Value {
 	return out
 }
 
+// Clone is a copy of g with nodes and subgraphs of its own; tensors are shared.
+func (g *Graph) Clone() *Graph { return g.renamed(nil) }
+
 // renamed is a copy of a subgraph. What it makes itself hides the names around it.
 func (g *Graph) renamed(names map[Value]Value) *Graph {
 	inner := maps.Clone(names)
@@ -75,7 +78,7 @@ func (g *Graph) renamed(names map[Value]Value) *Graph {
 		}
 	}
 	c := *g
-	c.Outputs, c.Nodes, c.Initializers = slices.Clone(g.Outputs), make([]*Node, len(g.Nodes)), maps.Clone(g.Initializers)
+	c.Inputs, c.Outputs, c.Nodes, c.Initializers = slices.Clone(g.Inputs), slices.Clone(g.Outputs), make([]*Node, len(g.Nodes)), maps.Clone(g.Initializers)
 	for i, p := range c.Outputs {
 		if to, ok := inner[p.Name]; ok {
 			c.Outputs[i].Name = to

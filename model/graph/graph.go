@@ -102,6 +102,16 @@ func (n *Node) Subgraphs() []*Graph {
 	return list
 }
 
+// Walk calls f for the node and for those in its subgraphs.
+func (n *Node) Walk(f func(*Node)) {
+	f(n)
+	for _, g := range n.Subgraphs() {
+		for _, inner := range g.Nodes {
+			inner.Walk(f)
+		}
+	}
+}
+
 // Attr is an ONNX AttributeProto; Kind says which field holds the value.
 type Attr struct {
 	Name    string

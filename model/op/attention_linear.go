@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -229,21 +230,21 @@ func (l *linearAttention) head(b, h int) {
 		if l.beta != nil {
 			rate := l.beta[at*l.betaWidth()+h*(l.betaWidth()/l.k.heads)]
 			for i, x := range k {
-				linearAdd(change, state[i*width:], -x)
+				kernel.Accumulate(change, state[i*width:][:width], -x)
 			}
 			for i := range change {
 				change[i] *= rate
 			}
 		}
 		for i, x := range k {
-			linearAdd(state[i*width:][:width], change, x)
+			kernel.Accumulate(state[i*width:][:width], change, x)
 		}
 		group := l.q.heads / l.k.heads
 		for g := range group {
 			y := l.y.at(b, h*group+g, t)[:width]
 			clear(y)
 			for i, x := range l.q.at(b, h*group+g, t)[:d] {
-				linearAdd(y, state[i*width:], x*l.scale)
+				kernel.Accumulate(y, state[i*width:][:width], x*l.scale)
 			}
 		}
 	}
@@ -269,13 +270,5 @@ func (l *linearAttention) forget(state []float32, at, h int) {
 		for j := range state[i*width:][:width] {
 			state[i*width+j] *= keep
 		}
-	}
-}
-
-// linearAdd adds a·x to y.
-func linearAdd(y, x []float32, a float32) {
-	x = x[:len(y)]
-	for i, v := range x {
-		y[i] += a * v
 	}
 }

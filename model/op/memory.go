@@ -78,24 +78,13 @@ func Copy(ctx context.Context, dst, src *tensor.Tensor) error {
 
 // scratch is memory that a kernel borrows for the length of a call. A scratch of tensors lends slots for what lies between: Reset uses again what
 // memory they have.
-type scratch[T any] struct{ pool reuse.Pool[[]T] }
+type scratch[T any] struct{ slices reuse.Slices[T] }
 
 // take returns n elements with any content, and the handle that put gives back.
-func (s *scratch[T]) take(n int) *[]T {
-	p := s.pool.Take()
-	if cap(*p) < n {
-		*p = make([]T, n)
-	}
-	*p = (*p)[:n]
-	return p
-}
+func (s *scratch[T]) take(n int) *[]T { return s.slices.Take(n) }
 
 // put gives memory back; nil is none.
-func (s *scratch[T]) put(p *[]T) {
-	if p != nil {
-		s.pool.Put(p)
-	}
-}
+func (s *scratch[T]) put(p *[]T) { s.slices.Put(p) }
 
 // lists lends lists of tensors, for kernels that call another.
 type lists struct{ pool scratch[*tensor.Tensor] }

@@ -39,8 +39,8 @@ var composed = map[string]func(s *Scope, x graph.Value) graph.Value{
 	"gelu_tanh": geluTanh,
 }
 
-// ActivationNames are all names that Activation takes, sorted.
-func ActivationNames() []string {
+// activationNames are all names that Activation takes, sorted.
+func activationNames() []string {
 	names := []string{"prelu"}
 	for name := range simple {
 		names = append(names, name)
@@ -67,7 +67,7 @@ func (l Activation) Append(s *Scope, x graph.Value) (graph.Value, error) {
 		slope, err := s.Param("slope", constant(.25), 1)
 		return s.Op("PRelu", x, slope), err
 	}
-	return "", fault.New(fault.Invalid, "no activation "+strconv.Quote(l.Name)).At("activation").Try(strings.Join(ActivationNames(), ", "))
+	return "", fault.New(fault.Invalid, "no activation "+strconv.Quote(l.Name)).At("activation").Try(strings.Join(activationNames(), ", "))
 }
 
 // gelu is x/2·(1 + erf(x/√2)) (Hendrycks and Gimpel 2016); the operator Gelu is of opset 20.

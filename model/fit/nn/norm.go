@@ -21,15 +21,8 @@ func (l BatchNorm) Append(s *Scope, x graph.Value) (graph.Value, error) {
 	if err != nil {
 		return "", err
 	}
-	t, err := s.Type(x)
+	n, _, err := channels(s, x, "BatchNorm", 2)
 	if err != nil {
-		return "", err
-	}
-	if t.Unranked || len(t.Dims) < 2 {
-		return "", fault.New(fault.Invalid, "BatchNorm wants (rows, channels, …), not "+t.String())
-	}
-	n := t.Dims[1].Size
-	if err := known(n, "the number of channels"); err != nil {
 		return "", err
 	}
 	scale, bias, err := affine(s, n)
@@ -90,15 +83,8 @@ func (l GroupNorm) Append(s *Scope, x graph.Value) (graph.Value, error) {
 	if err != nil {
 		return "", err
 	}
-	t, err := s.Type(x)
+	n, rank, err := channels(s, x, "GroupNorm", 3)
 	if err != nil {
-		return "", err
-	}
-	if t.Unranked || len(t.Dims) < 3 {
-		return "", fault.New(fault.Invalid, "GroupNorm wants (rows, channels, …), not "+t.String())
-	}
-	n := t.Dims[1].Size
-	if err := known(n, "the number of channels"); err != nil {
 		return "", err
 	}
 	if l.NumGroups < 1 || n%l.NumGroups != 0 {
@@ -108,7 +94,7 @@ func (l GroupNorm) Append(s *Scope, x graph.Value) (graph.Value, error) {
 	flat := s.OpWith("InstanceNormalization", []graph.Attr{eps}, grouped, s.Fixed("one", ones(l.NumGroups)), s.Fixed("zero", make([]float32, l.NumGroups)))
 	back := s.Op("Reshape", flat, s.Op("Shape", x))
 	shape := []int{n}
-	for range t.Dims[2:] {
+	for range rank - 2 {
 		shape = append(shape, 1)
 	}
 	scale, err := s.Param("weight", constant(1), shape...)
@@ -117,6 +103,19 @@ func (l GroupNorm) Append(s *Scope, x graph.Value) (graph.Value, error) {
 	}
 	bias, err := s.Param("bias", constant(0), shape...)
 	return s.Op("Add", s.Op("Mul", back, scale), bias), err
+}
+
+// channels counts those of an input, (rows, channels, …), of so many dimensions at least.
+func channels(s *Scope, x graph.Value, what string, least int) (n, rank int, err error) {
+	t, err := s.Type(x)
+	if err != nil {
+		return 0, 0, err
+	}
+	if t.Unranked || len(t.Dims) < least {
+		return 0, 0, fault.New(fault.Invalid, what+" wants (rows, channels, …), not "+t.String())
+	}
+	n = t.Dims[1].Size
+	return n, len(t.Dims), known(n, "the number of channels")
 }
 
 func epsilon(v float64) (graph.Attr, error) {

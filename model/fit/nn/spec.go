@@ -26,22 +26,14 @@ var layers = map[string]func() Layer{
 // made is a new layer, behind a pointer so that it can be filled.
 func made[L any]() Layer { return any(new(L)).(Layer) }
 
-// LayerNames are the types that Layers takes, sorted.
-func LayerNames() []string {
+// layerNames are the types that Layers takes, sorted.
+func layerNames() []string {
 	var names []string
 	for name := range layers {
 		names = append(names, name)
 	}
 	slices.Sort(names)
 	return names
-}
-
-// NewLayer is an empty layer of a type, nil when there is no such type. Schemas are made of it.
-func NewLayer(name string) Layer {
-	if f := layers[name]; f != nil {
-		return f()
-	}
-	return nil
 }
 
 // Layers is a list of layers as JSON says it: [{"type": "conv2d", "out_channels": 32, "activation": "relu"}, …]. Every hyper-parameter must be one that the
@@ -78,7 +70,7 @@ func decode(text []byte) (Layer, error) {
 		return nil, fault.New(fault.Invalid, "a layer must be an object with a type")
 	}
 	if err := json.Unmarshal(fields["type"], &name); err != nil || layers[name] == nil {
-		return nil, fault.New(fault.Invalid, "no layer of the type "+strconv.Quote(name)).At("type").Try("one of " + strings.Join(LayerNames(), ", "))
+		return nil, fault.New(fault.Invalid, "no layer of the type "+strconv.Quote(name)).At("type").Try("one of " + strings.Join(layerNames(), ", "))
 	}
 	delete(fields, "type")
 	rest, err := json.Marshal(fields)

@@ -166,8 +166,10 @@ func newTrainer(n *Net, data, valid Dataset, c Config, h Hooks) (*trainer, error
 	if t.step, err = NewStep(n, Objective{Loss: c.Loss, LabelSmoothing: c.LabelSmoothing, Mixup: c.Mixup}, c.Threads); err != nil {
 		return nil, err
 	}
-	if t.judge, err = newJudge(n, c.Loss, max(c.BatchSize, judgeRows), c.Threads); err != nil {
-		return nil, err
+	if t.valid != nil {
+		if t.judge, err = newJudge(n, c.Loss, max(c.BatchSize, judgeRows), c.Threads); err != nil {
+			return nil, err
+		}
 	}
 	if t.optimizer, err = optim.New(c.Optimizer, t.step.Params, c.Threads); err != nil {
 		return nil, err

@@ -8,6 +8,12 @@ import (
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
+// mixed is memory that mixup uses again from step to step.
+type mixed struct {
+	x    []float32
+	rows []int32
+}
+
 // mix puts λ·x + (1-λ)·x' in place of each row of the batch, x' being another of its rows, and has both targets count by those parts (Zhang et al., "mixup:
 // Beyond Empirical Risk Minimization", 2018). λ is drawn from Beta(mixup, mixup) for each batch.
 func (s *Step) mix(b *Batch, seed uint64, step int) {
@@ -17,26 +23,26 @@ func (s *Step) mix(b *Batch, seed uint64, step int) {
 	shift := rand.New(source).IntN(max(1, rows))
 	for _, t := range b.In {
 		if t.DType() == tensor.Float32 {
-			blend(t.F32(), rows, shift, lambda)
+			s.mixed.x = append(s.mixed.x[:0], t.F32()...)
+			blend(t.F32(), s.mixed.x, rows, shift, lambda)
 		}
 	}
 	first, second := s.parts[0].weight.F32(), s.parts[1]
 	second.weight.Reset(tensor.Float32, rows)
-	rotated := make([]int32, rows)
-	for i := range rotated {
-		rotated[i] = int32((i + shift) % rows)
+	s.mixed.rows = s.mixed.rows[:0]
+	for i := range rows {
+		s.mixed.rows = append(s.mixed.rows, int32((i+shift)%rows))
 		second.weight.F32()[i] = (1 - lambda) * first[i]
 	}
-	pick(second.target, b.Target, rotated)
+	pick(second.target, b.Target, s.mixed.rows)
 	for i := range first {
 		first[i] *= lambda
 	}
 }
 
-// blend mixes each row with the one that comes shift behind it, all around.
-func blend(x []float32, rows, shift int, lambda float32) {
+// blend makes of rows as they were, old, x: each mixed with the one that comes shift behind it, all around.
+func blend(x, old []float32, rows, shift int, lambda float32) {
 	size := len(x) / max(1, rows)
-	old := append([]float32(nil), x...)
 	for i := range x {
 		x[i] = lambda*old[i] + (1-lambda)*old[(i+shift*size)%len(x)]
 	}

@@ -4,8 +4,6 @@
 package train
 
 import (
-	"maps"
-	"slices"
 	"strconv"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
@@ -44,17 +42,6 @@ func (n *Net) check() error {
 		}
 	}
 	return nil
-}
-
-// copied is the graph with nodes of its own, tensors shared.
-func copied(g *graph.Graph) *graph.Graph {
-	c := *g
-	c.Inputs, c.Outputs, c.Initializers = slices.Clone(g.Inputs), slices.Clone(g.Outputs), maps.Clone(g.Initializers)
-	c.Nodes = make([]*graph.Node, len(g.Nodes))
-	for i, n := range g.Nodes {
-		c.Nodes[i] = n.Renamed(nil)
-	}
-	return &c
 }
 
 // moving are the running statistics of a net: initializers that a step replaces by what the forward pass made of them.

@@ -24,6 +24,7 @@ type Step struct {
 	key     *tensor.Tensor   // what random choices of a step follow from, nil where there are none
 	mixup   float64
 	parts   []part
+	mixed   mixed
 }
 
 // part is the target of a batch and what each row counts: one, or with mixup two.
@@ -40,7 +41,7 @@ type form struct {
 }
 
 func newForm(n *Net) *form {
-	g := copied(n.Graph)
+	g := n.Graph.Clone()
 	f := &form{net: n, inputs: n.Graph.Inputs, z: g.Outputs[0].Name}
 	g.Outputs = nil
 	var states []graph.Value
