@@ -39,13 +39,17 @@ const (
 	Category = "category" // string; missing is ""
 	Boolean  = "boolean"  // string, one of Values
 	Date     = "date"     // string, ISO 8601 "2026-01-31" or "2026-01-31T12:00:00"
+	Text     = "text"     // string of words; missing is ""
+	Image    = "image"    // uint8 (rows, height, width, channels): the pixels of a picture of any size, grey or red, green and blue
+	Sequence = "sequence" // float32 (rows, steps, width): numbers one after another; NaN from a sequence's end to that of the longest
 )
 
-// Input is one raw column. Its ONNX input has the same name and the shape (rows, 1).
+// Input is one raw column. Its ONNX input has the same name and the shape (rows, 1), or (rows, Shape…).
 type Input struct {
 	Name    string   `json:"name"`
-	Type    string   `json:"type"` // "float32" or "string"
+	Type    string   `json:"type"` // "float32", "string" or "uint8"
 	Kind    string   `json:"kind"`
+	Shape   []int    `json:"shape,omitempty"`  // of one row of an image or a sequence; -1 where it is free
 	Values  []string `json:"values,omitempty"` // known categories, most frequent first (at most 200)
 	Min     *float64 `json:"min,omitempty"`    // of the training data, numbers only
 	Max     *float64 `json:"max,omitempty"`
