@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/alecthomas/kong"
 
@@ -23,6 +24,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	flags          globals
+	onInterrupt    atomic.Pointer[func()] // what the next Ctrl-C does instead of ending the work
 }
 
 // globals are the flags that every command has.

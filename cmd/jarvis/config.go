@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -78,11 +79,22 @@ func (f *configFile) validate(values map[string]any, node *kong.Node, at string)
 			}
 			continue
 		}
-		if !slices.ContainsFunc(configurable(node), func(s *kong.Value) bool { return s.Name == key }) {
+		settings := configurable(node)
+		i := slices.IndexFunc(settings, func(s *kong.Value) bool { return s.Name == key })
+		if i < 0 {
 			return f.wrong(at+key, "is not a setting", suggest(key, node))
+		}
+		if _, parts := v.(map[string]any); parts && !described(settings[i]) {
+			return f.wrong(at+key, "is a value, not a section", "")
 		}
 	}
 	return nil
+}
+
+// described reports whether a setting has parts, which its own type reads from JSON.
+func described(setting *kong.Value) bool {
+	_, ok := setting.Target.Interface().(interface{ jsonSchema() map[string]any })
+	return ok
 }
 
 func (f *configFile) wrong(key, what, nearest string) error {
@@ -176,14 +188,21 @@ func (f *configFile) find(path []string, name string) (string, bool) {
 		values = next
 	}
 	v := values[name]
-	if _, isSection := v.(map[string]any); isSection || v == nil {
+	if v == nil {
 		return "", false
 	}
 	return scalar(v), true
 }
 
-// scalar renders a YAML value as it would stand on the command line; lists are joined by commas.
+// scalar renders a YAML value as it would stand on the command line: lists are joined by commas, what has parts (see described) is JSON.
 func scalar(v any) string {
+	if parts, ok := v.(map[string]any); ok {
+		text, err := json.Marshal(parts)
+		if err != nil { // keys that are no texts, deep inside: the setting's own reading refuses that
+			return fmt.Sprint(parts)
+		}
+		return string(text)
+	}
 	if list, ok := v.([]any); ok {
 		parts := make([]string, len(list))
 		for i, item := range list {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/pipeline/neural"
 )
 
 type configCommand struct {
@@ -142,6 +144,7 @@ func (configSchema) Run(a *app) error {
 	schema := schemaOf(parser.Model.Node)
 	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	schema["title"] = "jarvis.yaml"
+	schema["$defs"] = map[string]any{"layers": neural.LayersSchema()}
 	return a.print(schema)
 }
 
@@ -177,16 +180,20 @@ func schemaOfSetting(flag *kong.Value) map[string]any {
 	case t.Kind() == reflect.Slice:
 		s["type"], s["items"] = "array", map[string]any{"type": "string"}
 	}
+	if own, ok := flag.Target.Interface().(interface{ jsonSchema() map[string]any }); ok {
+		delete(s, "type")
+		maps.Copy(s, own.jsonSchema())
+	}
 	if flag.Enum != "" {
 		s["enum"] = flag.EnumSlice()
 	}
 	if flag.HasDefault {
-		s["default"] = typedDefault(flag.Default, s["type"].(string))
+		s["default"] = typedDefault(flag.Default, s["type"])
 	}
 	return s
 }
 
-func typedDefault(text, kind string) any {
+func typedDefault(text string, kind any) any {
 	if kind != "integer" && kind != "number" && kind != "boolean" {
 		return text
 	}

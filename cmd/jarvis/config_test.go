@@ -133,7 +133,7 @@ func TestSchema(t *testing.T) {
 		ok := at.Default == nil
 		switch at.Default.(type) {
 		case string:
-			ok = at.Type == "string"
+			ok = at.Type == "string" || at.Type == "" // a setting that may have parts
 		case bool:
 			ok = at.Type == "boolean"
 		case float64:

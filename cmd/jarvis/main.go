@@ -9,10 +9,20 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // the first Ctrl-C ends the work in order; a second one kills
+	ctx, cancel := context.WithCancel(context.Background())
 	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		for s := range signals {
+			if s == os.Interrupt && a.interrupted() {
+				continue
+			}
+			cancel()             // ends the work in order
+			signal.Stop(signals) // the next one kills
+		}
+	}()
 	code := a.run(ctx, os.Args[1:])
-	stop()
+	cancel()
 	os.Exit(code)
 }

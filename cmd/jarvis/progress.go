@@ -3,7 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"strconv"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -16,6 +19,7 @@ type progress struct {
 	app   *app
 	bar   *progressbar.ProgressBar
 	stage job.Stage
+	epoch int // the last one that was told
 }
 
 func (a *app) progress() *progress { return &progress{app: a} }
@@ -42,7 +46,26 @@ func (p *progress) event(e job.Event) {
 	if e.Message != "" {
 		p.say("%s", e.Message)
 	}
+	if e.Training != nil {
+		p.training(e.Training)
+	}
 	p.draw(e)
+}
+
+// training says what an epoch came to, when it ends.
+func (p *progress) training(t *job.Training) {
+	if t.Epoch <= p.epoch {
+		return
+	}
+	p.epoch = t.Epoch
+	line := fmt.Sprintf("epoch %*d/%d  loss %.4f", len(strconv.Itoa(t.Epochs)), t.Epoch, t.Epochs, t.Loss)
+	if !math.IsNaN(t.Valid) {
+		line += fmt.Sprintf("  valid %.4f", t.Valid)
+	}
+	if !math.IsNaN(t.Accuracy) {
+		line += fmt.Sprintf("  accuracy %.2f %%", 100*t.Accuracy)
+	}
+	p.say("%s  %.0f rows/s  at most %v left", line, t.Speed, t.Left.Round(time.Second))
 }
 
 func (p *progress) draw(e job.Event) {

@@ -23,18 +23,23 @@ import (
 )
 
 type trainCommand struct {
-	Data      string        `arg:"" optional:"" help:"CSV, JSON-lines or Parquet file, a folder of them, - for standard input, or a bucket URL. May stand in the configuration as train.data." config:""`
-	Target    string        `help:"Column to learn." placeholder:"COL"`
-	Task      string        `help:"What to learn: ${enum}." enum:"auto,classification,regression" default:"auto"`
-	Model     string        `help:"Estimator: ${enum}; auto chooses by cross-validation." enum:"auto,linear,boost,mlp" default:"auto"`
-	Name      string        `help:"Publish under this name; by default the name of the data file, unless --out is given." placeholder:"NAME"`
-	Out       string        `help:"Write the ONNX file here." placeholder:"FILE.onnx" type:"path"`
-	Seed      uint64        `help:"Every random choice follows from it." default:"0"`
-	TimeLimit time.Duration `help:"Start no new candidate after about this long; 0 means no limit." default:"0s"`
-	Threads   int           `help:"Cores to use at most; 0 means all." default:"0"`
-	Holdout   float64       `help:"Share of the rows that are never trained on and give the metrics." default:"0.2"`
-	Promote   bool          `help:"Make the new version champion at once, not candidate (a first version always is)."`
-	Why       string        `help:"Reason, for the registry's log." default:"jarvis train"`
+	Data            string        `arg:"" optional:"" help:"CSV, JSON-lines or Parquet file, a folder of them, - for standard input, or a bucket URL. May stand in the configuration as train.data." config:""`
+	Target          string        `help:"Column to learn." placeholder:"COL"`
+	Task            string        `help:"What to learn: ${enum}." enum:"auto,classification,regression" default:"auto"`
+	Model           modelSetting  `help:"What learns: auto, linear, boost, mlp, cnn, rnn, transformer, or a YAML file with layers; auto chooses by the data and by cross-validation. In jarvis.yaml the net may stand here itself." default:"auto" placeholder:"NAME|FILE.yaml"`
+	Epochs          int           `help:"Nets: times that every row is learned from, at most; 0 means what suits." default:"0"`
+	BatchSize       int           `help:"Nets: rows of a step; 0 means what suits." default:"0"`
+	LR              float64       `help:"Nets: learning rate; 0 means what suits." default:"0" name:"lr"`
+	CheckpointEvery time.Duration `help:"Nets: time between two checkpoints, from which a training that was killed goes on when it is started again." default:"1m"`
+	Fresh           bool          `help:"Nets: begin anew where a training of the same data and settings was interrupted."`
+	Name            string        `help:"Publish under this name; by default the name of the data file, unless --out is given." placeholder:"NAME"`
+	Out             string        `help:"Write the ONNX file here." placeholder:"FILE.onnx" type:"path"`
+	Seed            uint64        `help:"Every random choice follows from it." default:"0"`
+	TimeLimit       time.Duration `help:"Start no new candidate after about this long; 0 means no limit." default:"0s"`
+	Threads         int           `help:"Cores to use at most; 0 means all." default:"0"`
+	Holdout         float64       `help:"Share of the rows that are never trained on and give the metrics." default:"0.2"`
+	Promote         bool          `help:"Make the new version champion at once, not candidate (a first version always is)."`
+	Why             string        `help:"Reason, for the registry's log." default:"jarvis train"`
 }
 
 // trained is what train --json prints.
@@ -75,6 +80,9 @@ func (c *trainCommand) prepare(file *configFile) (name string, err error) {
 	if !(c.Holdout > 0 && c.Holdout < 1) {
 		return "", fault.New(fault.Invalid, "the holdout is a share of the rows between 0 and 1").At("--holdout")
 	}
+	if err := c.checkNet(); err != nil {
+		return "", err
+	}
 	if c.Out != "" {
 		if info, err := os.Stat(filepath.Dir(c.Out)); err != nil || !info.IsDir() {
 			return "", fault.New(fault.Invalid, "there is no such folder").At(filepath.Dir(c.Out)).Try("make it, or name another with --out")
@@ -96,10 +104,16 @@ func (c trainCommand) Run(ctx context.Context, a *app, file *configFile) error {
 		return err
 	}
 	spec := job.Spec{
-		Target: c.Target, Task: c.Task, Model: c.Model, Seed: c.Seed, TimeLimit: c.TimeLimit, Threads: c.Threads,
+		Target: c.Target, Task: c.Task, Seed: c.Seed, TimeLimit: c.TimeLimit, Threads: c.Threads,
 		Holdout: c.Holdout, DataName: dataName(c.Data), Version: version(),
 	}
-	if name != "" {
+	spec.CheckpointEvery = c.CheckpointEvery
+	c.learner(&spec)
+	finish := func(context.Context, string) error { return nil }
+	if name == "" {
+		file := checkpointFile{c.Out + ".checkpoint", c.Fresh}
+		spec.Store, finish = file.store, file.remove
+	} else {
 		b, err := a.bucket(ctx) // before the training, not after it, if it cannot be opened
 		if err != nil {
 			return err
@@ -108,8 +122,15 @@ func (c trainCommand) Run(ctx context.Context, a *app, file *configFile) error {
 			v, err := job.KeepData(ctx, dataset.Open(b), name, t, spec.DataName, who())
 			return v.Ref(), err
 		}
+		runs := job.Runs{Bucket: b, Name: name, Fresh: c.Fresh}
+		spec.Store, finish = runs.Store, runs.Finish
 	}
-	out, err := job.Train(ctx, t, spec, bar.event)
+	gently, release := a.gentle(&spec)
+	defer release()
+	out, err := job.Train(ctx, t, spec, func(e job.Event) {
+		gently(e)
+		bar.event(e)
+	})
 	bar.close()
 	if err != nil {
 		return err
@@ -118,6 +139,11 @@ func (c trainCommand) Run(ctx context.Context, a *app, file *configFile) error {
 	result.Notices = notices
 	if err := c.deliver(ctx, a, name, out, &result); err != nil {
 		return err
+	}
+	if out.Run != "" {
+		if err := finish(ctx, out.Run); err != nil { // the model is safe
+			a.notice("the checkpoint of the training could not be removed: %v", err)
+		}
 	}
 	if a.flags.JSON {
 		return a.print(result)

@@ -25,11 +25,15 @@ const (
 	Unscaled Scale = "none"
 )
 
+// DefaultMaxCategories is how many categories of a column get a feature of their own.
+const DefaultMaxCategories = 100
+
 // Options of Fit; the zero value means the defaults.
 type Options struct {
-	MaxCategories int     // most categories of one column that get a feature of their own; default 100, at most 10,000
+	MaxCategories int     // most categories of one column that get a feature of their own; default DefaultMaxCategories, at most 10,000
 	MinFrequency  float64 // share of the rows that a category must have to get one, 0 … 1; default 0
 	Scale         Scale   // default Standard
+	Codes         int     // columns of more categories than this become a code each, Plan.Codes; 0: none do
 }
 
 // Plan is fitted features. It is safe for concurrent use.
@@ -37,6 +41,7 @@ type Plan struct {
 	Inputs  []card.Input   // the columns that are used, in the order of the data
 	Dropped []card.Dropped // the others, and why
 	Names   []string       // features (width): "bill_length_mm", "bill_length_mm missing", "sex=male", "egg.month"
+	Codes   []int          // of the last features, which are codes of categories: how many codes each has, 0 counted, which is for unknown ones
 
 	blocks  []block
 	runners runners
@@ -63,7 +68,7 @@ type column struct {
 // training part. Identifiers, free text, constants and empty columns are dropped.
 // Errors: fault.Invalid for options out of range, fault.BadData when no column is left.
 func Fit(t *table.Table, report *check.Report, target string, o Options) (*Plan, error) {
-	o.MaxCategories = cmp.Or(o.MaxCategories, 100)
+	o.MaxCategories = cmp.Or(o.MaxCategories, DefaultMaxCategories)
 	o.Scale = cmp.Or(o.Scale, Standard)
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -98,11 +103,29 @@ func Fit(t *table.Table, report *check.Report, target string, o Options) (*Plan,
 	for _, c := range kept[check.Boolean] {
 		p.add(fitBoolean(c))
 	}
-	p.add(fitCategories(kept[check.Category], o))
+	few, many := parted(kept[check.Category], o.Codes)
+	p.add(fitCategories(few, o))
 	for _, c := range kept[check.Date] {
 		p.add(fitDate(c, o))
 	}
+	for _, c := range many {
+		k := fitCodes(c, o)
+		p.add(k)
+		p.Codes = append(p.Codes, k.size())
+	}
 	return p, nil
+}
+
+// parted tells the columns of few categories from those of more than most.
+func parted(columns []column, most int) (few, many []column) {
+	for _, c := range columns {
+		if counts, _ := check.Counts(c.data); most > 0 && len(ranked(c.data, counts)) > most {
+			many = append(many, c)
+		} else {
+			few = append(few, c)
+		}
+	}
+	return few, many
 }
 
 func (o Options) validate() error {

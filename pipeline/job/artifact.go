@@ -23,12 +23,12 @@ import (
 )
 
 // checkNames refuses a column that has the name of one of the model's outputs: a graph can hold a name once.
-func (w *work) checkNames() error {
+func (w *work) checkNames(inputs []card.Input) error {
 	outputs := []string{predict.PredictionOutput}
 	if w.target.task == fit.Classification {
 		outputs = []string{predict.LabelOutput, predict.ProbabilityOutput}
 	}
-	for _, in := range w.plan.Inputs {
+	for _, in := range inputs {
 		if slices.Contains(outputs, in.Name) {
 			return fault.New(fault.BadData, "the column has the name of an output of the model").At(in.Name).Try("rename the column")
 		}
@@ -36,19 +36,15 @@ func (w *work) checkNames() error {
 	return nil
 }
 
-// assemble builds the one graph: features, the fitted estimator, labels and probabilities.
-func (w *work) assemble(ctx context.Context, e fit.Estimator, report func(fit.Progress)) (*graph.Model, error) {
+// assemble builds the one graph: what prepares the inputs, what was fitted, labels and probabilities.
+func (w *work) assemble(ctx context.Context, l learner) (*graph.Model, error) {
 	b := graph.NewBuilder("jarvis")
 	if w.target.task == fit.Regression {
 		b.Reserve(predict.PredictionOutput)
 	} else {
 		b.Reserve(predict.LabelOutput, predict.ProbabilityOutput)
 	}
-	x, err := w.plan.Append(b)
-	if err != nil {
-		return nil, err
-	}
-	y, err := e.Fit(ctx, w.data, b, x, report)
+	y, err := l.append(ctx, b)
 	if err != nil {
 		return nil, err
 	}
@@ -79,26 +75,27 @@ func encode(m *graph.Model, c card.Card) ([]byte, error) {
 }
 
 // card says what the artifact is; metrics follow once it has been scored.
-func (w *work) card(name string, e fit.Estimator) card.Card {
+func (w *work) card(l learner) card.Card {
+	inputs, dropped := l.columns()
 	created := w.spec.Created
 	if created.IsZero() {
 		created = time.Now()
 	}
 	return card.Card{
-		Signature: card.Signature{Task: string(w.target.task), Target: w.spec.Target, Classes: w.target.classes, Inputs: w.plan.Inputs},
+		Signature: card.Signature{Task: string(w.target.task), Target: w.spec.Target, Classes: w.target.classes, Inputs: inputs},
 		Provenance: card.Provenance{
 			DataSHA256: Fingerprint(w.table), DataName: w.spec.DataName, Dataset: w.spec.Dataset, Rows: len(w.train), Seed: w.spec.Seed,
-			Estimator: name, Config: config(w.spec, e), Created: created.UTC().Truncate(time.Second), Dropped: w.plan.Dropped,
+			Estimator: l.name(), Config: config(w.spec, l.parameters()), Created: created.UTC().Truncate(time.Second), Dropped: dropped,
 			Versions: map[string]string{"jarvis": w.spec.Version, "go": runtime.Version()},
 		},
-		Baseline: card.Baseline{Columns: w.spread},
+		Baseline: card.Baseline{Columns: l.spread()},
 	}
 }
 
 // config is what the training was asked for, with the estimator's hyper-parameters as they were.
-func config(s Spec, e fit.Estimator) map[string]any {
+func config(s Spec, hyper any) map[string]any {
 	parameters := map[string]any{}
-	if text, err := json.Marshal(e); err == nil {
+	if text, err := json.Marshal(hyper); err == nil {
 		_ = json.Unmarshal(text, &parameters) // hyper-parameters are plain fields; a type that is no JSON object has none
 	}
 	return map[string]any{

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/jarvis-ml/jarvis/model/card"
+	"github.com/jarvis-ml/jarvis/model/fit/train"
 	"github.com/jarvis-ml/jarvis/pipeline/check"
+	"github.com/jarvis-ml/jarvis/pipeline/neural"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
@@ -17,7 +19,8 @@ import (
 type Spec struct {
 	Target    string        // column to learn
 	Task      string        // "classification", "regression", or "auto" and "": judged by the target
-	Model     string        // "linear", "boost", "mlp", or "auto" and "": chosen by cross-validation
+	Model     string        // "linear", "boost", "mlp", "cnn", "rnn", "transformer", or "auto" and "": chosen by the data and by cross-validation
+	Net       *neural.Spec  // a net, and how it is trained; nil means what suits Model and the data
 	Seed      uint64        // every random choice follows from it
 	TimeLimit time.Duration // no new candidate is started after it; 0 means no limit
 	Threads   int           // goroutines at most; 0 means all cores
@@ -31,6 +34,14 @@ type Spec struct {
 	// Keep, when not nil, stores the data once a model has been trained on it and scored, and returns what Dataset is to
 	// be. Data from which nothing could be learned is never stored.
 	Keep func(ctx context.Context) (dataset string, err error)
+
+	// Store, when not nil, says where the training of a net leaves checkpoints and metrics. id names the training: the same data, net, seed and number of
+	// threads have the same, and a training that was killed is taken up where its store has it.
+	Store func(id string) neural.Store
+	// CheckpointEvery is the time between two checkpoints; 0 means neural.CheckpointEvery.
+	CheckpointEvery time.Duration
+	// Stop, when closed, ends the training of a net, which keeps the best weights so far.
+	Stop <-chan struct{}
 }
 
 // DefaultHoldout is a fifth of the rows.
@@ -55,6 +66,14 @@ type Event struct {
 	Done      float64 // share of the stage that is done, 0 … 1
 	Report    *check.Report
 	Candidate *Candidate
+	Training  *Training
+}
+
+// Training is how far the training of a net is.
+type Training struct {
+	train.Progress
+	Speed float64       // rows a second
+	Left  time.Duration // until the last epoch ends, if none is left out
 }
 
 // Candidate is one estimator with its score in cross-validation.
@@ -74,6 +93,8 @@ type Outcome struct {
 	Candidates []Candidate // of "auto", best first
 	Rows       int         // rows with a target
 	Seconds    float64
+
+	Run string // id of a net's training, "" for other estimators
 
 	held  *table.Table // the rows held out
 	truth *target      // and their targets

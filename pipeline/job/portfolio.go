@@ -17,6 +17,7 @@ import (
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/metric"
 	"github.com/jarvis-ml/jarvis/model/tensor"
+	"github.com/jarvis-ml/jarvis/pipeline/neural"
 )
 
 // portfolio lists the estimators that --model names, in the order in which "auto" tries them.
@@ -44,12 +45,18 @@ func estimator(name string, task fit.Task) (fit.Estimator, error) {
 	return nil, checkModel(name)
 }
 
-// checkModel reports an unknown name before any work is done for it.
-func checkModel(name string) error {
+// Models are the names that Spec.Model takes.
+func Models() []string {
 	names := []string{"auto"}
 	for _, p := range portfolio {
 		names = append(names, p.name)
 	}
+	return append(names, neural.CNN, neural.RNN, neural.Transformer)
+}
+
+// checkModel reports an unknown name before any work is done for it.
+func checkModel(name string) error {
+	names := Models()
 	if name == "" || slices.Contains(names, name) {
 		return nil
 	}

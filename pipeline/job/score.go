@@ -55,11 +55,11 @@ func reorder(r *predict.Result, classes []string) []float32 {
 
 // baseline scores the model that knows only the shares of the classes, or the mean, of the rows to train on.
 func (w *work) baseline() map[string]float64 {
-	test := w.target.take(w.test)
+	train, test := w.target.take(w.train), w.target.take(w.test)
 	if w.target.task == fit.Regression {
-		return defined(metric.BaselineRegression(w.data.Y, test.y))
+		return defined(metric.BaselineRegression(train.y, test.y))
 	}
-	return defined(metric.BaselineClassification(len(w.target.classes), w.data.Class, test.class))
+	return defined(metric.BaselineClassification(len(w.target.classes), train.class, test.class))
 }
 
 // defined drops the metrics that have no value on these rows (AUC where one class is all there is): NaN is not JSON.

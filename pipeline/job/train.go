@@ -10,8 +10,8 @@ import (
 	"github.com/jarvis-ml/jarvis/model/card"
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/fit"
+	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/pipeline/check"
-	"github.com/jarvis-ml/jarvis/pipeline/feature"
 	"github.com/jarvis-ml/jarvis/pipeline/predict"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
@@ -25,32 +25,48 @@ const leastRows = 10
 // rest, and the metrics are those of the finished artifact on the rows set aside.
 // Errors: fault.Invalid for a wrong Spec, fault.BadData for data that cannot be learned from, and ctx's error.
 func Train(ctx context.Context, t *table.Table, s Spec, report func(Event)) (*Outcome, error) {
-	out, err := train(ctx, t, s, report)
+	out, err := learn(ctx, t, s, report)
 	if err != nil && ctx.Err() != nil {
 		return nil, fault.Wrap(context.Cause(ctx), fault.Canceled, "the training was stopped")
 	}
 	return out, err
 }
 
-func train(ctx context.Context, t *table.Table, s Spec, report func(Event)) (*Outcome, error) {
+func learn(ctx context.Context, t *table.Table, s Spec, report func(Event)) (*Outcome, error) {
 	start := time.Now()
 	w, err := understand(t, s, report)
 	if err != nil {
 		return nil, err
 	}
-	if err := w.prepare(ctx); err != nil {
-		return nil, err
-	}
-	name, candidates, err := w.choose(ctx, start)
+	l, candidates, err := w.learner(ctx, start)
 	if err != nil {
 		return nil, err
 	}
-	out, err := w.fit(ctx, name)
+	out, err := w.fit(ctx, l)
 	if err != nil {
 		return nil, err
 	}
 	out.Candidates, out.Seconds = candidates, time.Since(start).Seconds()
 	return out, nil
+}
+
+// learner is what is to be fitted: an estimator on features, or a net.
+type learner interface {
+	name() string                                                      // of the estimator, as --model has it
+	parameters() any                                                   // hyper-parameters, for the provenance
+	columns() ([]card.Input, []card.Dropped)                           // that it uses, and the others
+	spread() []card.Distribution                                       // of those that it uses, on the rows to train on
+	run() string                                                       // id of its training, where that can be taken up
+	append(ctx context.Context, b *graph.Builder) (graph.Value, error) // fits, and appends from the inputs to probabilities or numbers
+}
+
+// learner prepares what was asked for.
+func (w *work) learner(ctx context.Context, start time.Time) (learner, []Candidate, error) {
+	if w.look != nil {
+		n, err := w.net(ctx)
+		return n, nil, err
+	}
+	return w.tabular(ctx, start)
 }
 
 // work is the state of one Train.
@@ -60,10 +76,8 @@ type work struct {
 	table       *table.Table
 	report      *check.Report
 	target      *target
+	look        *look // what a net looks at; nil for estimators on features
 	train, test []int // rows
-	plan        *feature.Plan
-	data        fit.Data            // of the train rows
-	spread      []card.Distribution // of the inputs on the train rows
 }
 
 func understand(t *table.Table, s Spec, report func(Event)) (*work, error) {
@@ -79,7 +93,7 @@ func understand(t *table.Table, s Spec, report func(Event)) (*work, error) {
 	if s.Threads <= 0 {
 		s.Threads = runtime.GOMAXPROCS(0)
 	}
-	if err := checkModel(s.Model); err != nil {
+	if err := checkModel(s.Model); err != nil && s.Net == nil {
 		return nil, err
 	}
 	w := &work{spec: s, tell: report, table: t}
@@ -94,6 +108,9 @@ func understand(t *table.Table, s Spec, report func(Event)) (*work, error) {
 	w.report = check.Profile(t, check.Options{Target: s.Target, Task: task})
 	w.tell(Event{Stage: Understand, Message: fmt.Sprintf("%s: %s", task, why), Done: 1, Report: w.report})
 	if w.target, err = readTarget(col, task); err != nil {
+		return nil, err
+	}
+	if w.look, err = w.glance(); err != nil {
 		return nil, err
 	}
 	return w, w.split()
@@ -134,14 +151,16 @@ func taskOf(asked string, col *table.Column) (fit.Task, string, error) {
 // split sets the holdout aside. A class that would be missing from the rows to train on stays there whole.
 func (w *work) split() error {
 	rows := w.target.rows()
+	if w.look != nil {
+		rows = w.look.rows(w.table, rows)
+	}
 	if len(rows) < leastRows {
 		return fault.New(fault.BadData, fmt.Sprintf("%d rows with a target are too few: at least %d are needed", len(rows), leastRows))
 	}
 	if w.spec.HoldoutBy == nil {
-		for _, c := range w.report.Columns {
-			if c.Name != w.spec.Target && usable(c.Kind) {
-				w.spec.HoldoutBy = append(w.spec.HoldoutBy, c.Name)
-			}
+		w.spec.HoldoutBy = w.columns(usable)
+		if w.look != nil && w.look.column != "" {
+			w.spec.HoldoutBy = []string{w.look.column}
 		}
 	}
 	if len(w.spec.HoldoutBy) == 0 {
@@ -179,67 +198,14 @@ func usable(k check.Kind) bool {
 	return k == check.Number || k == check.Category || k == check.Boolean || k == check.Date
 }
 
-func (w *work) prepare(ctx context.Context) error {
-	train := w.table.Take(w.train)
-	plan, err := feature.Fit(train, w.report, w.spec.Target, feature.Options{})
-	if err != nil {
-		return err
-	}
-	w.plan = plan
-	if len(plan.Inputs) == 0 {
-		return noColumns()
-	}
-	if err := w.checkNames(); err != nil {
-		return err
-	}
-	x, err := plan.Transform(ctx, train)
-	if err != nil {
-		return err
-	}
-	w.spread = plan.Baseline(train)
-	y := w.target.take(w.train)
-	w.data = fit.Data{
-		Task: y.task, Rows: len(w.train), Cols: len(plan.Names), X: x, Y: y.y, Class: y.class, Classes: len(y.classes),
-		Names: plan.Names, Seed: w.spec.Seed, Threads: w.spec.Threads,
-	}
-	w.tell(Event{Stage: Prepare, Done: 1, Message: fmt.Sprintf("%d columns become %d features; %d rows to train on, %d held out",
-		len(plan.Inputs), len(plan.Names), len(w.train), len(w.test))})
-	return nil
-}
-
-// choose returns the name of the estimator to fit: the one asked for, or the best in cross-validation.
-func (w *work) choose(ctx context.Context, start time.Time) (string, []Candidate, error) {
-	if name := w.spec.Model; name != "" && name != "auto" {
-		return name, nil, nil
-	}
-	var deadline time.Time
-	if w.spec.TimeLimit > 0 {
-		// The rest of the limit is for fitting the winner.
-		deadline = start.Add(w.spec.TimeLimit * 7 / 10)
-	}
-	candidates, err := compare(ctx, w.data, deadline, w.tell)
-	if err != nil {
-		return "", nil, err
-	}
-	return candidates[0].Estimator, candidates, nil
-}
-
-// fit fits the estimator on the rows to train on, writes the artifact, and scores that artifact on the holdout.
-func (w *work) fit(ctx context.Context, name string) (*Outcome, error) {
-	e, err := estimator(name, w.target.task)
+// fit fits on the rows to train on, writes the artifact, and scores that artifact on the holdout.
+func (w *work) fit(ctx context.Context, l learner) (*Outcome, error) {
+	m, err := w.assemble(ctx, l)
 	if err != nil {
 		return nil, err
 	}
-	m, err := w.assemble(ctx, e, func(p fit.Progress) {
-		if p.Steps > 0 {
-			w.tell(Event{Stage: Fit, Done: float64(p.Step) / float64(p.Steps)})
-		}
-	})
-	if err != nil {
-		return nil, err
-	}
-	w.tell(Event{Stage: Fit, Done: 1, Message: name + " is fitted"})
-	out := &Outcome{Card: w.card(name, e), Report: w.report, Rows: len(w.train) + len(w.test), held: w.table.Take(w.test), truth: w.target.take(w.test)}
+	w.tell(Event{Stage: Fit, Done: 1, Message: l.name() + " is fitted"})
+	out := &Outcome{Card: w.card(l), Run: l.run(), Report: w.report, Rows: len(w.train) + len(w.test), held: w.table.Take(w.test), truth: w.target.take(w.test)}
 	if out.Artifact, err = encode(m, out.Card); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"math"
 	"strconv"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
@@ -36,8 +37,24 @@ type Conv struct {
 	Activation    string `json:"activation,omitempty"`
 }
 
-// Append implements Layer.
+// Append implements Layer. Steps that are padding count as zeros, so that a sequence's answer does not depend on how long the others of its batch are.
 func (l Conv1D) Append(s *Scope, x graph.Value) (graph.Value, error) {
+	if s.Mask == "" {
+		return Conv(l).append(s, x, 1, false)
+	}
+	stride := max(1, l.Stride)
+	kernel := l.KernelSize
+	if kernel == 0 {
+		kernel = 3
+	}
+	if !(l.Same && stride == 1) && (l.Same || 2*l.Padding != max(1, l.Dilation)*(kernel-1)) {
+		return "", fault.New(fault.Invalid, "over sequences of different lengths the kernel must be centred, or what ends where would follow from the batch").At("padding").
+			Try("use same with a stride of 1, or an odd kernel_size with padding = dilation·(kernel_size-1)/2")
+	}
+	x = s.Op("Where", s.Op("Unsqueeze", s.Mask, s.Ints("channels", []int64{1})), x, s.Scalar("padding", 0))
+	if stride > 1 { // step i of the output stands at step stride·i
+		s.Mask = s.Op("Slice", s.Mask, s.Ints("from", []int64{0}), s.Ints("to", []int64{math.MaxInt64}), s.Ints("axis", []int64{1}), s.Ints("stride", []int64{int64(stride)}))
+	}
 	return Conv(l).append(s, x, 1, false)
 }
 

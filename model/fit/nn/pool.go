@@ -49,6 +49,9 @@ func (l Pool) append(s *Scope, x graph.Value, op string, attrs ...graph.Attr) (g
 	if t.Unranked || len(t.Dims) < 3 {
 		return "", fault.New(fault.Invalid, "pooling wants (rows, channels, …), not "+t.String())
 	}
+	if s.Mask != "" && len(t.Dims) == 3 {
+		return "", fault.New(fault.Invalid, "windows over sequences of different lengths would hold padding").Try("use a conv1d with a stride, or sequence_pool")
+	}
 	rank := len(t.Dims) - 2
 	return s.OpWith(op, append(attrs, graph.IntsAttr("kernel_shape", each(rank, l.KernelSize)...), graph.IntsAttr("strides", each(rank, l.Stride)...),
 		graph.IntsAttr("pads", each(2*rank, l.Padding)...)), x), nil
@@ -61,6 +64,9 @@ type GlobalPool struct {
 
 // Append implements Layer.
 func (l GlobalPool) Append(s *Scope, x graph.Value) (graph.Value, error) {
+	if t, err := s.Type(x); err == nil && s.Mask != "" && len(t.Dims) == 3 {
+		return "", fault.New(fault.Invalid, "the whole of a sequence would hold padding").Try("use sequence_pool, which takes (rows, steps, features)")
+	}
 	op := "GlobalAveragePool"
 	if l.Max {
 		op = "GlobalMaxPool"

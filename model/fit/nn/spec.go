@@ -20,11 +20,20 @@ var layers = map[string]func() Layer{
 	"batch_norm": made[BatchNorm], "layer_norm": made[LayerNorm], "rms_norm": made[RMSNorm], "group_norm": made[GroupNorm],
 	"rnn": made[RNN], "gru": made[GRU], "lstm": made[LSTM],
 	"multi_head_attention": made[MultiHeadAttention], "positions": made[Positions], "transformer_encoder": made[TransformerEncoder], "transformer_decoder": made[TransformerDecoder],
-	"residual": made[Residual], "sequential": made[Sequential],
+	"residual": made[Residual], "sequential": made[Sequential], "columns": made[Columns], "steps": made[Steps], "transpose": made[Transpose],
 }
 
 // made is a new layer, behind a pointer so that it can be filled.
 func made[L any]() Layer { return any(new(L)).(Layer) }
+
+// Types are empty layers by the names that Layers has for them.
+func Types() map[string]Layer {
+	all := map[string]Layer{}
+	for name, empty := range layers {
+		all[name] = empty()
+	}
+	return all
+}
 
 // layerNames are the types that Layers takes, sorted.
 func layerNames() []string {

@@ -43,7 +43,7 @@ type Progress struct {
 type Hooks struct {
 	Report  func(Progress)           // after each step and each epoch
 	Due     func() bool              // asked after each step: is a checkpoint wanted?
-	Save    func(state []byte) error // keeps a checkpoint; an error ends the training
+	Save    func(state []byte) error // keeps a checkpoint, also when ctx ends the training; an error ends it too
 	Stop    <-chan struct{}          // when closed, training ends with the best weights so far
 	Restore []byte                   // a checkpoint to go on from
 }
@@ -111,7 +111,13 @@ func Run(ctx context.Context, n *Net, data, valid Dataset, c Config, h Hooks) (O
 			return Outcome{}, err
 		}
 	}
-	return t.run(ctx)
+	out, err := t.run(ctx)
+	if err != nil && ctx.Err() != nil && h.Save != nil { // whoever is sent away mid-way can come back
+		if failed := h.Save(t.save()); failed != nil {
+			return out, failed
+		}
+	}
+	return out, err
 }
 
 // trainer is a training under way. What its future depends on is in state, the weights, the statistics and the optimiser.
