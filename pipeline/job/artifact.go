@@ -18,6 +18,7 @@ import (
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/onnx"
 	"github.com/jarvis-ml/jarvis/model/tensor"
+	"github.com/jarvis-ml/jarvis/pipeline/neural"
 	"github.com/jarvis-ml/jarvis/pipeline/predict"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
@@ -92,15 +93,36 @@ func (w *work) card(l learner) card.Card {
 	}
 }
 
-// config is what the training was asked for, with the estimator's hyper-parameters as they were.
+// config is what the training was asked for, with the hyper-parameters as they were.
 func config(s Spec, hyper any) map[string]any {
+	kind := "parameters"
+	if _, ok := hyper.(neural.Spec); ok {
+		kind = netConfig
+	}
 	parameters := map[string]any{}
 	if text, err := json.Marshal(hyper); err == nil {
 		_ = json.Unmarshal(text, &parameters) // hyper-parameters are plain fields; a type that is no JSON object has none
 	}
 	return map[string]any{
-		"task": s.Task, "model": s.Model, "holdout": s.Holdout, "holdout_by": s.HoldoutBy, "time_limit_seconds": s.TimeLimit.Seconds(), "parameters": parameters,
+		"task": s.Task, "model": s.Model, "holdout": s.Holdout, "holdout_by": s.HoldoutBy, "time_limit_seconds": s.TimeLimit.Seconds(), kind: parameters,
 	}
+}
+
+// netConfig is where the configuration of a net's training has its neural.Spec.
+const netConfig = "net"
+
+// netOf is the net that a model is, nil for other estimators.
+func netOf(c card.Card) (*neural.Spec, error) {
+	described := c.Provenance.Config[netConfig]
+	if described == nil {
+		return nil, nil
+	}
+	text, err := json.Marshal(described)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.BadModel, "the description of the net cannot be read")
+	}
+	spec, err := neural.Decode(text)
+	return &spec, err
 }
 
 // Fingerprint is the SHA-256 of a table's column names, kinds and values, in row order: the same data gives the same

@@ -349,7 +349,10 @@ func (u *upload) challenge(ctx context.Context, stored dataset.Version) (*Retrai
 	if err != nil {
 		return nil, err
 	}
-	spec := u.spec(stored)
+	spec, err := u.spec(stored)
+	if err != nil {
+		return nil, err
+	}
 	result := u.result(Kept, "")
 	result.Dataset, result.Rows = spec.Dataset, all.Rows
 	out, err := Train(ctx, all, spec, u.Report)
@@ -380,6 +383,9 @@ func (u *upload) contest(ctx context.Context, out *Outcome, result *Retrained) e
 				return err
 			}
 			result.Version = version.Number
+			if out.Run != "" { // the model is safe; a checkpoint that stays is only litter
+				_ = Runs{Bucket: u.Bucket, Name: u.file.Dataset}.Finish(ctx, out.Run)
+			}
 		}
 		if u.version.Number == result.Version { // this run repeats one that was killed after the promotion
 			result.Action = Promoted
@@ -415,7 +421,7 @@ func (u *upload) judge(ctx context.Context, out *Outcome, result *Retrained) err
 }
 
 // spec asks for what the champion was asked for, and for its holdout.
-func (u *upload) spec(stored dataset.Version) Spec {
+func (u *upload) spec(stored dataset.Version) (Spec, error) {
 	p := u.champion.Card.Provenance
 	asked, _ := p.Config["model"].(string)
 	s := Spec{
@@ -426,7 +432,10 @@ func (u *upload) spec(stored dataset.Version) Spec {
 	if share, ok := p.Config["holdout"].(float64); ok {
 		s.Holdout = share
 	}
-	return s
+	s.Store = Runs{Bucket: u.Bucket, Name: u.file.Dataset}.Store
+	var err error
+	s.Net, err = netOf(u.champion.Card)
+	return s, err
 }
 
 // readAll joins the files of a dataset version into one table of the columns that the champion's training used.
