@@ -14,7 +14,7 @@ import (
 
 // layers are what a net can be said to be made of, by the name of its type in lower case with words apart.
 var layers = map[string]func() Layer{
-	"dense": made[Dense], "activation": made[Activation], "dropout": made[Dropout], "flatten": made[Flatten], "reshape": made[Reshape], "embedding": made[Embedding],
+	"pixels": made[Pixels], "dense": made[Dense], "activation": made[Activation], "dropout": made[Dropout], "flatten": made[Flatten], "reshape": made[Reshape], "embedding": made[Embedding],
 	"conv1d": made[Conv1D], "conv2d": made[Conv2D], "depthwise_conv2d": made[DepthwiseConv2D], "conv_transpose1d": made[ConvTranspose1D], "conv_transpose2d": made[ConvTranspose2D],
 	"max_pool": made[MaxPool], "avg_pool": made[AvgPool], "global_pool": made[GlobalPool], "sequence_pool": made[SequencePool],
 	"batch_norm": made[BatchNorm], "layer_norm": made[LayerNorm], "rms_norm": made[RMSNorm], "group_norm": made[GroupNorm],

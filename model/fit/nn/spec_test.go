@@ -14,6 +14,7 @@ import (
 // TestWrongLayers: what cannot be made is told by the layer's place and the hyper-parameter, and what to do.
 func TestWrongLayers(t *testing.T) {
 	picture, sequence := tensor.TypeOf(tensor.Float32, tensor.Free, 3, 8, 8), tensor.TypeOf(tensor.Float32, tensor.Free, 5, 6)
+	bytes := tensor.TypeOf(tensor.Uint8, tensor.Free, 8, 8, 3)
 	for text, want := range map[string]struct {
 		in    tensor.Type
 		field string
@@ -31,6 +32,9 @@ func TestWrongLayers(t *testing.T) {
 		`[{"type": "multi_head_attention", "num_heads": 4}]`:                                                         {sequence, "layers.0.num_heads", "divide"},
 		`[{"type": "transformer_encoder", "nhead": 4}]`:                                                              {sequence, "layers.0.nhead", "divide"},
 		`[{"type": "lstm", "hidden_size": 0}]`:                                                                       {sequence, "layers.0.hidden_size", "above 0"},
+		`[{"type": "pixels"}]`:                                                                                       {picture, "layers.0", "wants bytes"},
+		`[{"type": "pixels", "mean": [0.5, 0.5]}]`:                                                                   {bytes, "layers.0.mean", "each channel"},
+		`[{"type": "pixels", "std": [0]}]`:                                                                           {bytes, "layers.0.std", "above 0"},
 		`[{"type": "dropout", "p": 1.5}]`:                                                                            {sequence, "layers.0.p", "below 1"},
 		`[{"type": "sequential", "layers": [{"type": "group_norm", "num_groups": 2}]}]`:                              {picture, "layers.0.0.num_groups", "divide"},
 		`[{"type": "residual", "layers": [{"type": "conv2d", "out_channels": 4}]}]`:                                  {picture, "layers.0.layers", "cannot be added"},
