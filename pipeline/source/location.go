@@ -11,6 +11,7 @@ import (
 
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/pipeline/bucket"
+	"github.com/jarvis-ml/jarvis/pipeline/pixels"
 )
 
 // Open returns the Source at a location: the path of a file, a folder of files of one schema, "-" for standard input,
@@ -21,6 +22,9 @@ import (
 // In a folder, or under a prefix that ends with a slash or names no object, the files are taken in the byte order of
 // their paths, folders within included. Names that begin with a dot or underscore are left out (_SUCCESS, .DS_Store),
 // those without a known extension with a notice.
+//
+// A folder of pictures without data files, and the file of a picture, is a table of the columns image, each picture's
+// path within the folder, and label, the name of the first folder on that path, where there is one. Files opens them.
 func Open(ctx context.Context, location string, o Options) (Source, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -56,7 +60,21 @@ func Open(ctx context.Context, location string, o Options) (Source, error) {
 		}
 		return newReader(location, []*input{streamInput(location, f, o.MaxBytes)}, o)
 	}
-	return newReader(location, []*input{fileInput(location, info)}, o)
+	folder := filesIn(filepath.Dir(location))
+	if o.Format == Auto && pixels.Named(location) {
+		return (&found{name: location, pictures: []string{filepath.Base(location)}}).gallery(o, folder)
+	}
+	return at(location, fileInput(location, info), o, folder)
+}
+
+// at makes a reader of one file, beside which there may be others that it names.
+func at(location string, in *input, o Options, open opener) (Source, error) {
+	r, err := newReader(location, []*input{in}, o)
+	if err != nil {
+		return nil, err
+	}
+	r.beside = open
+	return r, nil
 }
 
 // fileInput reads a file, and refuses to go on with one that is not the same any more.
@@ -84,10 +102,7 @@ func fileInput(path string, seen fs.FileInfo) *input {
 
 // openFolder finds the files of a folder.
 func openFolder(folder string, o Options) (Source, error) {
-	var (
-		inputs  []*input
-		notices []string
-	)
+	all := found{name: folder}
 	err := filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -101,48 +116,31 @@ func openFolder(folder string, o Options) (Source, error) {
 			}
 			return nil
 		}
+		within, err := filepath.Rel(folder, path)
+		if err != nil {
+			return err
+		}
+		within = filepath.ToSlash(within)
 		if e.IsDir() {
+			all.folder(within + "/")
 			return nil
 		}
 		info, err := os.Stat(path) // through a link
 		if err != nil {
 			return err
 		}
-		if !info.Mode().IsRegular() {
-			return nil
+		if info.Mode().IsRegular() {
+			all.add(within, func() *input { return fileInput(path, info) })
 		}
-		if FormatOf(path) == Auto {
-			notices = append(notices, path+" is left out: its name is not that of a data file")
-			return nil
-		}
-		inputs = append(inputs, fileInput(path, info))
 		return nil
 	})
 	if err != nil {
 		return nil, readFault(folder, err)
 	}
-	return fromFiles(folder, inputs, notices, o)
+	return all.source(o, filesIn(folder))
 }
 
 func hidden(name string) bool { return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") }
-
-// fromFiles makes a reader of the files that a folder or prefix has.
-func fromFiles(name string, inputs []*input, notices []string, o Options) (Source, error) {
-	if len(inputs) == 0 {
-		e := fault.New(fault.NotFound, "there are no data files in it").At(name).
-			Try("files need an extension that tells: .csv, .tsv, .jsonl, .parquet, with or without .gz")
-		if len(notices) > 0 {
-			e = e.Because(errors.New(notices[0]))
-		}
-		return nil, e
-	}
-	r, err := newReader(name, inputs, o)
-	if err != nil {
-		return nil, err
-	}
-	r.notices = notices
-	return r, nil
-}
 
 // openBucket reads one object, or those under a prefix.
 func openBucket(ctx context.Context, location string, o Options) (Source, error) {
@@ -159,36 +157,37 @@ func openBucket(ctx context.Context, location string, o Options) (Source, error)
 	if err != nil {
 		return nil, err
 	}
-	var (
-		inputs  []*input
-		notices []string
-		folder  = strings.TrimSuffix(key, "/")
-	)
+	folder := strings.TrimSuffix(key, "/")
 	if folder != "" {
 		folder += "/"
 	}
+	all, empty := found{name: location}, true
 	for object, err := range b.List(ctx, strings.TrimSuffix(key, "/")) {
 		if err != nil {
 			return nil, err
 		}
 		if object.Key == key && !strings.HasSuffix(key, "/") { // an object of just this name, which is also before all others in the order of keys
-			return newReader(location, []*input{objectInput(b, location, object)}, o)
+			base := location[strings.LastIndexByte(location, '/')+1:]
+			beside := objectsIn(b, strings.TrimSuffix(location, base), strings.TrimSuffix(key, base))
+			if o.Format == Auto && pixels.Named(key) {
+				return (&found{name: location, pictures: []string{base}}).gallery(o, beside)
+			}
+			return at(location, objectInput(b, location, object), o, beside)
 		}
 		within, under := strings.CutPrefix(object.Key, folder)
-		if !under || hiddenPath(within) || object.Size == 0 && strings.HasSuffix(within, "/") {
+		if !under || hiddenPath(strings.TrimSuffix(within, "/")) {
 			continue
 		}
-		name := strings.TrimSuffix(location, "/") + "/" + within
-		if FormatOf(within) == Auto {
-			notices = append(notices, name+" is left out: its name is not that of a data file")
+		if empty = false; object.Size == 0 && strings.HasSuffix(within, "/") {
+			all.folder(within)
 			continue
 		}
-		inputs = append(inputs, objectInput(b, name, object))
+		all.add(within, func() *input { return objectInput(b, all.path(within), object) })
 	}
-	if len(inputs) == 0 && len(notices) == 0 {
+	if empty {
 		return nil, fault.New(fault.NotFound, "no such object, and none under this prefix").At(location).Try("check bucket and key")
 	}
-	return fromFiles(location, inputs, notices, o)
+	return all.source(o, objectsIn(b, location, folder))
 }
 
 func hiddenPath(path string) bool {

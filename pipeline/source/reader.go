@@ -19,9 +19,10 @@ import (
 // not show anything before the end, reads once as if the looks were right, and reads once more the columns, if any,
 // where they were not.
 type reader struct {
-	name  string
-	o     Options
-	files []*file
+	name   string
+	o      Options
+	files  []*file
+	beside opener // of files that values name, nil where there is no place
 
 	mu      sync.Mutex
 	opened  bool
@@ -67,6 +68,9 @@ func (r *reader) Notices() []string {
 	defer r.mu.Unlock()
 	return slices.Clone(r.notices)
 }
+
+// Files opens what values name.
+func (r *reader) Files() func(ctx context.Context, ref string) ([]byte, error) { return r.beside }
 
 // Close lets go of temporary copies. A Source that is not closed lets go of them when the process ends.
 func (r *reader) Close() error {
