@@ -138,7 +138,7 @@ func Decode(ctx context.Context, file []byte, channels, most int) (Picture, erro
 		for i := range w * h {
 			pix[i] = byte((19595*uint32(pix[3*i]) + 38470*uint32(pix[3*i+1]) + 7471*uint32(pix[3*i+2]) + 1<<15) >> 16)
 		}
-		pix = pix[: w*h : w*h]
+		pix = append(make([]byte, 0, w*h), pix[:w*h]...) // pictures are kept: not three times their size
 	}
 	return Picture{Height: h, Width: w, Channels: channels, Pix: pix}, nil
 }
