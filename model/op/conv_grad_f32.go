@@ -23,6 +23,9 @@ type convFilters struct {
 	packs, sums    crew[filterRun]
 }
 
+// filterBlocks hold narrow sides that are laid out. They are as large as activations, so all convolutions of a program take turns with them.
+var filterBlocks scratch[float32]
+
 // filterRun is a run of convFilters.
 type filterRun struct {
 	f                *convFilters
@@ -63,8 +66,8 @@ func (f *convFilters) run(ctx context.Context, v *view, s convSize, wide, narrow
 	r.rows = (r.mg + r.parts - 1) / r.parts
 	r.parts = (r.mg + r.rows - 1) / r.rows
 	r.room = kernel.TilesLen(r.rows, r.images*r.length)
-	packed := f.memory.take(f.group * r.parts * r.blocks * r.room)
-	defer f.memory.put(packed)
+	packed := filterBlocks.take(f.group * r.parts * r.blocks * r.room)
+	defer filterBlocks.put(packed)
 	r.packed = *packed
 	f.packs.run(ctx, f.threads, f.group*r.parts*r.blocks, max(1, (1<<15)/r.room), r, (*filterRun).pack)
 	work := s.batch * r.pixels * r.rows * filterColumns
