@@ -180,12 +180,19 @@ func (pl *planner) take(t tensor.Type, view bool) place {
 // mostFree bounds the search for a slot, so that planning takes linear time.
 const mostFree = 64
 
-// elements is about how many elements a value has: dimensions that are not known count as one.
+// fewRows is what dimensions that are not known count as when sizes are compared: values of each row weigh more than weights, as they do in a batch.
+const fewRows = 32
+
+// elements is about how many elements a value has.
 func elements(t tensor.Type) int {
 	n := 1
 	for _, d := range t.Dims {
-		if d.Size > 1 && n < 1<<40 {
-			n *= min(d.Size, 1<<20)
+		size := d.Size
+		if size == tensor.Free {
+			size = fewRows
+		}
+		if size > 1 && n < 1<<40 {
+			n *= min(size, 1<<20)
 		}
 	}
 	return n

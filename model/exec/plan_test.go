@@ -13,7 +13,7 @@ func TestTake(t *testing.T) {
 	for _, n := range []int{100, 10, 50, 50} {
 		slots = append(slots, pl.take(tensor.TypeOf(tensor.Float32, n), false))
 	}
-	for _, c := range []struct{ need, want int }{{20, 3}, {10, 1}, {100, 0}, {51, 0}, {200, 0}, {tensor.Free, 1}} {
+	for _, c := range []struct{ need, want int }{{20, 3}, {10, 1}, {100, 0}, {51, 0}, {200, 0}, {tensor.Free, 3}} {
 		pl.size = map[place]int{slots[0]: 100, slots[1]: 10, slots[2]: 50, slots[3]: 50}
 		pl.free[0] = append([]place(nil), slots...)
 		if got := pl.take(tensor.TypeOf(tensor.Float32, c.need), false); got != slots[c.want] {
