@@ -16,6 +16,10 @@ import (
 type Options struct {
 	Threads     int   // goroutines of one run; 0: one for each processor
 	MemoryLimit int64 // bytes that the tensors of one run may hold, inputs not counted; 0: op.DefaultLimit
+
+	// Recompute names an output at which a way forward ends and a way back begins, as a loss with its gradients behind. What lies before it is kept in parts
+	// only and computed again for what lies behind, to the same numbers: less memory for about the time of another way forward.
+	Recompute graph.Value
 }
 
 // Program is a compiled model. It is safe for concurrent runs.
@@ -77,6 +81,7 @@ func Compile(m *graph.Model, o Options) (p *Program, err error) {
 		return nil, err
 	}
 	s := newScope(g, c)
+	s.turn = o.Recompute
 	var inputs []graph.Port // as the file has them
 	for _, in := range g.Inputs {
 		if s.constants[in.Name] != nil {

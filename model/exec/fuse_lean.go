@@ -15,3 +15,6 @@ type number struct{}
 
 // join leaves the graph as it is, too.
 func join(*graph.Builder, []graph.Value) {}
+
+// recompute keeps everything: who trains in the lean build has small nets.
+func (s *scope) recompute() {}

@@ -23,7 +23,8 @@ type compiler struct {
 type scope struct {
 	*compiler
 	graph *graph.Graph
-	depth int // of subgraphs
+	depth int         // of subgraphs
+	turn  graph.Value // Options.Recompute
 
 	inputs    []graph.Value // what a run gives, in order
 	types     map[graph.Value]tensor.Type
@@ -72,6 +73,9 @@ func (s *scope) program() (*Program, error) {
 	}
 	if err := s.kernels(); err != nil {
 		return nil, err
+	}
+	if s.turn != "" {
+		s.recompute()
 	}
 	p := &Program{limit: s.limit}
 	for _, in := range s.inputs {

@@ -31,6 +31,17 @@ func (f *frame) Grow(bytes int64) error {
 	return nil
 }
 
+// Held is how many bytes of tensors a run holds for the next one between its inputs and its outputs, 0 before the first. Scratch memory of kernels,
+// which programs share, is not counted.
+func (p *Program) Held() int64 {
+	f := p.frames.Take()
+	defer p.frames.Put(f)
+	if f.values == nil {
+		p.furnish(f)
+	}
+	return f.held
+}
+
 // furnish gives a new frame its parts.
 func (p *Program) furnish(f *frame) {
 	f.values, f.slots, f.limit = make([]*tensor.Tensor, len(p.values)), make([]tensor.Tensor, len(p.slots)), p.limit

@@ -22,6 +22,7 @@ type Config struct {
 	MinDelta       float64        `json:"min_delta,omitempty"`       // what the loss must fall by to count as a gain
 	LabelSmoothing float64        `json:"label_smoothing,omitempty"` // share of the target that is spread over all classes (cross_entropy)
 	Mixup          float64        `json:"mixup,omitempty"`           // alpha of mixup (Zhang et al. 2018); 0: none
+	Recompute      bool           `json:"recompute,omitempty"`       // keep less on the way forward and compute it again on the way back: the same weights, less memory, more time
 	Seed           uint64         `json:"seed,omitempty"`            // every random choice follows from it
 	Threads        int            `json:"-"`                         // goroutines at most; 0: all processors. Other counts give other last digits
 	ReadAhead      int            `json:"-"`                         // batches that goroutines of their own prepare; 0: none, as suits data in memory
@@ -169,7 +170,7 @@ func newTrainer(n *Net, data, valid Dataset, c Config, h Hooks) (*trainer, error
 	if valid != nil && valid.Rows() > 0 {
 		t.valid = valid
 	}
-	if t.step, err = NewStep(n, Objective{Loss: c.Loss, LabelSmoothing: c.LabelSmoothing, Mixup: c.Mixup}, c.Threads); err != nil {
+	if t.step, err = NewStep(n, Objective{Loss: c.Loss, LabelSmoothing: c.LabelSmoothing, Mixup: c.Mixup, Recompute: c.Recompute}, c.Threads); err != nil {
 		return nil, err
 	}
 	if t.valid != nil {

@@ -70,6 +70,7 @@ type Objective struct {
 	Loss           Loss
 	LabelSmoothing float64 // share of the target that is spread over all classes
 	Mixup          float64 // alpha of the Beta distribution by which rows are mixed in pairs; 0: none
+	Recompute      bool    // keep less of the way forward and compute it again on the way back: the same weights, with less memory and more time
 }
 
 // loss appends the mean loss of the batch, by the weights of its rows.
@@ -150,11 +151,12 @@ func drop(g *graph.Graph, n *graph.Node, key graph.Value, number int) {
 	n.Attrs = []graph.Attr{graph.FloatAttr("ratio", ratio), graph.IntAttr("node", int64(number))}
 }
 
-// output declares v as the next output.
+// output declares v as the next output, under its own name where it has none yet: what makes it writes into the caller's tensor then.
 func (f *form) output(v graph.Value, t tensor.Type) {
-	name := "output_" + strconv.Itoa(len(f.b.Graph().Outputs))
-	for f.b.Taken(name) {
-		name += "_"
+	name, outputs := string(v), f.b.Graph().Outputs
+	if slices.ContainsFunc(outputs, func(p graph.Port) bool { return p.Name == v }) {
+		name = string(f.b.Fresh("output_" + strconv.Itoa(len(outputs))))
+		f.b.Reserve(name)
 	}
 	f.b.Output(name, v, t)
 }
@@ -174,11 +176,11 @@ func NewStep(n *Net, o Objective, threads int) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.output(total, tensor.TypeOf(tensor.Float32))
 	grads, err := exec.Gradient(f.b, total, f.params)
 	if err != nil {
 		return nil, err
 	}
-	f.output(total, tensor.TypeOf(tensor.Float32))
 	for i, g := range grads {
 		f.output(g, n.Graph.Initializers[f.params[i]].Type())
 	}
@@ -186,7 +188,11 @@ func NewStep(n *Net, o Objective, threads int) (*Step, error) {
 		f.output(v, n.Graph.Initializers[f.states[i]].Type())
 	}
 	s := &Step{inputs: len(f.inputs), mixup: o.Mixup}
-	if s.program, err = exec.Compile(f.b.Model(), exec.Options{Threads: threads}); err != nil {
+	options := exec.Options{Threads: threads}
+	if o.Recompute {
+		options.Recompute = f.b.Graph().Outputs[0].Name
+	}
+	if s.program, err = exec.Compile(f.b.Model(), options); err != nil {
 		return nil, err
 	}
 	s.furnish(n, f, key != "")
@@ -255,6 +261,15 @@ func (s *Step) Run(ctx context.Context, b *Batch, seed uint64, step int) (loss f
 		s.Params[i].Gradient = g.F32()
 	}
 	return float64(s.out[0].F32()[0]), nil
+}
+
+// Held is how many bytes steps hold besides the weights once one was taken: gradients, and what lies between the inputs of a batch and them.
+func (s *Step) Held() int64 {
+	n := s.program.Held()
+	for _, p := range s.Params {
+		n += 4 * int64(len(p.Gradient))
+	}
+	return n
 }
 
 // Keep takes over the running statistics of the last Run, as a step that counts does.

@@ -1,7 +1,7 @@
 // Command train takes training steps of a network and prints what they cost, as JSON: the median time of a step in microseconds, the peak memory of the
 // process in MB, and from the start of the process to the end of the first step in milliseconds.
 //
-// Usage: train NAME THREADS SECONDS     peer.py does the same with PyTorch
+// Usage: train NAME THREADS SECONDS [recompute]     peer.py does the same with PyTorch
 package main
 
 import (
@@ -94,8 +94,8 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) != 3 {
-		return fmt.Errorf("usage: train NAME THREADS SECONDS")
+	if len(args) < 3 || len(args) > 4 || len(args) == 4 && args[3] != "recompute" {
+		return fmt.Errorf("usage: train NAME THREADS SECONDS [recompute]")
 	}
 	threads, err := strconv.Atoi(args[1])
 	if err != nil {
@@ -106,7 +106,7 @@ func run(args []string) error {
 		return err
 	}
 	runtime.GOMAXPROCS(threads)
-	step, err := prepare(networks[args[0]], threads)
+	step, err := prepare(networks[args[0]], threads, len(args) == 4)
 	if err != nil {
 		return err
 	}
@@ -127,8 +127,8 @@ func run(args []string) error {
 	return json.NewEncoder(os.Stdout).Encode(map[string]float64{"step_us": times[len(times)/2], "least_us": times[0], "peak_rss_mb": peak(), "first_ms": float64(first.Microseconds()) / 1e3})
 }
 
-// prepare makes a function that takes one step.
-func prepare(w network, threads int) (func() error, error) {
+// prepare makes a function that takes one step, which may compute the way forward again for the way back.
+func prepare(w network, threads int, recompute bool) (func() error, error) {
 	if w.layers == nil {
 		return nil, fmt.Errorf("no such network")
 	}
@@ -136,7 +136,7 @@ func prepare(w network, threads int) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	step, err := train.NewStep(net, train.Objective{Loss: train.CrossEntropy}, threads)
+	step, err := train.NewStep(net, train.Objective{Loss: train.CrossEntropy, Recompute: recompute}, threads)
 	if err != nil {
 		return nil, err
 	}
