@@ -19,6 +19,7 @@ import (
 	"github.com/jarvis-ml/jarvis/pipeline/check"
 	"github.com/jarvis-ml/jarvis/pipeline/dataset"
 	"github.com/jarvis-ml/jarvis/pipeline/job"
+	"github.com/jarvis-ml/jarvis/pipeline/paged"
 	"github.com/jarvis-ml/jarvis/pipeline/registry"
 )
 
@@ -99,6 +100,7 @@ func (c trainCommand) Run(ctx context.Context, a *app, file *configFile) error {
 	bar := a.progress()
 	defer bar.close()
 	bar.say("reading %s", c.Data)
+	paged.Enable("")
 	t, notices, err := a.read(ctx, c.Data)
 	if err != nil {
 		return err

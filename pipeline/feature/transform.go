@@ -13,6 +13,7 @@ import (
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/tensor"
+	"github.com/jarvis-ml/jarvis/pipeline/paged"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
@@ -42,7 +43,7 @@ type runners struct {
 // running the whole graph over all rows.
 // Errors: Inputs', and fault.Canceled.
 func (p *Plan) Transform(ctx context.Context, t *table.Table) ([]float32, error) {
-	out := make([]float32, t.Rows*p.Width())
+	out := paged.Make[float32](t.Rows * p.Width())
 	if err := p.TransformInto(ctx, t, out); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/jarvis-ml/jarvis/pipeline/check"
+	"github.com/jarvis-ml/jarvis/pipeline/paged"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
@@ -18,13 +19,13 @@ func join(schema table.Schema, parts []*table.Table) *table.Table {
 		c := &out.Columns[i]
 		c.Field = f
 		if f.Kind == table.Number {
-			c.Numbers = make([]float64, 0, out.Rows)
+			c.Numbers = paged.MakeRoom[float64](0, out.Rows)
 			for _, p := range parts {
 				c.Numbers = appendNumbers(c.Numbers, p.Column(f.Name), p.Rows)
 			}
 			continue
 		}
-		c.Dict, c.Codes = table.NewDict(), make([]int32, 0, out.Rows)
+		c.Dict, c.Codes = table.NewDict(), paged.MakeRoom[int32](0, out.Rows)
 		for _, p := range parts {
 			c.Codes = appendTexts(c.Codes, c.Dict, p.Column(f.Name), p.Rows)
 		}

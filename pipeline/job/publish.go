@@ -1,8 +1,8 @@
 package job
 
 import (
-	"bytes"
 	"context"
+	"io"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/pipeline/dataset"
@@ -33,12 +33,11 @@ func Publish(ctx context.Context, r *registry.Registry, name string, out *Outcom
 
 // KeepData stores a table as a new version of a dataset that holds it alone: what later uploads are added to.
 func KeepData(ctx context.Context, d *dataset.Datasets, name string, t *table.Table, from, who string) (dataset.Version, error) {
-	var file bytes.Buffer
-	if err := source.Write(ctx, &file, source.Parquet, t); err != nil {
-		return dataset.Version{}, err
-	}
+	file, w := io.Pipe() // a table may be larger than memory
+	go func() { w.CloseWithError(source.Write(ctx, w, source.Parquet, t)) }()
+	defer file.Close() //nolint:errcheck // ends the writer where reading ended early
 	o := dataset.AppendOptions{Name: "train.parquet", Rows: int64(t.Rows), Schema: columns(t), Who: who, Why: "trained on " + from, Afresh: true}
-	return d.Append(ctx, name, o, &file)
+	return d.Append(ctx, name, o, file)
 }
 
 func columns(t *table.Table) []dataset.Column {

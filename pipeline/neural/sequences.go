@@ -10,6 +10,7 @@ import (
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/tensor"
+	"github.com/jarvis-ml/jarvis/pipeline/paged"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
@@ -106,6 +107,9 @@ func (s *Sequences) Rows(_ context.Context, t *table.Table) (Rows, error) {
 		}
 		if s.max > 0 {
 			row = row[:min(len(row), s.max*s.width)]
+		}
+		if n := len(all.x) + len(row); n > cap(all.x) {
+			all.x = paged.Grow(all.x, n+n/2)
 		}
 		all.x = append(all.x, row...)
 		all.at = append(all.at, len(all.x))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/pipeline/bucket"
+	"github.com/jarvis-ml/jarvis/pipeline/paged"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
@@ -40,7 +41,7 @@ type Options struct {
 	MaxField int
 	// MaxColumns limits the columns. Default 65,536.
 	MaxColumns int
-	// MaxMemory limits the table that ReadAll builds, in bytes. Default 16 GiB, 1 GiB in 32-bit builds.
+	// MaxMemory limits the table that ReadAll builds, in bytes. Default 16 GiB, 1 GiB in 32-bit builds, none where large columns are paged (package paged).
 	MaxMemory int64
 	// Workers parse at the same time. Default: as many as processors.
 	Workers int
@@ -76,9 +77,11 @@ func (o Options) withDefaults() (Options, error) {
 		o.MaxColumns = defaultMaxColumns
 	}
 	if o.MaxMemory <= 0 {
-		o.MaxMemory = 16 << 30
-		if strconv.IntSize == 32 || runtime.GOARCH == "wasm" {
+		switch o.MaxMemory = 16 << 30; {
+		case strconv.IntSize == 32 || runtime.GOARCH == "wasm":
 			o.MaxMemory = 1 << 30
+		case paged.Enabled(): // the disk is the limit
+			o.MaxMemory = 1 << 40
 		}
 	}
 	if o.Workers <= 0 {

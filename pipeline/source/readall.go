@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/pipeline/paged"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
@@ -189,11 +190,9 @@ func (b *builder) expected(rows int) int {
 }
 
 // withRoom returns s with capacity for n values: for `hint` when it grows, which is the expected end.
-func withRoom[T any](s []T, n, hint int) []T {
+func withRoom[T paged.Number](s []T, n, hint int) []T {
 	if cap(s) >= n {
 		return s
 	}
-	grown := make([]T, len(s), max(n, hint, n+n/4*min(1, len(s))))
-	copy(grown, s)
-	return grown
+	return paged.Grow(s, max(n, hint, n+n/4*min(1, len(s))))
 }

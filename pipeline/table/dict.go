@@ -3,6 +3,8 @@ package table
 import (
 	"hash/maphash"
 	"unsafe"
+
+	"github.com/jarvis-ml/jarvis/pipeline/paged"
 )
 
 // Dict is the distinct texts of a column. Chunks of one source share it: codes never change their meaning, values are
@@ -119,10 +121,13 @@ func (d *Dict) place(slot uint64) {
 func (d *Dict) keep(b []byte) string {
 	d.bytes += len(b)
 	if len(b) > cap(d.arena)-len(d.arena) {
-		if len(b) > 4096 {
+		if d.bytes > paged.Large && paged.Enabled() {
+			d.arena = paged.MakeRoom[byte](0, max(paged.Large, len(b)))
+		} else if len(b) > 4096 {
 			return string(b)
+		} else {
+			d.arena = make([]byte, 0, min(1<<16, max(256, 2*cap(d.arena), len(b))))
 		}
-		d.arena = make([]byte, 0, min(1<<16, max(256, 2*cap(d.arena), len(b))))
 	}
 	at := len(d.arena)
 	d.arena = append(d.arena, b...)

@@ -5,7 +5,11 @@
 // free text are Text columns; what a text means is package check's judgement.
 package table
 
-import "math"
+import (
+	"math"
+
+	"github.com/jarvis-ml/jarvis/pipeline/paged"
+)
 
 // Kind is the physical kind of a column.
 type Kind uint8
@@ -107,13 +111,13 @@ func (t *Table) Take(rows []int) *Table {
 		c, o := &t.Columns[i], &out.Columns[i]
 		o.Field, o.Dict = c.Field, c.Dict
 		if c.Kind == Number {
-			o.Numbers = make([]float64, len(rows))
+			o.Numbers = paged.Make[float64](len(rows))
 			for j, r := range rows {
 				o.Numbers[j] = c.Numbers[r]
 			}
 			continue
 		}
-		o.Codes = make([]int32, len(rows))
+		o.Codes = paged.Make[int32](len(rows))
 		for j, r := range rows {
 			o.Codes[j] = c.Codes[r]
 		}
