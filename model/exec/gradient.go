@@ -159,7 +159,7 @@ func (d *differentiation) back(n *graph.Node, loss graph.Value) error {
 	spec := op.Lookup(n.Domain, n.Op, d.version(n))
 	if spec == nil || spec.Grad == nil {
 		return fault.New(fault.Unsupported, "the operator "+n.Op+" has no gradient").At(nodeName(n)).
-			Try("it stands between what is trained and the loss: " + d.path(n, loss))
+			Try("it stands between what is trained and the loss, so freeze what lies before it: " + d.path(n, loss))
 	}
 	if err := spec.Check(n); err != nil {
 		return located(n, err)

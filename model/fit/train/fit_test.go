@@ -47,6 +47,21 @@ func waves(rows int) *train.Memory {
 	return &train.Memory{In: []*tensor.Tensor{tensor.Floats(x, rows, 2)}, Target: tensor.Floats(y, rows, 1)}
 }
 
+// sectors are points and the third of the plane that they lie in.
+func sectors(rows int) *train.Memory {
+	m := waves(rows)
+	m.Target = tensor.New(tensor.Int64, rows)
+	for i := range rows {
+		switch a, b := m.In[0].F32()[2*i], m.In[0].F32()[2*i+1]; {
+		case a > 0 && b > 0:
+			m.Target.I64()[i] = 1
+		case b < 0:
+			m.Target.I64()[i] = 2
+		}
+	}
+	return m
+}
+
 func weights(n *train.Net) (all []float32) {
 	for _, w := range n.Weights() {
 		all = append(all, w.F32()...)

@@ -15,8 +15,9 @@ import (
 // training runs a form of its own of it. Its one output is what the loss is told: logits (rows, classes), or numbers (rows, outputs).
 type Net struct {
 	Graph  *graph.Graph
-	Params []graph.Value // float32 initializers that learn; those of package nn first to last layer
-	Frozen bool          // keep running statistics as they are
+	Params []graph.Value        // float32 initializers that learn; those of package nn first to last layer
+	Frozen bool                 // keep running statistics as they are
+	Still  map[graph.Value]bool // keep those of the BatchNormalization that makes such a value
 }
 
 // Weights are the tensors that learn, in the order of Params; training writes into them.
@@ -44,10 +45,14 @@ func (n *Net) check() error {
 	return nil
 }
 
-// moving are the running statistics of a net: initializers that a step replaces by what the forward pass made of them.
-func moving(g *graph.Graph) (nodes []*graph.Node) {
+// moving are the nodes of g, the net's graph or a copy, whose running statistics move: a step replaces these initializers by what the forward pass made of them.
+func (n *Net) moving(g *graph.Graph) (nodes []*graph.Node) {
+	if n.Frozen {
+		return nil
+	}
+	still := n.Still
 	for _, n := range g.Nodes {
-		if n.Domain == "" && n.Op == "BatchNormalization" && g.Initializers[n.In(3)] != nil && g.Initializers[n.In(4)] != nil {
+		if !still[n.Outputs[0]] && n.Domain == "" && n.Op == "BatchNormalization" && g.Initializers[n.In(3)] != nil && g.Initializers[n.In(4)] != nil {
 			nodes = append(nodes, n)
 		}
 	}

@@ -38,6 +38,7 @@ type form struct {
 	inputs []graph.Port
 	params []graph.Value
 	states []graph.Value
+	moving []*graph.Node // whose statistics they are
 }
 
 func newForm(n *Net) *form {
@@ -45,11 +46,9 @@ func newForm(n *Net) *form {
 	f := &form{net: n, inputs: n.Graph.Inputs, z: g.Outputs[0].Name}
 	g.Outputs = nil
 	var states []graph.Value
-	for _, bn := range moving(g) {
+	f.moving = n.moving(g)
+	for _, bn := range f.moving {
 		states = append(states, bn.Inputs[3], bn.Inputs[4])
-	}
-	if n.Frozen {
-		states = nil
 	}
 	for _, v := range states {
 		if !slices.Contains(f.states, v) {
@@ -108,15 +107,11 @@ func (f *form) input(name string, t tensor.Type) graph.Value {
 func (f *form) learning() (states []graph.Value, key graph.Value) {
 	g := f.b.Graph()
 	made := map[graph.Value]graph.Value{}
-	if !f.net.Frozen {
-		for _, n := range g.Nodes {
-			if n.Domain == "" && n.Op == "BatchNormalization" && slices.Contains(f.states, n.In(3)) && slices.Contains(f.states, n.In(4)) {
-				n.Outputs = []graph.Value{n.Outputs[0], f.b.Fresh("running_mean"), f.b.Fresh("running_var")}
-				n.Attrs = append(keepAttrs(n.Attrs, "epsilon", "momentum"), graph.IntAttr("training_mode", 1))
-				n.Opsets = map[string]int64{"": graph.OpsetVersion}
-				made[n.Inputs[3]], made[n.Inputs[4]] = n.Outputs[1], n.Outputs[2]
-			}
-		}
+	for _, n := range f.moving {
+		n.Outputs = []graph.Value{n.Outputs[0], f.b.Fresh("running_mean"), f.b.Fresh("running_var")}
+		n.Attrs = append(keepAttrs(n.Attrs, "epsilon", "momentum"), graph.IntAttr("training_mode", 1))
+		n.Opsets = map[string]int64{"": graph.OpsetVersion}
+		made[n.Inputs[3]], made[n.Inputs[4]] = n.Outputs[1], n.Outputs[2]
 	}
 	for _, v := range f.states {
 		states = append(states, made[v])
