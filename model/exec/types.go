@@ -43,6 +43,9 @@ func (t *Types) Of(v graph.Value) (tensor.Type, error) {
 	return typ, nil
 }
 
+// Constant is the value of what does not change from run to run, nil where it does, or where it is not known yet: Of comes before.
+func (t *Types) Constant(v graph.Value) *tensor.Tensor { return t.s.constants[v] }
+
 func (t *Types) visit(n *graph.Node) (err error) {
 	defer func() { err = recovered(recover(), nodeName(n), err) }()
 	if err := t.s.visit(n); err != nil {
