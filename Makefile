@@ -157,6 +157,11 @@ bench: build lambda $(TOOLS)/versitygw
 conformance: build
 	test/conformance/run.sh $(JARVIS)
 
+## finetune: goes on training models that people use, which conformance fetched (TORCH=1), and compares with onnxruntime
+.PHONY: finetune
+finetune:
+	JARVIS_CONFORMANCE_CACHE=$${JARVIS_CONFORMANCE_CACHE:-$(BIN)/conformance} go test -count=1 -v ./test/finetune
+
 ## differential: random graphs, shapes and attributes against onnxruntime (COUNT, SEED)
 .PHONY: differential
 differential: build

@@ -20,14 +20,17 @@ type number struct {
 const mostNumbers = 64
 
 // learn follows what exporters compute with shapes — Shape, Gather, Slice, Concat and sums — element by element, where the whole is not constant
-// because one dimension is open. It makes the types of Reshape more exact, and reports whether all of the node's output is known: it is constant then.
+// because one dimension is open. It makes the types of Reshape and Expand more exact, and reports whether all of the node's output is known: it is constant then.
 func (s *scope) learn(n *graph.Node) bool {
 	if n.Domain != "" && n.Domain != "ai.onnx" || len(n.Outputs) == 0 || n.Outputs[0] == "" {
 		return false
 	}
 	out := n.Outputs[0]
-	if n.Op == "Reshape" {
+	switch n.Op {
+	case "Reshape":
 		s.sharpen(n, out)
+	case "Expand":
+		s.expanded(n, out)
 	}
 	t := s.types[out]
 	if t.DType != tensor.Int64 || len(n.Outputs) > 1 {
@@ -42,6 +45,40 @@ func (s *scope) learn(n *graph.Node) bool {
 	}
 	s.numbers[out] = list
 	return s.settled(out, t, list)
+}
+
+// sizeNumber is how many elements a value of known dimensions has.
+func sizeNumber(t tensor.Type) ([]number, bool) {
+	n := int64(1)
+	for _, d := range t.Dims {
+		if d.Size < 0 || n > 1<<40 {
+			return nil, false
+		}
+		n *= int64(d.Size)
+	}
+	return []number{{n, true}}, !t.Unranked
+}
+
+// expanded makes the type of an Expand as exact as the elements of its shape are known: a length above 1 is that of the output.
+func (s *scope) expanded(n *graph.Node, out graph.Value) {
+	list, ok := s.numbers[n.In(1)]
+	x := s.types[n.In(0)]
+	if !ok || s.constants[n.In(1)] != nil || x.Unranked || len(x.Dims) > len(list) {
+		return
+	}
+	dims := make([]tensor.Dim, len(list))
+	for i, e := range list {
+		k := i - len(list) + len(x.Dims)
+		switch dims[i].Size = tensor.Free; {
+		case e.known && e.value > 1 && e.value < 1<<40:
+			dims[i].Size = int(e.value)
+		case e.known && e.value == 1 && k < 0:
+			dims[i].Size = 1
+		case k >= 0 && x.Dims[k].Size > 1, e.known && e.value == 1:
+			dims[i] = x.Dims[k]
+		}
+	}
+	s.types[out] = tensor.Type{DType: x.DType, Dims: dims}
 }
 
 // settled makes a constant of a value all of whose elements are known.
@@ -89,6 +126,8 @@ func (s *scope) numbersOf(n *graph.Node) (list []number, ok bool) {
 	switch n.Op {
 	case "Shape":
 		return shapeNumbers(n, s.types[n.In(0)])
+	case "Size":
+		return sizeNumber(s.types[n.In(0)])
 	case "Concat":
 		for _, v := range n.Inputs {
 			part, ok := s.elements(v)

@@ -19,7 +19,7 @@ func TestShapesKnownInPart(t *testing.T) {
 	x := b.Input("x", tensor.Type{DType: tensor.Float32, Dims: []tensor.Dim{{Size: tensor.Free, Name: "rows"}, {Size: 12}}})
 	list := func(values ...int64) graph.Value { return b.Ints("c", values, len(values)) }
 	rows := b.Op("Gather", b.Op("Shape", x), list(0))
-	columns := b.Op("Div", b.Op("Gather", b.Op("Shape", x), list(-1)), list(3)) // 12/3
+	columns := b.Op("Div", b.Op("Gather", b.Op("Shape", x), list(-1)), b.Op("Add", b.Op("Size", b.Op("Shape", x)), list(1))) // 12/(2+1)
 	y := b.Op("Reshape", x, b.OpWith("Concat", []graph.Attr{graph.IntAttr("axis", 0)}, rows, list(3), columns))
 	width := b.Op("Slice", b.Op("Shape", y), list(-1), list(math.MaxInt64)) // 4
 	root := b.Op("Sqrt", b.OpWith("Cast", []graph.Attr{graph.IntAttr("to", int64(tensor.Float32))}, width))

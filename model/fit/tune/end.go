@@ -84,6 +84,9 @@ func (t *tuning) width() error {
 			what = strconv.Itoa(t.Outputs) + " numbers"
 		}
 	}
+	if typ.Unranked {
+		typ = t.declared
+	}
 	head := "put a new last layer in its place with head"
 	if typ.Unranked || len(typ.Dims) != 2 || typ.Dims[1].Size == tensor.Free {
 		return fault.New(fault.Invalid, "the model gives "+typ.String()+" for a batch of rows, the data have "+what).At("head").Try(head)

@@ -64,7 +64,7 @@ func (t *tuning) adapt() error {
 		t.beside(&a, l)
 		params = append(params, a.a, a.b)
 		nodes = append(nodes, a.added...)
-		t.Model.lora = append(t.Model.lora, a)
+		t.lora = append(t.lora, a)
 	}
 	if len(params) == 0 {
 		return fault.New(fault.Invalid, "no product with a matrix of weights is there for LoRA").At("lora").Try("leave it out, or let it match other names; the weights are " + list(t.names))
@@ -74,7 +74,7 @@ func (t *tuning) adapt() error {
 		params = append(params, t.Net.Params[len(t.Net.Params)-2:]...)
 	}
 	t.Net.Params = params
-	t.note(strconv.Itoa(len(t.Model.lora)) + " matrices learn by LoRA of rank " + strconv.Itoa(l.Rank) + "; all other weights stay as they are")
+	t.note(strconv.Itoa(len(t.lora)) + " matrices learn by LoRA of rank " + strconv.Itoa(l.Rank) + "; all other weights stay as they are")
 	return nil
 }
 

@@ -40,7 +40,6 @@ type Model struct {
 	Binary bool
 	Notes  []string // what was found and decided, in sentences for a person
 
-	end  []*graph.Node // from Net's output to the model's: none, or an activation
 	lora []adapter
 	head *head
 }
@@ -58,6 +57,7 @@ func Open(m *graph.Model, o Options) (*Model, error) {
 	if err := choose(g, o.Output); err != nil {
 		return nil, err
 	}
+	declared := g.Outputs[0].Type.Type()
 	if err := fix(g, o); err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func Open(m *graph.Model, o Options) (*Model, error) {
 	if err := exec.Settle(g); err != nil {
 		return nil, err
 	}
-	t := &tuning{Model: &Model{Net: &train.Net{Graph: g}}, Options: o, b: graph.Extend(g), origin: was}
+	t := &tuning{Model: &Model{Net: &train.Net{Graph: g}}, Options: o, b: graph.Extend(g), origin: was, declared: declared}
 	for _, step := range []func() error{t.lift, t.finish, t.width, t.adapt, t.quantised, t.statistics, t.something} {
 		if err := step(); err != nil {
 			return nil, err
@@ -78,11 +78,11 @@ func Open(m *graph.Model, o Options) (*Model, error) {
 type tuning struct {
 	*Model
 	Options
-	b      *graph.Builder
-	origin map[graph.Value][]graph.Value // of what Settle computes: the weights that it was made of
-	names  []string                      // of all weights that could learn, for messages
-	learns map[graph.Value]bool          // weights, and what depends on one
-	types  *exec.Types
+	b        *graph.Builder
+	origin   map[graph.Value][]graph.Value // of what Settle computes: the weights that it was made of
+	names    []string                      // of all weights that could learn, for messages
+	learns   map[graph.Value]bool          // weights, and what depends on one
+	declared tensor.Type                   // of the output that was chosen
 }
 
 // choose leaves one output.
