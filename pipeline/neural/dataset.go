@@ -20,6 +20,18 @@ type dataset struct {
 // Rows implements train.Dataset.
 func (d *dataset) Rows() int { return len(d.index) }
 
+// Classes implements train.Counter.
+func (d *dataset) Classes() []int {
+	if d.data.Task != fit.Classification {
+		return nil
+	}
+	rows := make([]int, d.data.Classes)
+	for _, r := range d.index {
+		rows[d.data.Class[r]]++
+	}
+	return rows
+}
+
 // Read implements train.Dataset.
 func (d *dataset) Read(ctx context.Context, rows []int32, draw uint64, b *train.Batch) error {
 	at := make([]int32, len(rows))

@@ -13,6 +13,7 @@ for script in make_codec_goldens make_fit_metric make_fit_data make_fit_linear m
 done
 if "$python" -c 'import torch' 2>/dev/null; then # gigabytes, of which these goldens are worth a few kilobytes
   "$python" test/goldens/make_fit_optim.py
+  "$python" test/goldens/make_fit_train.py
 fi
 go test ./model/fit/{linear,boost,nn} -run Runtime -update
 "$python" test/goldens/make_fit_onnx.py

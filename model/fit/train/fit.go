@@ -21,6 +21,8 @@ type Config struct {
 	Patience       int            `json:"patience,omitempty"`        // epochs without gain after which training ends; 0 means 10, below 0: never
 	MinDelta       float64        `json:"min_delta,omitempty"`       // what the loss must fall by to count as a gain
 	LabelSmoothing float64        `json:"label_smoothing,omitempty"` // share of the target that is spread over all classes (cross_entropy)
+	ClassWeight    []float64      `json:"class_weight,omitempty"`    // what each class counts, in their order (cross_entropy): the loss is the mean by these, as PyTorch's; none: equal
+	Balanced       bool           `json:"balanced,omitempty"`        // classes count so that each has the same part in the data, in place of ClassWeight; data is a Counter
 	Mixup          float64        `json:"mixup,omitempty"`           // alpha of mixup (Zhang et al. 2018); 0: none
 	Recompute      bool           `json:"recompute,omitempty"`       // keep less on the way forward and compute it again on the way back: the same weights, less memory, more time
 	Seed           uint64         `json:"seed,omitempty"`            // every random choice follows from it
@@ -94,7 +96,13 @@ func (c Config) checked() (Config, error) {
 	if c.LabelSmoothing > 0 && c.Loss != CrossEntropy {
 		return c, fault.New(fault.Invalid, "label smoothing is for the loss cross_entropy").At("label_smoothing")
 	}
-	return c, nil
+	if c.Balanced && len(c.ClassWeight) > 0 {
+		return c, fault.New(fault.Invalid, "classes are balanced, or have weights").At("balanced").Try("leave out one of balanced and class_weight")
+	}
+	if c.Balanced && c.Loss != CrossEntropy {
+		return c, fault.New(fault.Invalid, "only classes can be balanced, with the loss cross_entropy").At("balanced")
+	}
+	return c, Objective{Loss: c.Loss, ClassWeight: c.ClassWeight}.checkWeights()
 }
 
 // Run trains a net on a data set, watching another (nil: the training loss is watched), and leaves the best weights in the net. The same seed, data
@@ -163,6 +171,9 @@ func newTrainer(n *Net, data, valid Dataset, c Config, h Hooks) (*trainer, error
 	if err != nil {
 		return nil, err
 	}
+	if err := n.check(); err != nil {
+		return nil, err
+	}
 	if data.Rows() == 0 {
 		return nil, fault.New(fault.Invalid, "no rows to learn from").At("data")
 	}
@@ -170,11 +181,15 @@ func newTrainer(n *Net, data, valid Dataset, c Config, h Hooks) (*trainer, error
 	if valid != nil && valid.Rows() > 0 {
 		t.valid = valid
 	}
-	if t.step, err = NewStep(n, Objective{Loss: c.Loss, LabelSmoothing: c.LabelSmoothing, Mixup: c.Mixup, Recompute: c.Recompute}, c.Threads); err != nil {
+	if t.ClassWeight, err = c.weights(n, data); err != nil {
+		return nil, err
+	}
+	o := Objective{Loss: c.Loss, LabelSmoothing: c.LabelSmoothing, ClassWeight: t.ClassWeight, Mixup: c.Mixup, Recompute: c.Recompute}
+	if t.step, err = NewStep(n, o, c.Threads); err != nil {
 		return nil, err
 	}
 	if t.valid != nil {
-		if t.judge, err = newJudge(n, c.Loss, max(c.BatchSize, judgeRows), c.Threads); err != nil {
+		if t.judge, err = newJudge(n, o, max(c.BatchSize, judgeRows), c.Threads); err != nil {
 			return nil, err
 		}
 	}

@@ -255,3 +255,67 @@ func TestLosses(t *testing.T) {
 		}
 	}
 }
+
+// classes are rows of two classes that overlap, nine in ten of the first.
+func classes(rows int) *train.Memory {
+	random := rand.New(rand.NewPCG(7, 8))
+	x, y := make([]float32, 2*rows), make([]int64, rows)
+	for i := range rows {
+		if random.IntN(10) == 0 {
+			y[i] = 1
+		}
+		x[2*i], x[2*i+1] = float32(random.NormFloat64()+1.2*float64(y[i])), float32(random.NormFloat64())
+	}
+	return &train.Memory{In: []*tensor.Tensor{tensor.Floats(x, rows, 2)}, Target: tensor.Ints(y)}
+}
+
+// uncounted hides how many rows each class has.
+type uncounted struct{ train.Dataset }
+
+// TestBalanced: with balanced classes the rare one is learned as well as the other, watched by a loss of the same kind; and weights say the same.
+func TestBalanced(t *testing.T) {
+	data, valid := classes(1000), classes(400)
+	learn := func(c train.Config) (n *train.Net, accuracy float64, out train.Outcome) {
+		t.Helper()
+		n = twoLayers(2)
+		c.Epochs, c.Optimizer.LR, c.Threads = 8, .02, 1
+		out, err := train.Run(context.Background(), n, data, valid, c, train.Hooks{Report: func(p train.Progress) {
+			if p.Accuracy == p.Accuracy {
+				accuracy = p.Accuracy
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n, accuracy, out
+	}
+	_, plain, _ := learn(train.Config{})
+	even, balanced, watched := learn(train.Config{Balanced: true})
+	if plain < .87 || balanced > plain-.05 || balanced < .6 { // fewer of the first are right, more of the second
+		t.Errorf("%v of the rows are right, balanced %v", plain, balanced)
+	}
+	if watched.Loss < .4 || watched.Loss > .75 {
+		t.Errorf("the loss of balanced classes is %v", watched.Loss)
+	}
+	count := data.Classes()
+	said, _, _ := learn(train.Config{ClassWeight: []float64{500 / float64(count[0]), 500 / float64(count[1])}})
+	if !slices.Equal(weights(said), weights(even)) {
+		t.Error("balanced classes and their weights give other nets")
+	}
+}
+
+// TestClassWeightsRefused: weights that mean nothing are refused, by the field that has them.
+func TestClassWeightsRefused(t *testing.T) {
+	for field, c := range map[string][]train.Config{
+		"class_weight": {{ClassWeight: []float64{1, 0}}, {ClassWeight: []float64{1, math.NaN()}}, {ClassWeight: []float64{1, 2, 3}}, {ClassWeight: []float64{1, 1}, Loss: train.BCE}},
+		"balanced":     {{Balanced: true, ClassWeight: []float64{1, 1}}, {Balanced: true, Loss: train.MSE}, {Balanced: true}},
+	} {
+		for _, c := range c {
+			_, err := train.Run(context.Background(), twoLayers(2), uncounted{classes(20)}, nil, c, train.Hooks{})
+			var f *fault.Error
+			if !errors.As(err, &f) || f.Code != fault.Invalid || f.Field != field {
+				t.Errorf("%+v: %v", c, err)
+			}
+		}
+	}
+}

@@ -37,10 +37,11 @@ func (l Loss) target(out tensor.Type) tensor.Type {
 	return out
 }
 
-// rows appends the loss of each row, (rows), of what the net says, z.
-func (l Loss) rows(b *graph.Builder, z, target graph.Value, smoothing float64) graph.Value {
+// rows appends the loss of each row, (rows), of what the net says, z. weights are those of classes, or absent.
+func (o Objective) rows(b *graph.Builder, z, target, weights graph.Value) graph.Value {
+	l := o.Loss
 	if l == CrossEntropy {
-		return crossEntropy(b, z, target, smoothing)
+		return crossEntropy(b, z, target, weights, o.LabelSmoothing)
 	}
 	var each graph.Value
 	switch l {
@@ -60,14 +61,21 @@ func (l Loss) rows(b *graph.Builder, z, target graph.Value, smoothing float64) g
 	return b.OpWith("ReduceMean", []graph.Attr{graph.IntsAttr("axes", 1), graph.IntAttr("keepdims", 0)}, each)
 }
 
-// crossEntropy mixes the target with equal probabilities (label smoothing: Szegedy et al. 2016, section 7).
-func crossEntropy(b *graph.Builder, z, target graph.Value, smoothing float64) graph.Value {
+// crossEntropy mixes the target with equal probabilities (label smoothing: Szegedy et al. 2016, section 7). Each class counts by its weight, if it has one.
+func crossEntropy(b *graph.Builder, z, target, weights graph.Value, smoothing float64) graph.Value {
 	none := graph.StringAttr("reduction", "none")
+	label := []graph.Value{target}
+	if weights != "" {
+		label = append(label, weights)
+	}
 	if smoothing == 0 {
-		return b.OpWith("SoftmaxCrossEntropyLoss", []graph.Attr{none}, z, target)
+		return b.OpWith("SoftmaxCrossEntropyLoss", []graph.Attr{none}, append([]graph.Value{z}, label...)...)
 	}
 	logs := b.OpWith("LogSoftmax", []graph.Attr{graph.IntAttr("axis", 1)}, z)
-	given := b.OpWith("NegativeLogLikelihoodLoss", []graph.Attr{none}, logs, target)
+	given := b.OpWith("NegativeLogLikelihoodLoss", []graph.Attr{none}, append([]graph.Value{logs}, label...)...)
+	if weights != "" {
+		logs = b.Op("Mul", logs, weights)
+	}
 	equal := b.Op("Neg", b.OpWith("ReduceMean", []graph.Attr{graph.IntsAttr("axes", 1), graph.IntAttr("keepdims", 0)}, logs))
 	return b.Op("Add", b.Op("Mul", given, b.Scalar("given", float32(1-smoothing))), b.Op("Mul", equal, b.Scalar("equal", float32(smoothing))))
 }

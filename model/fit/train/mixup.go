@@ -14,13 +14,17 @@ type mixed struct {
 	rows []int32
 }
 
-// mix puts λ·x + (1-λ)·x' in place of each row of the batch, x' being another of its rows, and has both targets count by those parts (Zhang et al., "mixup:
-// Beyond Empirical Risk Minimization", 2018). λ is drawn from Beta(mixup, mixup) for each batch.
-func (s *Step) mix(b *Batch, seed uint64, step int) {
+// mixture draws for a step λ from Beta(mixup, mixup), and how many rows behind its own the other row of each stands.
+func (s *Step) mixture(seed uint64, step, rows int) (lambda float32, shift int) {
 	source := rand.NewPCG(seed, 0x313<<32|uint64(step))
-	lambda := float32(distuv.Beta{Alpha: s.mixup, Beta: s.mixup, Src: source}.Rand())
+	lambda = float32(distuv.Beta{Alpha: s.mixup, Beta: s.mixup, Src: source}.Rand())
+	return lambda, rand.New(source).IntN(max(1, rows))
+}
+
+// mix puts λ·x + (1-λ)·x' in place of each row of the batch, x' being the one that stands shift behind it, all around, and has both targets count by those
+// parts (Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018).
+func (s *Step) mix(b *Batch, lambda float32, shift int) {
 	rows := b.Target.Shape()[0]
-	shift := rand.New(source).IntN(max(1, rows))
 	for _, t := range b.In {
 		if t.DType() == tensor.Float32 {
 			s.mixed.x = append(s.mixed.x[:0], t.F32()...)

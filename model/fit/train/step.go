@@ -67,9 +67,10 @@ func newForm(n *Net) *form {
 // Objective is what a step makes small.
 type Objective struct {
 	Loss           Loss
-	LabelSmoothing float64 // share of the target that is spread over all classes
-	Mixup          float64 // alpha of the Beta distribution by which rows are mixed in pairs; 0: none
-	Recompute      bool    // keep less of the way forward and compute it again on the way back: the same weights, with less memory and more time
+	LabelSmoothing float64   // share of the target that is spread over all classes
+	ClassWeight    []float64 // what each class counts (CrossEntropy): the loss is the mean by these; none: equal
+	Mixup          float64   // alpha of the Beta distribution by which rows are mixed in pairs; 0: none
+	Recompute      bool      // keep less of the way forward and compute it again on the way back: the same weights, with less memory and more time
 }
 
 // loss appends the mean loss of the batch, by the weights of its rows.
@@ -83,10 +84,18 @@ func (f *form) loss(o Objective) (total graph.Value, err error) {
 		return "", fault.New(fault.Invalid, "cross_entropy wants logits of (rows, classes), not "+out.String()).At("loss")
 	}
 	each := tensor.Type{DType: tensor.Float32, Dims: []tensor.Dim{{Size: tensor.Free}}}
+	weights, err := o.classes(f.b, out)
+	if err != nil {
+		return "", err
+	}
 	part := func(name string) graph.Value {
 		target := f.input("target"+name, l.target(out))
-		rows := l.rows(f.b, f.z, target, o.LabelSmoothing)
-		return f.b.OpWith("ReduceSum", []graph.Attr{graph.IntAttr("keepdims", 0)}, f.b.Op("Mul", rows, f.input("weight"+name, each)))
+		rows, share := o.rows(f.b, f.z, target, weights), f.input("weight"+name, each)
+		sum := f.b.OpWith("ReduceSum", []graph.Attr{graph.IntAttr("keepdims", 0)}, f.b.Op("Mul", rows, share))
+		if weights == "" {
+			return sum
+		}
+		return evenly(f.b, sum, share, weights, target)
 	}
 	if total = part(""); o.Mixup > 0 {
 		total = f.b.Op("Add", total, part("_mixed"))
@@ -165,6 +174,9 @@ func NewStep(n *Net, o Objective, threads int) (*Step, error) {
 	if err := o.Loss.check(); err != nil {
 		return nil, err
 	}
+	if err := o.checkWeights(); err != nil {
+		return nil, err
+	}
 	f := newForm(n)
 	states, key := f.learning()
 	total, err := f.loss(o)
@@ -237,12 +249,23 @@ func units(g *graph.Graph, v graph.Value) int {
 // Run computes the loss of a batch, and its gradients into Params. seed and step name the random choices (Dropout). Errors: fault.Canceled, fault.Invalid for a
 // batch that does not fit the net.
 func (s *Step) Run(ctx context.Context, b *Batch, seed uint64, step int) (loss float64, err error) {
+	s.take(b)
+	if s.mixup > 0 {
+		lambda, shift := s.mixture(seed, step, b.Target.Shape()[0])
+		s.mix(b, lambda, shift)
+	}
+	return s.run(ctx, seed, step)
+}
+
+// take makes a batch the next to be run.
+func (s *Step) take(b *Batch) {
 	copy(s.in[:s.inputs], b.In)
 	s.parts[0].target = b.Target
 	share(s.parts[0].weight, b)
-	if s.mixup > 0 {
-		s.mix(b, seed, step)
-	}
+}
+
+// run is Run once the batch was taken.
+func (s *Step) run(ctx context.Context, seed uint64, step int) (loss float64, err error) {
 	for i, p := range s.parts {
 		s.in[len(s.in)-2*(len(s.parts)-i)], s.in[len(s.in)-2*(len(s.parts)-i)+1] = p.target, p.weight
 	}
