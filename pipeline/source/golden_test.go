@@ -81,6 +81,38 @@ func TestParquetTypes(t *testing.T) {
 	}
 }
 
+const listsWant = `n:n f:t i:t nested:t fixed:t in.x:t bytes:t
+1 "[0.1,2]" "[1]" "[[1,2],[3,4]]" "[1,2]" "[1.5]" "\x89PNG\r\n\x1a\n\xff"
+2 "[]" "[2,3]" "[]" "[3,4]" ∅ "text"
+3 ∅ "[4]" ∅ ∅ ∅ ∅
+4 "[null,-3e+10]" "[]" "[[],null,[5]]" "[5,6]" "[]" ∅
+5 "[null]" "[1099511627776]" "[[6]]" "[7,8]" "[2,3]" "\xff\xd8\xff\xe0"`
+
+// Lists of numbers are JSON arrays; bytes that are pictures are themselves.
+func TestParquetLists(t *testing.T) {
+	raw, err := os.ReadFile("testdata/lists.parquet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := read(t, "lists", string(raw), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := show(got); s != listsWant {
+		t.Errorf("got\n%s\nwant\n%s", s, listsWant)
+	}
+	if _, err := read(t, "lists", string(raw), Options{Kinds: map[string]table.Kind{"i": table.Number}}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("lists as numbers: %v", err)
+	}
+	// What is not read stands in nobody's way when it is not asked for.
+	if raw, err = os.ReadFile("testdata/list.parquet"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = read(t, "list", string(raw), Options{Columns: []string{"a"}}); err != nil || show(got) != "a:n\n1\n2" {
+		t.Errorf("without its lists: %v", err)
+	}
+}
+
 func TestParquetRefuses(t *testing.T) {
 	raw, err := os.ReadFile("testdata/types.parquet")
 	if err != nil {
@@ -115,7 +147,7 @@ func TestParquetRefuses(t *testing.T) {
 }
 
 func FuzzParquet(f *testing.F) {
-	for _, name := range []string{"types", "list"} {
+	for _, name := range []string{"types", "list", "lists"} {
 		raw, err := os.ReadFile("testdata/" + name + ".parquet")
 		if err != nil {
 			f.Fatal(err)

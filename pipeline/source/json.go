@@ -13,7 +13,7 @@ import (
 )
 
 // jsonFile decodes JSON lines: one object a line. Objects within are flattened, {"a":{"b":1}} to a column "a.b"; arrays
-// are refused. A key that an object lacks, null and "" are missing. Strings and booleans are text, numbers numbers,
+// of numbers, and of such arrays, are texts as they are written, without blanks; other arrays are refused. A key that an object lacks, null and "" are missing. Strings and booleans are text, numbers numbers,
 // unless the column has both or a number that float64 cannot hold: then all are text, as they are written.
 type jsonFile struct {
 	in  *input
@@ -227,11 +227,52 @@ func (p *objectParser) value() bool {
 	case p.word("null"):
 		return p.leaf(nil, false, false)
 	case c == '[':
-		return p.fail("the value of "+strconv.Quote(string(p.path))+" is an array", "give each element a key of its own, or leave the array out")
+		p.scratch = p.scratch[:0]
+		return p.array(0) && p.leaf(p.scratch, true, false)
 	case p.word("NaN"), p.word("Infinity"):
 		return p.fail("JSON has no NaN and no Infinity", "write null for a missing number")
 	}
 	return p.broken("a value")
+}
+
+// array copies the array of numbers at pos, or of arrays of numbers, to scratch.
+func (p *objectParser) array(depth int) bool {
+	p.pos++
+	p.scratch = append(p.scratch, '[')
+	if p.blanks(); p.b[p.pos] == ']' {
+		p.pos++
+		p.scratch = append(p.scratch, ']')
+		return true
+	}
+	for {
+		p.blanks()
+		switch start, c := p.pos, p.b[p.pos]; {
+		case c == '[' && depth == 0:
+			if !p.array(1) {
+				return false
+			}
+		case c == '-' || c >= '0' && c <= '9':
+			if !p.number() {
+				return p.fail("not a JSON number", "check the file with: jq -c .")
+			}
+			p.scratch = append(p.scratch, p.b[start:p.pos]...)
+		case p.word("null"):
+			p.scratch = append(p.scratch, "null"...)
+		case c == '"' || c == '{' || c == '[' || c == 't' || c == 'f':
+			return p.fail("the value of "+strconv.Quote(string(p.path))+" is an array of other things than numbers", "give each element a key of its own, or leave the array out")
+		default:
+			return p.broken("a number")
+		}
+		p.blanks()
+		c := p.b[p.pos]
+		if c != ',' && c != ']' {
+			return p.broken("a comma or ]")
+		}
+		p.pos++
+		if p.scratch = append(p.scratch, c); c == ']' {
+			return true
+		}
+	}
 }
 
 func (p *objectParser) word(w string) bool {

@@ -20,6 +20,7 @@ func TestJSONReads(t *testing.T) {
 		"beyond":      {"{\"a\":1e999}\n", "a:t\n\"1e999\""},
 		"strings":     {`{"a":"5","b":"NA","c":"\u00e9\ud83d\ude00\n\"\\\/","d":""}`, "a:t b:t c:t d:n\n\"5\" \"NA\" \"é😀\\n\\\"\\\\/\" ∅"},
 		"mark, CRLF":  {"\xef\xbb\xbf{ \"a\" : 1 }\r\n{\"a\":2}\r\n", "a:n\n1\n2"},
+		"arrays":      {"{\"a\":[ 1, -2.5e3 ,null]}\n{\"a\":[]}\n{\"a\":null}\n{\"a\":[[1,2],[],[3]]}", "a:t\n\"[1,-2.5e3,null]\"\n\"[]\"\n∅\n\"[[1,2],[],[3]]\""},
 		"UTF-16":      {encode16("{\"a\":\"é\"}\n", false, true), "a:t\n\"é\""},
 		"gzip":        {zipped("{\"a\":1}\n"), "a:n\n1"},
 	} {
@@ -44,7 +45,11 @@ func TestJSONRefuses(t *testing.T) {
 	}{
 		"empty":         {"", Options{}, fault.BadData, "the file is empty"},
 		"array":         {`[{"a":1}]`, Options{}, fault.BadData, "d.jsonl:1: the line does not hold a JSON object"},
-		"array value":   {"{\"a\":1}\n{\"a\":{\"b\":[1]}}", Options{}, fault.BadData, `d.jsonl:2: the value of "a.b" is an array`},
+		"array value":   {"{\"a\":1}\n{\"a\":{\"b\":[\"x\"]}}", Options{}, fault.BadData, `d.jsonl:2: the value of "a.b" is an array of other things`},
+		"deep array":    {`{"a":[[[1]]]}`, Options{}, fault.BadData, `an array of other things`},
+		"open array":    {`{"a":[1,2`, Options{}, fault.BadData, "does not end on its line"},
+		"array's comma": {`{"a":[1,]}`, Options{}, fault.BadData, "a number is expected"},
+		"long array":    {`{"a":[` + strings.Repeat("1,", 200) + `1]}`, Options{MaxField: 100}, fault.TooLarge, "more than 100 bytes"},
 		"same key":      {`{"a":1,"b":2,"a":3}`, Options{}, fault.BadData, `the key "a" comes twice`},
 		"same path":     {`{"a.b":1,"a":{"b":2}}`, Options{}, fault.BadData, `the key "a.b" comes twice`},
 		"too deep":      {strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100), Options{}, fault.BadData, "nested more than 32 deep"},
@@ -73,7 +78,7 @@ func TestJSONRefuses(t *testing.T) {
 
 // FuzzJSON: what Jarvis reads, encoding/json reads too, with the same scalars.
 func FuzzJSON(f *testing.F) {
-	for _, s := range []string{`{"a":1}`, "{\"a\":{\"b\":\"\\u00e9\"}}\n{\"c\":null}", `{"a":[1]}`, `{"a":1e5,"a":2}`, `{"a":"\ud83d\ude00"}`, "{\"a\":true}\r\n"} {
+	for _, s := range []string{`{"a":1}`, "{\"a\":{\"b\":\"\\u00e9\"}}\n{\"c\":null}", `{"a":[1]}`, `{"a":1e5,"a":2}`, `{"a":"\ud83d\ude00"}`, "{\"a\":true}\r\n", `{"a":[[1, 2],[-3e1,null]]}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

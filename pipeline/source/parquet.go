@@ -16,11 +16,13 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/pipeline/pixels"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
-// parquetFile decodes Apache Parquet. Groups are flattened to a.b, lists and maps are refused. Integers, floats and
-// decimals are numbers; strings, enums, UUIDs and booleans texts; dates, times and timestamps ISO 8601 texts.
+// parquetFile decodes Apache Parquet. Groups are flattened to a.b. Integers, floats and decimals are numbers; strings,
+// enums, UUIDs and booleans texts; dates, times and timestamps ISO 8601 texts. Lists of numbers, and lists of such
+// lists, are texts that hold JSON arrays; other lists and maps are refused. Files of pictures are texts of their bytes.
 type parquetFile struct {
 	in     *input
 	o      *Options
@@ -31,11 +33,15 @@ type parquetFile struct {
 // leaf is a column of the file.
 type leaf struct {
 	name string
+	list *listType // nil where a row has one value
 	parquetType
 }
 
-// parquetRows is how many rows are read of each column in turn.
-const parquetRows = 1 << 14
+const (
+	parquetRows  = 1 << 14   // are read of each column in turn
+	parquetBytes = 64 << 20  // of values are, at most, by what row groups say of themselves: rows of pictures are large
+	mostTexts    = 1<<31 - 1 // bytes of texts of one column in a batch
+)
 
 func newParquet(in *input, o *Options) decoder { return &parquetFile{in: in, o: o} }
 
@@ -127,7 +133,7 @@ func (f *parquetFile) heading(ctx context.Context) (*heading, error) {
 	h := &heading{size: f.in.size}
 	err := f.with(ctx, func(file *parquet.File) error {
 		seen, elements := map[string]bool{}, leafElements(file)
-		return f.walk(file.Root(), "", func(c *parquet.Column, name string) error {
+		return f.walk(file.Root(), "", func(c *parquet.Column, name string, list *listType) error {
 			if len(f.leaves) == f.o.MaxColumns {
 				return fault.New(fault.TooLarge, "more than "+strconv.Itoa(f.o.MaxColumns)+" columns").At(f.in.name).Try("raise the limit on columns")
 			}
@@ -143,7 +149,15 @@ func (f *parquetFile) heading(ctx context.Context) (*heading, error) {
 				return fault.New(fault.Unsupported, "column "+strconv.Quote(name)+" is "+why+", which is not read").At(f.in.name).
 					Try("leave the column out, or write it as text or numbers")
 			}
-			f.leaves = append(f.leaves, leaf{name, t})
+			if list != nil && why == "" {
+				if t.number == nil && f.wanted(name) {
+					return f.noList(name, "a list of other things than numbers")
+				}
+				if t.number = nil; c.Type().Kind() == parquet.Float {
+					t.text = shortFloat
+				}
+			}
+			f.leaves = append(f.leaves, leaf{name, list, t})
 			h.names = append(h.names, name)
 			kind := table.Text
 			if t.number != nil {
@@ -180,24 +194,26 @@ func (f *parquetFile) wanted(name string) bool {
 	return false
 }
 
-// walk visits the leaf columns below c.
-func (f *parquetFile) walk(c *parquet.Column, prefix string, visit func(*parquet.Column, string) error) error {
+// walk visits the leaf columns below c; those that are lists of numbers have the name of the list.
+func (f *parquetFile) walk(c *parquet.Column, prefix string, visit func(*parquet.Column, string, *listType) error) error {
 	for _, child := range c.Columns() {
 		name := prefix + child.Name()
 		if strings.Count(name, ".") > maxDepth {
 			return f.damaged(errors.New("groups are nested too deep"))
 		}
-		if child.Repeated() || child.MaxRepetitionLevel() > 0 {
-			if !f.wanted(name) && f.o.Columns != nil {
-				return fault.New(fault.Unsupported, "the file holds lists or maps ("+strconv.Quote(name)+")").At(f.in.name).Try("write the file without them")
-			}
-			return fault.New(fault.Unsupported, "column "+strconv.Quote(name)+" is a list or map, which is not read").At(f.in.name).
-				Try("give each element a column of its own, or leave the column out")
-		}
+		list, leaf, ok, why := listOf(child)
 		var err error
-		if child.Leaf() {
-			err = visit(child, name)
-		} else {
+		switch {
+		case ok && why != "":
+			if f.wanted(name) {
+				return f.noList(name, why)
+			}
+			err = f.walk(child, name+".", visit) // for its leaves to be counted, which nobody reads
+		case ok:
+			err = visit(leaf, name, &list)
+		case child.Leaf():
+			err = visit(child, name, nil)
+		default:
 			err = f.walk(child, name+".", visit)
 		}
 		if err != nil {
@@ -207,14 +223,25 @@ func (f *parquetFile) walk(c *parquet.Column, prefix string, visit func(*parquet
 	return nil
 }
 
+func (f *parquetFile) noList(name, what string) error {
+	return fault.New(fault.Unsupported, "column "+strconv.Quote(name)+" is "+what+", which is not read").At(f.in.name).
+		Try("lists of numbers are read, and lists of such lists; give other elements a column each, or leave the column out")
+}
+
 func (f *parquetFile) pass(ctx context.Context, modes []mode, strict []bool, visit func(*batch) error) error {
 	return f.with(ctx, func(file *parquet.File) error {
 		if len(file.Schema().Columns()) != len(f.leaves) {
 			return changed(f.in.name)
 		}
 		first, groups := 1, file.RowGroups()
-		for _, g := range groups {
-			p := &groupReader{f: f, group: g, modes: modes, strict: strict, row: first, bytes: f.in.size / int64(len(groups))}
+		for i, g := range groups {
+			p := &groupReader{f: f, group: g, modes: modes, strict: strict, row: first, bytes: f.in.size / int64(len(groups)), most: parquetRows}
+			for c := range file.Metadata().RowGroups[i].Columns {
+				if c < len(modes) && modes[c] == text {
+					each := file.Metadata().RowGroups[i].Columns[c].MetaData.TotalUncompressedSize / max(1, g.NumRows())
+					p.most = min(p.most, max(1, parquetBytes/max(1, each)))
+				}
+			}
 			err := p.read(ctx, visit)
 			p.close()
 			if err != nil {
@@ -236,6 +263,7 @@ type groupReader struct {
 	strict []bool
 	row    int   // of the file, from 1, that comes next
 	bytes  int64 // of the file, about, that the group takes
+	most   int64 // rows that are read at a time
 	pages  []pageReader
 	buf    []byte
 }
@@ -246,6 +274,8 @@ type pageReader struct {
 	page   parquet.Page
 	values parquet.ValueReader
 	room   [256]parquet.Value
+
+	at, have int // of a column of lists: values of room that were taken, and that there are
 }
 
 func (g *groupReader) close() {
@@ -269,14 +299,18 @@ func (g *groupReader) read(ctx context.Context, visit func(*batch) error) error 
 		if err := ctx.Err(); err != nil {
 			return canceled(err)
 		}
-		rows := int(min(left, parquetRows))
+		rows := int(min(left, g.most))
 		b := g.f.pool.get(g.modes, rows)
 		b.rows, b.bytes = rows, int(g.bytes*int64(rows)/total)
 		for c := range g.modes {
 			if g.modes[c] == ignore {
 				continue
 			}
-			if err := g.column(c, rows, &b.cols[c]); err != nil {
+			read := g.column
+			if g.f.leaves[c].list != nil {
+				read = g.lists
+			}
+			if err := read(c, rows, &b.cols[c]); err != nil {
 				return err
 			}
 		}
@@ -336,38 +370,62 @@ func (g *groupReader) value(c int, l *leaf, v parquet.Value, i int, to *vector) 
 	}
 	if m == text {
 		g.buf = l.text(v, g.buf[:0])
-		if len(g.buf) > g.f.o.MaxField {
-			return fault.New(fault.TooLarge, "a value of more than "+strconv.Itoa(g.f.o.MaxField)+" bytes").At(g.at(l, i)).Try("raise the limit on fields")
-		}
-		if !utf8.Valid(g.buf) {
-			return fault.New(fault.BadData, "the text is not UTF-8").At(g.at(l, i)).Try("write the column as UTF-8, or leave it out")
-		}
-		to.codes[i] = -1
-		if len(g.buf) > 0 {
-			to.codes[i], _ = to.set.code(g.buf)
-		}
+		return g.text(c, l, i, to)
+	}
+	if l.number == nil {
+		g.buf = l.text(v, g.buf[:0])
+		return g.numeric(c, l, i, to)
+	}
+	x, ok := l.number(v)
+	if !ok {
+		g.buf = l.text(v, g.buf[:0])
+	}
+	return g.number(c, l, i, to, x, ok)
+}
+
+// text puts the text in the buffer into row i.
+func (g *groupReader) text(c int, l *leaf, i int, to *vector) error {
+	if g.modes[c] != text {
+		return g.numeric(c, l, i, to)
+	}
+	if len(g.buf) > g.f.o.MaxField {
+		return g.tooLong(l, i)
+	}
+	if !utf8.Valid(g.buf) && !(l.raw && pixels.File(string(g.buf[:min(len(g.buf), 4096)]))) {
+		return fault.New(fault.BadData, "the text is not UTF-8").At(g.at(l, i)).Try("write the column as UTF-8, or leave it out")
+	}
+	if to.codes[i] = -1; len(g.buf) == 0 {
 		return nil
 	}
-	var x float64
-	var ok bool
-	if l.number != nil {
-		x, ok = l.number(v)
-	} else if g.buf = l.text(v, g.buf[:0]); len(g.buf) == 0 {
-		x, ok = nan, true
-	} else {
+	if len(to.set.arena)+len(g.buf) > mostTexts {
+		return fault.New(fault.TooLarge, "the texts of "+strconv.Itoa(parquetRows)+" rows take more than 2 GiB").At(g.at(l, i)).Try("write the file with fewer rows in a row group")
+	}
+	to.codes[i], _ = to.set.code(g.buf)
+	return nil
+}
+
+// numeric puts the text in the buffer into row i of a column that is read as numbers.
+func (g *groupReader) numeric(c int, l *leaf, i int, to *vector) error {
+	x, ok := nan, true
+	if len(g.buf) > 0 {
 		x, ok = parseNumber(g.buf)
 	}
+	return g.number(c, l, i, to, x, ok)
+}
+
+// number puts a number into row i; ok is false for a value that is none, whose text is in the buffer.
+func (g *groupReader) number(c int, l *leaf, i int, to *vector, x float64, ok bool) error {
 	if !ok {
 		x = nan
 		if g.strict[c] {
-			return fault.New(fault.Invalid, strconv.Quote(string(l.text(v, nil)))+" is not a number").At(g.at(l, i)).
+			return fault.New(fault.Invalid, strconv.Quote(string(g.buf[:min(len(g.buf), 40)]))+" is not a number").At(g.at(l, i)).
 				Try("correct the value, or read the column as text")
 		}
 		if to.wrong == nil {
 			to.wrong = &badLine{}
 		}
 	}
-	if m == number {
+	if g.modes[c] == number {
 		to.numbers[i] = x
 	}
 	return nil

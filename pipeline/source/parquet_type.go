@@ -19,6 +19,8 @@ type parquetType struct {
 	number func(parquet.Value) (float64, bool)
 	// text appends the value as text.
 	text func(parquet.Value, []byte) []byte
+	// raw columns hold bytes without a meaning, texts or not.
+	raw bool
 	// wide columns can hold values for which number says false.
 	wide bool
 }
@@ -106,7 +108,7 @@ func physicalType(kind parquet.Kind) (parquetType, string) {
 	case parquet.Double:
 		return floatType(parquet.Value.Double), ""
 	case parquet.ByteArray:
-		return parquetType{text: appendBytes}, ""
+		return parquetType{text: appendBytes, raw: true}, ""
 	}
 	return parquetType{}, "of fixed-length bytes without a meaning"
 }

@@ -47,4 +47,13 @@ t = pa.table({
     'group': pa.array([{'a': 1, 'b': {'c': 'deep'}}, {'a': None, 'b': None}, None], pa.struct([('a', pa.int32()), ('b', pa.struct([('c', pa.string())]))])),
 })
 pq.write_table(t, here / 'types.parquet')
-pq.write_table(pa.table({'a': [1, 2], 'list': [[1], [2, 3]]}), here / 'list.parquet')
+pq.write_table(pa.table({
+    'n': [1, 2, 3, 4, 5],
+    'f': pa.array([[0.1, 2], [], None, [None, -3e10], [math.nan]], pa.list_(pa.float32())),
+    'i': pa.array([[1], [2, 3], [4], [], [2**40]], pa.list_(pa.int64())),
+    'nested': pa.array([[[1, 2], [3, 4]], [], None, [[], None, [5]], [[6]]], pa.list_(pa.list_(pa.int16()))),
+    'fixed': pa.array([[1, 2], [3, 4], None, [5, 6], [7, 8]], pa.list_(pa.float64(), 2)),
+    'in': pa.array([{'x': [1.5]}, {'x': None}, None, {'x': []}, {'x': [2, 3]}], pa.struct([('x', pa.list_(pa.float64()))])),
+    'bytes': pa.array([b'\x89PNG\r\n\x1a\n\xff', b'text', None, b'', b'\xff\xd8\xff\xe0'], pa.binary()),
+}), here / 'lists.parquet', row_group_size=3, data_page_size=8)
+pq.write_table(pa.table({'a': [1, 2], 'tags': [['x'], ['y', 'z']], 'pairs': pa.array([[('k', 1)], []], pa.map_(pa.string(), pa.int32()))}), here / 'list.parquet')
