@@ -267,14 +267,16 @@ func TestConform(t *testing.T) {
 		{Name: "b", Kind: card.Boolean},
 		{Name: "d", Kind: card.Date},
 		{Name: "c", Kind: card.Category, Values: []string{"x"}},
+		{Name: "p", Kind: card.Image},
+		{Name: "s", Kind: card.Sequence},
 		{Name: "gone", Kind: card.Number},
 	}
-	data := parse(t, "n,b,d,c,more,y\n1,yes,2020-01-01,x,1,a\nfoo,maybe,1.2.2020,z,1,\n,,,,1,b\n")
+	data := parse(t, "n,b,d,c,p,s,more,y\n1,yes,2020-01-01,x,a.jpg,[1],1,a\nfoo,maybe,1.2.2020,z,a.doc,[x],1,\n,,,,,,1,b\n")
 	c := Conform(data, inputs, "y")
-	if c.OK() || c.BadRows != 1 || !slices.Equal(c.Good(), []int{0, 2}) || len(c.Failures) != 4 {
+	if c.OK() || c.BadRows != 1 || !slices.Equal(c.Good(), []int{0, 2}) || len(c.Failures) != 6 {
 		t.Fatalf("%+v", c)
 	}
-	want := map[string]string{"n": NotNumber, "b": NotBoolean, "d": NotDate, "y": MissingTarget}
+	want := map[string]string{"n": NotNumber, "b": NotBoolean, "d": NotDate, "p": NotPicture, "s": NotSequence, "y": MissingTarget}
 	for _, f := range c.Failures {
 		if f.Row != 2 || want[f.Column] != f.Code {
 			t.Errorf("%+v", f)
@@ -287,7 +289,7 @@ func TestConform(t *testing.T) {
 	if codes["gone"] != MissingColumn || codes["more"] != ExtraColumn || codes["c"] != NewValues || len(codes) != 3 {
 		t.Errorf("%+v", c.Problems)
 	}
-	if ok := Conform(data.Take([]int{0, 2}), inputs[:4], "y"); !ok.OK() {
+	if ok := Conform(data.Take([]int{0, 2}), inputs[:6], "y"); !ok.OK() {
 		t.Errorf("%+v", ok)
 	}
 }
@@ -332,5 +334,39 @@ func BenchmarkProfile(b *testing.B) {
 	}
 	for b.Loop() {
 		Profile(t, Options{Target: "c1"})
+	}
+}
+
+// Pictures and sequences are told from texts that look a little like them.
+func TestKindsThatNetsLookAt(t *testing.T) {
+	many := func(of func(i int) string) []string {
+		v := make([]string, 100)
+		for i := range v {
+			v[i] = of(i)
+		}
+		return v
+	}
+	png := "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+	for name, c := range map[string]struct {
+		values []string
+		kind   Kind
+		why    string
+	}{
+		"names":       {many(func(i int) string { return "cat/" + fmt.Sprint(i) + ".jpg" }), Image, "names of picture files"},
+		"some texts":  {many(func(i int) string { return []string{"cat/" + fmt.Sprint(i) + ".jpg", "none"}[i%25/24] }), Image, ""},
+		"more texts":  {many(func(i int) string { return []string{"cat/" + fmt.Sprint(i) + ".jpg", "none"}[i%10/9] }), ID, ""},
+		"icons":       {many(func(i int) string { return []string{"a.png", "b.png"}[i%2] }), Category, ""},
+		"files":       {many(func(i int) string { return png + fmt.Sprint(i%2) }), Image, "pictures"},
+		"data URLs":   {many(func(i int) string { return "data:image/png;base64,iVBORw0KGgo" + fmt.Sprint(i) }), Image, "pictures"},
+		"lists":       {many(func(i int) string { return "[1,2," + fmt.Sprint(i) + "]" }), Sequence, "lists of numbers, the longest of 3 steps"},
+		"steps":       {many(func(i int) string { return []string{"[[1, 2]]", " [[1,2],[3,4]]", "[]"}[i%3] }), Sequence, "2 steps"},
+		"empty lists": {many(func(i int) string { return []string{"[]", "[ ]"}[i%2] }), Category, ""},
+		"ragged":      {many(func(i int) string { return "[[1],[2,3],[" + fmt.Sprint(i) + "]]" }), ID, ""},
+		"brackets":    {many(func(i int) string { return "[note] of " + fmt.Sprint(i) + " words" }), Text, ""},
+	} {
+		r := Profile(table.New(table.Texts("x", c.values)), Options{})
+		if got := r.Columns[0]; got.Kind != c.kind || !strings.Contains(got.Why, c.why) || (c.kind == Image || c.kind == Sequence) && (got.Top != nil || len(r.Problems) == 0) {
+			t.Errorf("%s: %s (%s), want %s", name, got.Kind, got.Why, c.kind)
+		}
 	}
 }

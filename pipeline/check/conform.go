@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/jarvis-ml/jarvis/model/card"
+	"github.com/jarvis-ml/jarvis/pipeline/pixels"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
@@ -17,6 +18,8 @@ const (
 	NotNumber     = "not_a_number"
 	NotBoolean    = "not_a_boolean"
 	NotDate       = "not_a_date"
+	NotPicture    = "not_a_picture"
+	NotSequence   = "not_a_sequence"
 	InfiniteValue = "infinite"
 	MissingTarget = "missing_target"
 )
@@ -67,8 +70,8 @@ func (c *Conformity) Good() []int {
 }
 
 // Conform checks data against the schema of a model: columns that are missing or extra, cells that cannot be what the
-// column was, holes in the target. target "" means that none is expected. Missing values are fine in every input: the
-// model imputes them.
+// column was, holes in the target. target "" means that none is expected. Missing values are no failures here: models
+// impute them, but for pictures and sequences.
 func Conform(t *table.Table, inputs []card.Input, target string) *Conformity {
 	c := &Conformity{Rows: t.Rows, bad: make([]bool, t.Rows), Problems: []Problem{}, Counts: []Count{}, Failures: []Failure{}}
 	if t.Rows == 0 {
@@ -175,6 +178,10 @@ func fits(kind string) (code, why string) {
 		return NotBoolean, "must be true or false, yes or no, 1 or 0"
 	case card.Date:
 		return NotDate, "must be an ISO date such as 2026-01-31"
+	case card.Image:
+		return NotPicture, "must be a picture, in base64 or a data: URL too, or the name of its file"
+	case card.Sequence:
+		return NotSequence, "must be a list of numbers, such as [1, 2.5], or of equally long lists"
 	}
 	return "", ""
 }
@@ -187,6 +194,13 @@ func valid(kind, s string) (ok bool) {
 		_, ok = ParseBoolean(s)
 	case card.Date:
 		_, ok = ParseDate(s)
+	case card.Image:
+		ok = pixels.Holds(s) || pixels.Reference(s)
+	case card.Sequence:
+		_, _, err := ParseSequence(s, nil)
+		if _, ok = ParseNumber(s); !ok { // a sequence of one step
+			ok = err == nil
+		}
 	default:
 		ok = true
 	}

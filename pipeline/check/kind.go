@@ -16,10 +16,12 @@ const (
 	Category Kind = card.Category
 	Boolean  Kind = card.Boolean
 	Date     Kind = card.Date
-	Text     Kind = "text"     // sentences, no two alike
-	Constant Kind = "constant" // one value in every row
-	Empty    Kind = "empty"    // no value in any row
-	ID       Kind = "id"       // names the row and says nothing about it
+	Image    Kind = card.Image    // pictures, or the names of their files
+	Sequence Kind = card.Sequence // lists of numbers, or of lists of numbers of one length
+	Text     Kind = "text"        // sentences, no two alike
+	Constant Kind = "constant"    // one value in every row
+	Empty    Kind = "empty"       // no value in any row
+	ID       Kind = "id"          // names the row and says nothing about it
 )
 
 // Thresholds of the judgement.
@@ -30,6 +32,8 @@ const (
 	longText     = 100  // mean bytes of a text that is no category
 	wordsOfText  = 3    // mean words of a text
 	idRows       = 20   // a number that counts the rows must have so many
+	pictureShare = 0.95 // of the values must be pictures, or lists of numbers
+	namedShare   = 0.05 // distinct values per row, from which names of picture files are no categories
 	mixedNumeric = 0.5  // of the texts are numbers: a number column with something in it
 )
 
@@ -46,6 +50,12 @@ func (c *Column) kindOf(t texts) (kind Kind, why string) {
 		return Date, ""
 	case t.booleans == c.Count:
 		return Boolean, ""
+	case t.pictures > 0 && float64(t.pictures+t.named) >= pictureShare*float64(c.Count):
+		return Image, "pictures"
+	case float64(t.named) >= pictureShare*float64(c.Count) && float64(c.Unique) >= namedShare*float64(c.Count):
+		return Image, "names of picture files"
+	case t.steps > 0 && float64(t.lists) >= pictureShare*float64(c.Count):
+		return Sequence, "lists of numbers, the longest of " + strconv.Itoa(t.steps) + " steps"
 	case t.bytes > longText*c.Count:
 		return Text, "long texts"
 	case c.Unique > idDistinct && float64(c.Unique) > idShare*float64(c.Count):

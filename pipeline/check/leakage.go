@@ -35,7 +35,7 @@ func leaks(t *table.Table, r *Report) []Problem {
 	found := make([]string, len(t.Columns))
 	each(len(t.Columns), func(i int) {
 		c, k := &t.Columns[i], r.Columns[i].Kind
-		if c.Name == r.Target || k == Constant || k == Empty || k == ID || k == Text {
+		if c.Name == r.Target || k == Constant || k == Empty || k == ID || k == Text || k == Image || k == Sequence {
 			return
 		}
 		switch {

@@ -25,6 +25,8 @@ const (
 	ConstantColumn  = "constant_column"
 	IDLike          = "id_like"
 	FreeText        = "free_text"
+	Pictures        = "pictures"
+	Sequences       = "sequences"
 	HighCardinality = "high_cardinality"
 	MostlyMissing   = "mostly_missing"
 	Infinities      = "infinities"
@@ -89,6 +91,10 @@ func (c *Column) problems() []Problem {
 		add(IDLike, Info, "looks like an identifier: "+c.Why, "it is left out: an identifier says nothing about new rows")
 	case Text:
 		add(FreeText, Info, "free text: "+c.Why, "it is left out")
+	case Image:
+		add(Pictures, Info, c.Why, "nets look at them; other models leave the column out")
+	case Sequence:
+		add(Sequences, Info, c.Why, "nets look at them; other models leave the column out")
 	case Category:
 		if c.Unique > manyCategories {
 			add(HighCardinality, Warning, strconv.Itoa(c.Unique)+" categories", "rare ones share one feature; group them to keep what they say")

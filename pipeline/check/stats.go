@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jarvis-ml/jarvis/pipeline/pixels"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
@@ -23,6 +24,9 @@ func profile(c *table.Column) Column {
 		t = out.texts(c)
 	}
 	out.Kind, out.Why = out.kindOf(t)
+	if out.Kind == Image || out.Kind == Sequence { // values that nobody wants to see
+		out.Top = nil
+	}
 	if out.Kind == Date {
 		out.BadDates = out.Count - t.dates
 		out.Earliest, out.Latest = t.earliest, t.latest
@@ -142,6 +146,8 @@ func top(values []Value) []Value {
 // texts is what is counted over the rows of a text column.
 type texts struct {
 	dates, booleans  int // rows whose text is one
+	pictures, named  int // rows whose text is a picture, and the name of one's file
+	lists, steps     int // rows whose text is a list of numbers, and the length of the longest
 	bytes, words     int
 	earliest, latest string
 }
@@ -165,6 +171,7 @@ func (c *Column) texts(col *table.Column) texts {
 	c.Missing = missing
 	c.Count = len(col.Codes) - missing
 	truths := map[bool]string{}
+	var numbers []float32
 	plain := true // no truth value has two spellings that differ by more than case
 	var values []Value
 	for code, n := range counts {
@@ -176,6 +183,16 @@ func (c *Column) texts(col *table.Column) texts {
 		values = append(values, Value{s, n})
 		t.bytes += n * len(s)
 		t.words += n * len(strings.Fields(s[:min(len(s), 4*longText)]))
+		switch {
+		case pixels.Holds(s):
+			t.pictures += n
+		case pixels.Reference(s):
+			t.named += n
+		case isList(s):
+			if x, width, err := ParseSequence(s, numbers[:0]); err == nil {
+				t.lists, t.steps, numbers = t.lists+n, max(t.steps, len(x)/width), x
+			}
+		}
 		if _, ok := ParseDate(s); ok {
 			t.dates += n
 			t.extend(s)
@@ -197,6 +214,12 @@ func (c *Column) texts(col *table.Column) texts {
 	}
 	c.Top = top(values)
 	return t
+}
+
+// isList reports whether a text begins as a list does.
+func isList(s string) bool {
+	s = strings.TrimLeft(s[:min(len(s), 64)], " \t\r\n")
+	return s != "" && s[0] == '['
 }
 
 // extend widens the range of dates; ISO texts of one form sort as the calendar does.

@@ -154,6 +154,8 @@ func judge(c *table.Column, r *check.Column) (kind check.Kind, why string) {
 		return "", "an identifier: " + r.Why
 	case check.Text:
 		return "", "free text: " + r.Why
+	case check.Image, check.Sequence:
+		return "", r.Why + ", which only nets look at"
 	}
 	if !varies(c) {
 		return "", "every training row has the same value"

@@ -1,11 +1,9 @@
-package neural_test
+package check
 
 import (
 	"math"
 	"slices"
 	"testing"
-
-	"github.com/jarvis-ml/jarvis/pipeline/neural"
 )
 
 func TestParseSequence(t *testing.T) {
@@ -33,12 +31,12 @@ func TestParseSequence(t *testing.T) {
 		"[[[1]]]":               {fails: true},
 		`{"a":1}`:               {fails: true},
 	} {
-		x, width, err := neural.ParseSequence(text, nil)
+		x, width, err := ParseSequence(text, nil)
 		if want.fails != (err != nil) || err == nil && (width != want.width || !slices.Equal(x, want.x)) {
 			t.Errorf("%q: %v by %d, %v", text, x, width, err)
 		}
 	}
-	if x, _, err := neural.ParseSequence("[1, null]", nil); err != nil || !math.IsNaN(float64(x[1])) {
+	if x, _, err := ParseSequence("[1, null]", nil); err != nil || !math.IsNaN(float64(x[1])) {
 		t.Errorf("null gives %v, %v", x, err)
 	}
 }
@@ -48,7 +46,7 @@ func FuzzParseSequence(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		x, width, err := neural.ParseSequence(text, nil)
+		x, width, err := ParseSequence(text, nil)
 		if err == nil && (width < 1 || len(x)%width != 0) {
 			t.Fatalf("%d numbers in steps of %d", len(x), width)
 		}
