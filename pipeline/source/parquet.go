@@ -391,7 +391,7 @@ func (g *groupReader) text(c int, l *leaf, i int, to *vector) error {
 	if len(g.buf) > g.f.o.MaxField {
 		return g.tooLong(l, i)
 	}
-	if !utf8.Valid(g.buf) && !(l.raw && pixels.File(string(g.buf[:min(len(g.buf), 4096)]))) {
+	if !utf8.Valid(g.buf) && (!l.raw || !pixels.File(string(g.buf[:min(len(g.buf), 4096)]))) {
 		return fault.New(fault.BadData, "the text is not UTF-8").At(g.at(l, i)).Try("write the column as UTF-8, or leave it out")
 	}
 	if to.codes[i] = -1; len(g.buf) == 0 {

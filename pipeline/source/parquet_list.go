@@ -59,7 +59,7 @@ func (g *groupReader) lists(c, rows int, to *vector) error {
 		if errors.Is(err, io.EOF) {
 			return g.f.damaged(errors.New("column " + strconv.Quote(l.name) + " has fewer rows than the file"))
 		}
-		t := listText{list: l.list, number: l.parquetType.text, b: g.buf[:0]}
+		t := listText{list: l.list, number: l.text, b: g.buf[:0]}
 		for ; err == nil; v, err = p.next() {
 			if r := v.RepetitionLevel(); r == 0 && t.begun {
 				p.at-- // the next row's
