@@ -40,15 +40,16 @@ type globals struct {
 type commands struct {
 	globals
 
-	Train   trainCommand   `cmd:"" help:"Train a model from a data file and publish it."`
-	Predict predictCommand `cmd:"" help:"Predict every row of a data file."`
-	Serve   serveCommand   `cmd:"" help:"Serve the models of the bucket over HTTP, with the web page; retrain when data lands in the inbox."`
-	Retrain retrainCommand `cmd:"" help:"Retrain one model from an object in the inbox, as a batch job does."`
-	Models  modelsCommand  `cmd:"" help:"List, show, promote, roll back and delete models."`
-	Data    dataCommand    `cmd:"" help:"Look at data before training."`
-	Onnx    onnxCommand    `cmd:"" help:"Look into ONNX files."`
-	Config  configCommand  `cmd:"" name:"config" help:"Show the configuration in force, and its schema."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Train    trainCommand    `cmd:"" help:"Train a model from a data file and publish it."`
+	Finetune finetuneCommand `cmd:"" help:"Go on training a model: one of the bucket, or an ONNX file that another framework exported."`
+	Predict  predictCommand  `cmd:"" help:"Predict every row of a data file."`
+	Serve    serveCommand    `cmd:"" help:"Serve the models of the bucket over HTTP, with the web page; retrain when data lands in the inbox."`
+	Retrain  retrainCommand  `cmd:"" help:"Retrain one model from an object in the inbox, as a batch job does."`
+	Models   modelsCommand   `cmd:"" help:"List, show, promote, roll back and delete models."`
+	Data     dataCommand     `cmd:"" help:"Look at data before training."`
+	Onnx     onnxCommand     `cmd:"" help:"Look into ONNX files."`
+	Config   configCommand   `cmd:"" name:"config" help:"Show the configuration in force, and its schema."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 const description = `Jarvis trains a model from a data file, writes one ONNX file with the preprocessing inside, and serves it: over HTTP, on Lambda, in a web page.

@@ -21,6 +21,7 @@ import (
 	"github.com/jarvis-ml/jarvis/pipeline/job"
 	"github.com/jarvis-ml/jarvis/pipeline/paged"
 	"github.com/jarvis-ml/jarvis/pipeline/registry"
+	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
 type trainCommand struct {
@@ -109,8 +110,15 @@ func (c trainCommand) Run(ctx context.Context, a *app, file *configFile) error {
 		Target: c.Target, Task: c.Task, Seed: c.Seed, TimeLimit: c.TimeLimit, Threads: c.Threads,
 		Holdout: c.Holdout, DataName: dataName(c.Data), Version: version(),
 	}
-	spec.CheckpointEvery = c.CheckpointEvery
 	c.learner(&spec)
+	return c.carryOut(ctx, a, name, t, notices, spec, bar, func(spec job.Spec, tell func(job.Event)) (*job.Outcome, error) {
+		return job.Train(ctx, t, spec, tell)
+	})
+}
+
+// carryOut has a training done, keeps what came of it, and tells of it.
+func (c trainCommand) carryOut(ctx context.Context, a *app, name string, t *table.Table, notices []string, spec job.Spec, bar *progress, work func(job.Spec, func(job.Event)) (*job.Outcome, error)) error {
+	spec.CheckpointEvery = c.CheckpointEvery
 	finish := func(context.Context, string) error { return nil }
 	if name == "" {
 		file := checkpointFile{c.Out + ".checkpoint", c.Fresh}
@@ -129,7 +137,7 @@ func (c trainCommand) Run(ctx context.Context, a *app, file *configFile) error {
 	}
 	gently, release := a.gentle(&spec)
 	defer release()
-	out, err := job.Train(ctx, t, spec, func(e job.Event) {
+	out, err := work(spec, func(e job.Event) {
 		gently(e)
 		bar.event(e)
 	})

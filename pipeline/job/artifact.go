@@ -17,6 +17,7 @@ import (
 	"github.com/jarvis-ml/jarvis/model/fit"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/onnx"
+	"github.com/jarvis-ml/jarvis/model/opset"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 	"github.com/jarvis-ml/jarvis/pipeline/neural"
 	"github.com/jarvis-ml/jarvis/pipeline/predict"
@@ -51,13 +52,22 @@ func (w *work) assemble(ctx context.Context, l learner) (*graph.Model, error) {
 	}
 	if w.target.task == fit.Regression {
 		b.Output(predict.PredictionOutput, y, tensor.Rows(tensor.Float32, 1))
-		return b.Model(), nil
+		return written(b)
 	}
 	best := b.OpWith("ArgMax", []graph.Attr{graph.IntAttr("axis", 1), graph.IntAttr("keepdims", 0)}, y) // (rows)
 	label := b.OpWith("Gather", []graph.Attr{graph.IntAttr("axis", 0)}, b.Strings("classes", w.target.classes), best)
 	b.Output(predict.LabelOutput, label, tensor.Rows(tensor.String))
 	b.Output(predict.ProbabilityOutput, y, tensor.Rows(tensor.Float32, len(w.target.classes)))
-	return b.Model(), nil
+	return written(b)
+}
+
+// written is the model as a file has it: nodes of other opsets than the builder's, which came with a model from elsewhere, are written anew.
+func written(b *graph.Builder) (*graph.Model, error) {
+	m := b.Model()
+	if slices.ContainsFunc(m.Graph.Nodes, func(n *graph.Node) bool { return n.Opsets != nil }) {
+		return m, opset.Raise(m)
+	}
+	return m, nil
 }
 
 func encode(m *graph.Model, c card.Card) ([]byte, error) {
@@ -96,8 +106,11 @@ func (w *work) card(l learner) card.Card {
 // config is what the training was asked for, with the hyper-parameters as they were.
 func config(s Spec, hyper any) map[string]any {
 	kind := "parameters"
-	if _, ok := hyper.(neural.Spec); ok {
+	switch hyper.(type) {
+	case neural.Spec:
 		kind = netConfig
+	case Tuning:
+		kind = tuningConfig
 	}
 	parameters := map[string]any{}
 	if text, err := json.Marshal(hyper); err == nil {

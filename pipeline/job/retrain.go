@@ -355,7 +355,7 @@ func (u *upload) challenge(ctx context.Context, stored dataset.Version) (*Retrai
 	}
 	result := u.result(Kept, "")
 	result.Dataset, result.Rows = spec.Dataset, all.Rows
-	out, err := Train(ctx, all, spec, u.Report)
+	out, err := u.learn(ctx, all, spec)
 	if bad(err) { // the rows are good ones and stay; they are not enough, or do not agree with the older ones
 		result.Reason = "the rows are added, but no model can be trained: " + err.Error()
 		return result, nil
@@ -363,6 +363,22 @@ func (u *upload) challenge(ctx context.Context, stored dataset.Version) (*Retrai
 		return nil, err
 	}
 	return result, u.contest(ctx, out, result)
+}
+
+// learn trains anew what was trained from nothing, and has a champion that was fine-tuned go on learning.
+func (u *upload) learn(ctx context.Context, all *table.Table, spec Spec) (*Outcome, error) {
+	how, err := tuningOf(u.champion.Card)
+	if err != nil {
+		return nil, err
+	}
+	if how == nil {
+		return Train(ctx, all, spec, u.Report)
+	}
+	if how.Model, err = u.registry.Load(ctx, u.version); err != nil {
+		return nil, err
+	}
+	how.Name = u.version.Ref()
+	return FineTune(ctx, all, spec, *how, u.Report)
 }
 
 // contests is how often a challenger is compared anew because the champion was changed meanwhile.

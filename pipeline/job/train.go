@@ -76,11 +76,24 @@ type work struct {
 	table       *table.Table
 	report      *check.Report
 	target      *target
-	look        *look // what a net looks at; nil for estimators on features
-	train, test []int // rows
+	look        *look    // what a net looks at; nil for estimators on features
+	needs       []string // columns without whose values a row says nothing
+	train, test []int    // rows
 }
 
 func understand(t *table.Table, s Spec, report func(Event)) (*work, error) {
+	w, err := begin(t, s, report)
+	if err != nil {
+		return nil, err
+	}
+	if w.look, err = w.glance(); err != nil {
+		return nil, err
+	}
+	return w, w.split()
+}
+
+// begin looks at the columns, and at the target.
+func begin(t *table.Table, s Spec, report func(Event)) (*work, error) {
 	if report == nil {
 		report = func(Event) {}
 	}
@@ -107,13 +120,8 @@ func understand(t *table.Table, s Spec, report func(Event)) (*work, error) {
 	}
 	w.report = check.Profile(t, check.Options{Target: s.Target, Task: task})
 	w.tell(Event{Stage: Understand, Message: fmt.Sprintf("%s: %s", task, why), Done: 1, Report: w.report})
-	if w.target, err = readTarget(col, task); err != nil {
-		return nil, err
-	}
-	if w.look, err = w.glance(); err != nil {
-		return nil, err
-	}
-	return w, w.split()
+	w.target, err = readTarget(col, task)
+	return w, err
 }
 
 func noTarget(t *table.Table, name string) error {
@@ -154,6 +162,7 @@ func (w *work) split() error {
 	if w.look != nil {
 		rows = w.look.rows(w.table, rows)
 	}
+	rows = w.usableRows(rows)
 	if len(rows) < leastRows {
 		return fault.New(fault.BadData, fmt.Sprintf("%d rows with a target are too few: at least %d are needed", len(rows), leastRows))
 	}

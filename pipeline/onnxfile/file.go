@@ -39,7 +39,7 @@ func unreadable(path string, err error) error {
 }
 
 // Option makes model.Load find the external data.
-func (f *File) Option() model.Option { return model.External(f.external) }
+func (f *File) Option() model.Option { return model.External(f.External) }
 
 // Close gives the memory back. No program that was made from the file may run afterwards.
 func (f *File) Close() error {
@@ -51,8 +51,8 @@ func (f *File) Close() error {
 	return err
 }
 
-// external finds a tensor's data. Errors: fault.BadModel for a place outside of the folder or of the file.
-func (f *File) external(e onnx.External) ([]byte, error) {
+// External finds a tensor's data. Errors: fault.BadModel for a place outside of the folder or of the file.
+func (f *File) External(e onnx.External) ([]byte, error) {
 	all, err := f.bring(e.Location)
 	if err != nil {
 		return nil, fault.New(fault.BadModel, "the external data cannot be read").At(e.Location).Because(err).

@@ -27,7 +27,7 @@ func (t *tuning) finish() error {
 		t.say(n.Inputs[0])
 		return nil
 	}
-	if t.Outputs != 2 || !t.one(y) {
+	if t.Options.Outputs != 2 && t.Options.Outputs != 0 || !t.one(y) {
 		return nil
 	}
 	// One number for two classes: a probability, if a Sigmoid made it.
@@ -77,30 +77,41 @@ func (t *tuning) width() error {
 		t.say(z)
 		typ = tensor.Rows(tensor.Float32, 1)
 	}
-	what := strconv.Itoa(t.Outputs) + " classes"
-	if t.Regression {
-		what = "1 number"
-		if t.Outputs != 1 {
-			what = strconv.Itoa(t.Outputs) + " numbers"
-		}
-	}
 	if typ.Unranked {
 		typ = t.declared
 	}
-	head := "put a new last layer in its place with head"
 	if typ.Unranked || len(typ.Dims) != 2 || typ.Dims[1].Size == tensor.Free {
-		return fault.New(fault.Invalid, "the model gives "+typ.String()+" for a batch of rows, the data have "+what).At("head").Try(head)
+		return t.misfit(typ.String() + " for a batch of rows")
 	}
-	want := t.Outputs
+	t.Model.Outputs = typ.Dims[1].Size
 	if t.Binary {
-		want = 1
+		t.Model.Outputs = 2
 	}
-	if got := typ.Dims[1].Size; got != want {
-		many := " numbers"
-		if got == 1 {
-			many = " number"
-		}
-		return fault.New(fault.Invalid, "the model gives "+strconv.Itoa(got)+many+", the data have "+what).At("head").Try(head)
+	if want := t.Options.Outputs; want != 0 && want != t.Model.Outputs || !t.Regression && t.Model.Outputs < 2 {
+		return t.misfit(counted(typ.Dims[1].Size, "number"))
 	}
 	return nil
+}
+
+// misfit is the error of a model that gives something else than the data have.
+func (t *tuning) misfit(gives string) error {
+	has := "classes"
+	switch n := t.Options.Outputs; {
+	case n > 0 && t.Regression:
+		has = counted(n, "number")
+	case n > 0:
+		has = counted(n, "class")
+	}
+	return fault.New(fault.Invalid, "the model gives "+gives+", the data have "+has).At("head").Try("put a new last layer in its place with head")
+}
+
+// counted is "1 number" or "3 numbers".
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	if what == "class" {
+		what = "classe"
+	}
+	return strconv.Itoa(n) + " " + what + "s"
 }

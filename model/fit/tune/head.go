@@ -21,6 +21,9 @@ type head struct {
 // behead puts a new layer in the place of the last one: behind what went into the last product or convolution with constant weights, if nothing but
 // activations and changes of shape follow, and else behind the model's output. What has steps or places is averaged over them first.
 func (t *tuning) behead() error {
+	if t.Options.Outputs < 1 {
+		return fault.New(fault.Invalid, "a new last layer must give 1 number or more").At("head")
+	}
 	y := t.Net.Graph.Outputs[0].Name
 	x, last := y, t.last(y)
 	if last != nil {
@@ -48,14 +51,14 @@ func (t *tuning) behead() error {
 	if last != nil && features == tensor.Free {
 		features = inputs(last, t.Net.Graph.Initializers[last.In(1)])
 	}
-	if features <= 0 || features > 1<<24/max(1, t.Outputs) {
+	if features <= 0 || features > 1<<24/max(1, t.Options.Outputs) {
 		return fault.New(fault.Invalid, "a new last layer cannot take "+typ.String()).At("head").Try("the number of features must be known, and not too large")
 	}
 	t.place(x, features)
 	if last == nil {
-		t.note("a new last layer of " + strconv.Itoa(features) + " → " + strconv.Itoa(t.Outputs) + " stands behind the output " + string(y))
+		t.note("a new last layer of " + strconv.Itoa(features) + " → " + strconv.Itoa(t.Options.Outputs) + " stands behind the output " + string(y))
 	} else {
-		t.note("a new last layer of " + strconv.Itoa(features) + " → " + strconv.Itoa(t.Outputs) + " stands in the place of " + nodeName(last))
+		t.note("a new last layer of " + strconv.Itoa(features) + " → " + strconv.Itoa(t.Options.Outputs) + " stands in the place of " + nodeName(last))
 	}
 	return nil
 }
@@ -67,7 +70,7 @@ func (t *tuning) last(y graph.Value) *graph.Node {
 		switch n.Op {
 		case "Softmax", "LogSoftmax", "Sigmoid", "Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "ReduceMean", "GlobalAveragePool", "Cast":
 			y = n.In(0)
-		case "Add":
+		case "Add", "Sub", "Mul", "Div": // a bias, or the unit of a target
 			switch {
 			case g.Initializers[n.In(1)] != nil:
 				y = n.In(0)
@@ -130,8 +133,8 @@ func (t *tuning) place(x graph.Value, features int) {
 		}
 		return v
 	}
-	w := t.b.Floats("head.weight", draw(features*t.Outputs), features, t.Outputs)
-	c := t.b.Floats("head.bias", draw(t.Outputs), t.Outputs)
+	w := t.b.Floats("head.weight", draw(features*t.Options.Outputs), features, t.Options.Outputs)
+	c := t.b.Floats("head.bias", draw(t.Options.Outputs), t.Options.Outputs)
 	t.say(t.b.Op("Add", t.b.Op("MatMul", x, w), c))
 	t.prune()
 	g := t.Net.Graph
@@ -144,6 +147,14 @@ func (t *tuning) prune() {
 	g := t.Net.Graph
 	exec.Prune(g)
 	t.Net.Params = slices.DeleteFunc(t.Net.Params, func(v graph.Value) bool { return g.Initializers[v] == nil })
+}
+
+// HasHead reports whether there is a new last layer.
+func (m *Model) HasHead() bool { return m.head != nil }
+
+// Narrow reports whether nothing learns but what is new: a last layer, or what LoRA put beside matrices.
+func (m *Model) Narrow() bool {
+	return len(m.lora) > 0 || m.head != nil && len(m.Net.Params) == 2
 }
 
 // Scale has the new last layer answer in another unit: spread times as large, and center more. It reports false where there is no new last layer.

@@ -14,10 +14,10 @@ import (
 // LoRA has the matrices of a model stay as they are while a product of two narrow ones learns beside each (Hu et al., "LoRA: Low-Rank Adaptation of
 // Large Language Models", 2021, section 4.1): y = x·W + (Alpha/Rank)·x·A·B. When training has ended they are one matrix again.
 type LoRA struct {
-	Rank    int      // columns of A and rows of B; 0: no LoRA
-	Alpha   float64  // 0 means 2·Rank
-	Dropout float64  // share of x that is left out on its way to A, while training
-	Match   []string // patterns of names of matrices, or of nodes that use them; nil: all of MatMul and Gemm that are not frozen
+	Rank    int      `json:"rank,omitempty"`    // columns of A and rows of B; 0: no LoRA
+	Alpha   float64  `json:"alpha,omitempty"`   // 0 means 2·Rank
+	Dropout float64  `json:"dropout,omitempty"` // share of x that is left out on its way to A, while training
+	Match   []string `json:"match,omitempty"`   // patterns of names of matrices, or of nodes that use them; nil: all of MatMul and Gemm that are not frozen
 }
 
 // adapter is one such pair.

@@ -19,7 +19,7 @@ import (
 type Options struct {
 	Output     string                    // the output to learn from; "": the only one, or the only one of float32
 	Regression bool                      // numbers are learned, not classes
-	Outputs    int                       // classes, or numbers, that each row has
+	Outputs    int                       // classes, or numbers, that each row has; 0, without Head: as many as the model gives
 	Fix        map[string]*tensor.Tensor // inputs that are always the same: numbers in the shape of the input, or that broadcast to it
 	Types      map[string]tensor.Type    // of other inputs, where the data are known better than the model says; the first dimension counts the rows
 	Freeze     []string                  // patterns of names of weights, or of nodes that use them, that stay as they are: * stands for any characters, ? for one
@@ -37,8 +37,9 @@ type Model struct {
 	Net *train.Net
 
 	// Binary: the one number that the net gives for a row is the logit of the second of two classes, to be trained with train.BCE.
-	Binary bool
-	Notes  []string // what was found and decided, in sentences for a person
+	Binary  bool
+	Outputs int      // classes, or numbers, that each row gets
+	Notes   []string // what was found and decided, in sentences for a person
 
 	lora []adapter
 	head *head
