@@ -16,7 +16,7 @@ import (
 
 type predictCommand struct {
 	Model   string `arg:"" help:"ONNX file, or NAME, NAME@ALIAS, NAME/VERSION of a model in the bucket."`
-	Data    string `arg:"" help:"CSV, JSON-lines or Parquet file, a folder of them, - for standard input, or a bucket URL."`
+	Data    string `arg:"" help:"CSV, JSON-lines or Parquet file, a picture, a folder of either, - for standard input, or a bucket URL."`
 	Out     string `help:"Write here; the ending says the format: .csv, .jsonl or .parquet, .gz after it compresses. Without it, CSV on standard output (JSON lines with --json)." placeholder:"FILE"`
 	Threads int    `help:"Cores to use at most; 0 means all." default:"0"`
 }
@@ -43,6 +43,7 @@ func (c predictCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	m.Files(source.Files(s))
 	if c.Out == "" {
 		format := source.CSV
 		if a.flags.JSON {

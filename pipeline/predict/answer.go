@@ -21,7 +21,7 @@ type work struct {
 // AnswerJSON is RowsJSON that appends the answers to b as Result.AppendJSON does. It returns b and the number of rows, and
 // keeps nothing of body.
 func (m *Model) AnswerJSON(ctx context.Context, body, b []byte) ([]byte, int, error) {
-	if m.columns != nil || m.via != nil || len(body) > mostPooled {
+	if m.columns != nil || m.via != nil || m.shaped || len(body) > mostPooled {
 		// What runs elsewhere may go on with its inputs after a deadline, so they are not used again.
 		r, err := m.RowsJSON(ctx, body)
 		if err != nil {

@@ -3,6 +3,7 @@ package predict
 import (
 	"math"
 
+	"github.com/jarvis-ml/jarvis/model/card"
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
@@ -12,6 +13,8 @@ type frame struct {
 	rows  int
 	ports []cells
 	moved bool // cells have other memory than before
+
+	pixels, numbers int // of all pictures, and bytes of all sequences
 }
 
 // cells is the memory of one port; the slice of its type is used.
@@ -22,6 +25,10 @@ type cells struct {
 	i32  []int32
 	flag []bool
 	str  []string
+
+	pics  []shot         // (rows)
+	seqs  [][]float32    // (rows), each (steps, width)
+	whole *tensor.Tensor // pictures or sequences of a run
 }
 
 // newFrame returns a frame of so many rows, everything missing, with room for more.
@@ -57,6 +64,12 @@ func (f *frame) grow(m *Model) {
 	f.rows++
 	for i := range m.ports {
 		p, c := &m.ports[i], &f.ports[i]
+		switch p.kind {
+		case card.Image:
+			c.pics = append(c.pics, shot{})
+		case card.Sequence:
+			c.seqs = append(c.seqs, nil)
+		}
 		for range p.width {
 			switch p.dtype {
 			case tensor.Float32:
@@ -88,7 +101,7 @@ func (f *frame) empty() {
 	for i := range f.ports {
 		c := &f.ports[i]
 		clear(c.str)
-		*c = cells{c.f32[:0], c.f64[:0], c.i64[:0], c.i32[:0], c.flag[:0], c.str[:0]}
+		*c = cells{c.f32[:0], c.f64[:0], c.i64[:0], c.i32[:0], c.flag[:0], c.str[:0], nil, nil, nil}
 	}
 }
 
@@ -147,6 +160,9 @@ func (f *frame) truth(m *Model, fd *field, row int, v bool) {
 // tensor shows the cells of port i as an input of the graph.
 func (f *frame) tensor(m *Model, i int) *tensor.Tensor {
 	p, c := &m.ports[i], &f.ports[i]
+	if c.whole != nil {
+		return c.whole
+	}
 	shape := []int{f.rows, p.width}
 	if p.flat {
 		shape = shape[:1]

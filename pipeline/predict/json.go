@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/jarvis-ml/jarvis/model/card"
 	"github.com/jarvis-ml/jarvis/model/fault"
 )
 
@@ -207,6 +208,8 @@ func (d *decoder) value(fd *field, row int) error {
 		return d.m.setTruth(d.f, fd, row, true)
 	case d.word("false"):
 		return d.m.setTruth(d.f, fd, row, false)
+	case c == '[' && fd.kind == card.Sequence:
+		return d.sequence(fd, row)
 	case c == '[' || c == '{':
 		return wrongType(fd, row, "a list or an object")
 	case d.word("NaN") || d.word("Infinity") || d.word("nan"):

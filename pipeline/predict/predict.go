@@ -27,7 +27,9 @@ type Model struct {
 	outputs outputs
 	via     Run       // nil: the program itself
 	works   sync.Pool // of *work
-	columns error     // why rows cannot be answered, nil when they can: such a model takes tensors only
+	shaped  bool      // some input is a picture or a sequence
+	files   func(ctx context.Context, ref string) ([]byte, error)
+	columns error // why rows cannot be answered, nil when they can: such a model takes tensors only
 }
 
 // Open reads a model file. Foreign models are opened whatever their inputs are; Columns tells whether they take rows.
@@ -83,13 +85,14 @@ type field struct {
 	known    map[string]string
 }
 
-// port is an input of the graph: (rows, width), or (rows) when flat.
+// port is an input of the graph: (rows, width), (rows) when flat, or what shaped says, whose width is 0.
 type port struct {
 	name  string
 	at    int // among the inputs of the program
 	dtype tensor.DType
 	width int
 	flat  bool
+	shaped
 }
 
 // bind joins the signature of an artifact with the inputs of its graph.
@@ -105,6 +108,17 @@ func (m *Model) bind() error {
 	}
 	for i, in := range sig.Inputs {
 		at, ok := ports[in.Name]
+		if ok && isShaped(in.Kind) {
+			s, dtype, err := shapedPort(in, inputs[at].Type.Tensor)
+			if err != nil {
+				return err
+			}
+			delete(ports, in.Name)
+			m.shaped = true
+			m.fields = append(m.fields, field{name: in.Name, input: in, kind: in.Kind, port: i, required: in.Missing == 0})
+			m.ports = append(m.ports, port{name: in.Name, at: at, dtype: dtype, shaped: s})
+			continue
+		}
 		want := tensor.String
 		if in.Type == "float32" {
 			want = tensor.Float32
@@ -131,9 +145,17 @@ func (m *Model) bind() error {
 
 // run answers one frame into the rows of r from first on.
 func (m *Model) run(ctx context.Context, f *frame, r *Result, first int) error {
-	if f.rows == 0 {
+	switch {
+	case f.rows == 0:
 		return nil
+	case m.shaped:
+		return m.runShaped(ctx, f, r, first)
 	}
+	return m.runPlain(ctx, f, r, first)
+}
+
+// runPlain is run for rows that fit together.
+func (m *Model) runPlain(ctx context.Context, f *frame, r *Result, first int) error {
 	ports := m.Program.Outputs()
 	out := make([]*tensor.Tensor, len(ports))
 	if m.via == nil {

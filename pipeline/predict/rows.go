@@ -12,7 +12,8 @@ import (
 )
 
 // Rows answers rows of named values, as encoding/json gives them: float64, json.Number, any Go integer or float, string,
-// bool, and nil for missing. A field may be absent only when the training data had missing values in it.
+// bool, and nil for missing; for a picture base64 or a data: URL of its file, or the file as []byte; for a sequence a list of
+// numbers, or of equally long lists. A field may be absent only when the training data had missing values in it.
 // Errors: fault.Invalid whose Field is "rows[3].island", for a field that is missing, unknown or of another type; an
 // infinite number; no rows at all. fault.Unsupported when Columns says so.
 func (m *Model) Rows(ctx context.Context, rows []map[string]any) (*Result, error) {
@@ -66,6 +67,12 @@ func (m *Model) set(f *frame, fd *field, row int, v any, present bool) error {
 	if n, ok := toFloat(v); ok {
 		return m.setNumber(f, fd, row, n)
 	}
+	if file, ok := v.([]byte); ok && fd.kind == card.Image {
+		return m.setFile(f, fd, row, file)
+	}
+	if fd.kind == card.Sequence {
+		return m.setSequence(f, fd, row, v)
+	}
 	return wrongType(fd, row, "a list or an object")
 }
 
@@ -100,6 +107,9 @@ func toFloat(v any) (float64, bool) {
 }
 
 func (m *Model) setMissing(f *frame, fd *field, row int, present bool) error {
+	if isShaped(fd.kind) {
+		return invalid(row, fd.name, "must have a value").Try("the model cannot do without")
+	}
 	if !present && fd.required {
 		return invalid(row, fd.name, "the field is missing").Try("it was never missing in the training data; send null if the value is not known")
 	}
@@ -127,8 +137,10 @@ func (m *Model) setNumber(f *frame, fd *field, row int, x float64) error {
 // setText takes a text for a category, boolean or date; "" is missing.
 func (m *Model) setText(f *frame, fd *field, row int, s string) error {
 	switch fd.kind {
-	case card.Number:
+	case card.Number, card.Sequence:
 		return wrongType(fd, row, "the text "+cut(s))
+	case card.Image:
+		return m.setPicture(f, fd, row, s)
 	case card.Boolean:
 		if v, ok := check.ParseBoolean(s); ok && m.HasCard {
 			f.text(m, fd, row, s)
@@ -170,6 +182,10 @@ func wrongType(fd *field, row int, got string) error {
 		want, hint = "true or false", `"yes" and "no" will do as well`
 	case card.Date:
 		want, hint = "an ISO date", `such as "2026-01-31" or "2026-01-31T12:00:00"`
+	case card.Image:
+		want, hint = "a picture", "send its file in base64, or as a data: URL"
+	case card.Sequence:
+		want, hint = "a list of numbers", "such as [0.5, 1, 2.25], or of lists where a step has several numbers"
 	}
 	return invalid(row, fd.name, "must be "+want+", got "+got).Try(hint)
 }

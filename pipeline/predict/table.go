@@ -16,12 +16,15 @@ import (
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
-// chunkRows is how many rows of a table one run takes.
-const chunkRows = 4096
+const (
+	chunkRows  = 4096 // of a table that are answered at a time
+	chunkFiles = 32   // where they hold pictures or sequences, whose files are all in memory
+)
 
 // Table answers the rows of a table, in chunks on all cores. Columns that the model does not use are ignored; one that is
 // not there is missing throughout, if it had missing values in training. Numbers and texts are converted as
-// feature.Inputs says; a date or truth value that cannot be read is missing. No rows give an empty Result.
+// feature.Inputs says; a date or truth value that cannot be read is missing. Pictures are files, in base64 or data: URLs too,
+// or names of files (see Files); sequences are texts such as [1, 2.5] or [[1, 2], [3, 4]]. No rows give an empty Result.
 // Errors: fault.Invalid for a needed column that is not there (Field is the column) and for a text that is no number
 // (row and value in the message), fault.Unsupported when Columns says so, fault.Canceled.
 func (m *Model) Table(ctx context.Context, t *table.Table) (*Result, error) {
@@ -39,12 +42,16 @@ func (m *Model) Table(ctx context.Context, t *table.Table) (*Result, error) {
 	r := m.outputs.result(t.Rows)
 	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	for from := 0; from < t.Rows && inner.Err() == nil; from += chunkRows {
+	size := chunkRows
+	if m.shaped {
+		size = chunkFiles
+	}
+	for from := 0; from < t.Rows && inner.Err() == nil; from += size {
 		g.Go(func() error {
-			rows := min(chunkRows, t.Rows-from)
+			rows := min(size, t.Rows-from)
 			f := m.newFrame(rows, rows)
 			for i, c := range columns {
-				if err := m.column(f, &m.fields[i], c, from); err != nil {
+				if err := m.column(inner, f, &m.fields[i], c, from); err != nil {
 					return err
 				}
 			}
@@ -61,9 +68,13 @@ func (m *Model) Table(ctx context.Context, t *table.Table) (*Result, error) {
 }
 
 // column puts rows of a column, from first on, into a frame. c may be nil: all missing, as the frame is already.
-func (m *Model) column(f *frame, fd *field, c *table.Column, first int) error {
+func (m *Model) column(ctx context.Context, f *frame, fd *field, c *table.Column, first int) error {
 	p := m.ports[fd.port]
 	switch {
+	case fd.kind == card.Image:
+		return m.pictures(ctx, f, fd, c, first)
+	case fd.kind == card.Sequence:
+		return m.sequences(f, fd, c, first)
 	case c == nil:
 		return nil
 	case p.dtype == tensor.String:
