@@ -11,7 +11,7 @@ import (
 
 // predictRequest and predictResponse describe the bodies; predictions are decoded and encoded without them.
 type predictRequest struct {
-	Rows []map[string]any `json:"rows" minItems:"1" doc:"Rows as objects, one field a column; null for a missing value. A bare array of rows will do as well."`
+	Rows []map[string]any `json:"rows" minItems:"1" doc:"Rows as objects, one field a column; null for a missing value. A picture is its file in base64 or as a data: URL, a sequence a list of numbers, or of equally long lists. A bare array of rows will do as well."`
 }
 
 type predictResponse struct {

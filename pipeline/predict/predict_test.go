@@ -1,6 +1,7 @@
 package predict_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -366,13 +367,23 @@ func TestBrokenCards(t *testing.T) {
 
 // Every body that RowsJSON takes, encoding/json and Rows take with the same answers.
 func FuzzRowsJSON(f *testing.F) {
-	m := open(f, artifact(f, "regression"))
+	m, sequences := open(f, artifact(f, "regression")), []*predict.Model{open(f, sums(f, 1)), open(f, sums(f, 2))}
+	for _, s := range []string{`[{"s":[1,-2.5e3]}]`, `[{"s":[[1,2],[3,4]]},{"s":[[1 , 2]]}]`, `[{"s":[[1],[2]]}]`, `[{"s":[]}]`, `[{"s":[null]}]`} {
+		f.Add([]byte(s))
+	}
 	for _, s := range []string{`[` + good + `]`, `{"rows":[` + good + `,` + good + `]}`, `[{"petals":-1.5e3,"color":"\u00e9\n","wild":"no","when":null}]`, `[{}]`, `{"rows":null}`, `[{"petals":0`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if len(body) > 10_000 {
 			return
+		}
+		m := m
+		switch { // which model a body was meant for
+		case bytes.Contains(body, []byte("[[")):
+			m = sequences[1]
+		case bytes.Contains(body, []byte(`"s"`)):
+			m = sequences[0]
 		}
 		r, err := m.RowsJSON(t.Context(), body)
 		if err != nil {

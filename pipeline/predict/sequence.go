@@ -54,7 +54,7 @@ func (m *Model) put(f *frame, s *sequence) error {
 	if len(s.x) == 0 {
 		return invalid(s.row, s.fd.name, "a sequence of no steps").Try("send at least one")
 	}
-	if want := m.ports[s.fd.port].shaped.sizes[0]; want > 0 && len(s.x) > want*s.width {
+	if want := m.ports[s.fd.port].sizes[0]; want > 0 && len(s.x) > want*s.width {
 		return invalid(s.row, s.fd.name, "a sequence of more steps than the model takes").Try("it takes " + strconv.Itoa(want))
 	}
 	f.ports[s.fd.port].seqs[s.row] = s.x
@@ -62,7 +62,7 @@ func (m *Model) put(f *frame, s *sequence) error {
 }
 
 func (m *Model) sequence(fd *field, row int) *sequence {
-	return &sequence{fd: fd, row: row, width: m.ports[fd.port].shaped.inner}
+	return &sequence{fd: fd, row: row, width: m.ports[fd.port].inner}
 }
 
 // setSequence takes a sequence as encoding/json gives it, or as Go has it.
@@ -231,7 +231,7 @@ func (m *Model) sequences(f *frame, fd *field, c *table.Column, first int) error
 			return bad(fd, row, "has a sequence of no steps").Try("the model needs one step at least")
 		case width != s.width:
 			return bad(fd, row, "has steps of "+strconv.Itoa(width)+" numbers, the model takes "+strconv.Itoa(s.width))
-		case steps > mostSteps || m.ports[fd.port].shaped.sizes[0] > 0 && steps > m.ports[fd.port].shaped.sizes[0]:
+		case steps > mostSteps || m.ports[fd.port].sizes[0] > 0 && steps > m.ports[fd.port].sizes[0]:
 			return bad(fd, row, "has a sequence of "+strconv.Itoa(steps)+" steps, which are too many")
 		}
 		for _, v := range s.x {

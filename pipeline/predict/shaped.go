@@ -144,7 +144,7 @@ func (m *Model) runs(f *frame) (runs [][]int) {
 			runs = append(runs, nil)
 			open[string(key)] = at
 			for i := range m.ports {
-				if m.ports[i].shaped.kind == card.Sequence {
+				if m.ports[i].kind == card.Sequence {
 					longest[i] = len(f.ports[i].seqs[row])
 				}
 			}
@@ -166,8 +166,9 @@ func (m *Model) part(ctx context.Context, f *frame, rows []int) (*frame, error) 
 		case card.Sequence:
 			to.whole = p.steps(from.seqs, rows)
 		default:
-			*to = cells{pick(from.f32, rows, p.width), pick(from.f64, rows, p.width), pick(from.i64, rows, p.width), pick(from.i32, rows, p.width),
-				pick(from.flag, rows, p.width), pick(from.str, rows, p.width), nil, nil, nil}
+			to.f32, to.f64 = pick(from.f32, rows, p.width), pick(from.f64, rows, p.width)
+			to.i64, to.i32 = pick(from.i64, rows, p.width), pick(from.i32, rows, p.width)
+			to.flag, to.str = pick(from.flag, rows, p.width), pick(from.str, rows, p.width)
 		}
 		if err != nil {
 			return nil, err
