@@ -14,6 +14,7 @@ import (
 	"github.com/jarvis-ml/jarvis/model/fit/tune"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 	"github.com/jarvis-ml/jarvis/pipeline/job"
+	"github.com/jarvis-ml/jarvis/pipeline/neural"
 	"github.com/jarvis-ml/jarvis/pipeline/onnxfile"
 	"github.com/jarvis-ml/jarvis/pipeline/paged"
 	"github.com/jarvis-ml/jarvis/pipeline/predict"
@@ -34,6 +35,9 @@ type finetuneCommand struct {
 	LoraDropout     float64       `help:"Share of its inputs that each of them leaves out while training." default:"0"`
 	Output          string        `help:"Output of the model to learn from, where it has several." placeholder:"NAME"`
 	Fix             []string      `help:"Input of the model that is always the same: a number, or a JSON list. May be repeated. Free dimensions are those of the data: state=0 fills a state for every row." placeholder:"NAME=VALUE" sep:"none"`
+	Size            string        `help:"Height and width that the model wants pictures to have, where it does not say." placeholder:"224|48x192"`
+	Mean            []float64     `help:"Mean that is taken from each channel of pictures, where 0 is black and 1 the most: one, or one for each; without it that of ImageNet for a model of colours (rows, 3, height, width), else 0." placeholder:"M"`
+	Std             []float64     `help:"Deviation that each channel is divided by, likewise." placeholder:"S"`
 	Epochs          int           `help:"Times that every row is learned from, at most; 0 means 10." default:"0"`
 	BatchSize       int           `help:"Rows of a step; 0 means 8 to 32, by the rows. Below 16, running statistics (BatchNormalization) stay as they are." default:"0"`
 	LR              float64       `help:"Learning rate; 0 means 0.0005, for more than a million weights 0.0001, for a new last layer or LoRA alone 0.002." default:"0" name:"lr"`
@@ -85,10 +89,11 @@ func (c finetuneCommand) Run(ctx context.Context, a *app) error {
 	defer bar.close()
 	bar.say("reading %s", c.Data)
 	paged.Enable("")
-	rows, notices, err := c.read(ctx, a, m)
+	rows, files, notices, err := c.read(ctx, a, m)
 	if err != nil {
 		return err
 	}
+	how.Pictures.Files = files
 	spec := job.Spec{Target: t.Target, Task: c.Task, Seed: c.Seed, Threads: c.Threads, Holdout: c.Holdout, DataName: dataName(c.Data), Version: version()}
 	return t.carryOut(ctx, a, name, rows, notices, spec, bar, func(spec job.Spec, tell func(job.Event)) (*job.Outcome, error) {
 		return job.FineTune(ctx, rows, spec, how, tell)
@@ -96,20 +101,20 @@ func (c finetuneCommand) Run(ctx context.Context, a *app) error {
 }
 
 // read reads the data: as text what a model of Jarvis's own takes as text.
-func (c finetuneCommand) read(ctx context.Context, a *app, m *predict.Model) (*table.Table, []string, error) {
+func (c finetuneCommand) read(ctx context.Context, a *app, m *predict.Model) (*table.Table, neural.FileOpener, []string, error) {
 	o := source.Options{Stdin: a.stdin}
 	if m.HasCard {
 		o.Kinds = m.TextColumns()
 	}
 	s, err := source.Open(ctx, c.Data, o)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	t, err := source.ReadAll(ctx, s)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return t, a.tellNotices(s), nil
+	return t, source.Files(s), a.tellNotices(s), nil
 }
 
 // published is the name under which what came of a model is published: its own.
@@ -133,6 +138,13 @@ func (c finetuneCommand) tuning() (job.Tuning, error) {
 	}
 	if c.Epochs < 0 || c.BatchSize < 0 || !(c.LR >= 0) {
 		return how, fault.New(fault.Invalid, "--epochs, --batch-size and --lr must be above 0")
+	}
+	how.Pictures = neural.PictureOptions{Mean: c.Mean, Std: c.Std}
+	if c.Size != "" {
+		var err error
+		if how.Pictures.Height, how.Pictures.Width, err = neural.Size(c.Size); err != nil {
+			return how, err
+		}
 	}
 	for _, text := range c.Fix {
 		name, value, ok := strings.Cut(text, "=")

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +20,6 @@ import (
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/onnx"
 	"github.com/jarvis-ml/jarvis/model/tensor"
-	"github.com/jarvis-ml/jarvis/pipeline/check"
 	"github.com/jarvis-ml/jarvis/pipeline/feature"
 	"github.com/jarvis-ml/jarvis/pipeline/neural"
 	"github.com/jarvis-ml/jarvis/pipeline/predict"
@@ -36,6 +36,7 @@ type Tuning struct {
 	Freeze   []string                            `json:"freeze,omitempty"` // patterns of names of weights, or of nodes that use them, that stay as they are
 	Head     bool                                `json:"head,omitempty"`   // a new last layer, for other classes than the model knows
 	LoRA     tune.LoRA                           `json:"lora,omitzero"`
+	Pictures neural.PictureOptions               `json:"pictures,omitzero"` // what it wants pictures to be
 
 	train.Config // zero values mean what suits a model that knows much already
 }
@@ -152,9 +153,9 @@ func (l *tuned) connect(ctx context.Context) error {
 			open = append(open, in)
 		}
 	}
-	o := neural.ForeignOptions{Target: w.spec.Target}
+	o := neural.ForeignOptions{Target: w.spec.Target, Pictures: l.how.Pictures}
 	if l.own {
-		o.Card = &l.from
+		o.Card, o.Graph = &l.from, l.model.Graph
 	}
 	var err error
 	if l.inputs, err = neural.FitForeign(ctx, open, w.table, w.report, o); err != nil {
@@ -168,16 +169,31 @@ func (l *tuned) connect(ctx context.Context) error {
 	if len(columns) == 0 {
 		return fault.New(fault.Invalid, "every input is fixed, so there is nothing to learn from").At("fix")
 	}
-	by := w.spec.HoldoutBy == nil
-	for _, c := range columns {
-		if by {
+	if w.spec.HoldoutBy == nil {
+		for _, c := range columns {
 			w.spec.HoldoutBy = append(w.spec.HoldoutBy, c.Name)
 		}
-		if c.Kind == card.Sequence || c.Kind == card.Image || c.Kind == card.Text {
-			w.needs = append(w.needs, c.Name)
+	}
+	w.target.only(l.inputs.Usable(w.target.rows()))
+	return nil
+}
+
+// only takes the target of all other rows away.
+func (t *target) only(rows []int) {
+	keep := map[int]bool{}
+	for _, r := range rows {
+		keep[r] = true
+	}
+	for i := range t.class {
+		if !keep[i] {
+			t.class[i] = -1
 		}
 	}
-	return nil
+	for i := range t.y {
+		if !keep[i] {
+			t.y[i] = float32(math.NaN())
+		}
+	}
 }
 
 // open makes a net of the model, and gives the classes of the data their numbers in it.
@@ -323,12 +339,4 @@ func (w *work) kept(o train.Outcome) {
 	if o.Best > 0 && o.Best < o.Epochs || o.Stopped {
 		w.tell(Event{Stage: Fit, Message: fmt.Sprintf("stopped after epoch %d; the weights of epoch %d are kept", o.Epochs, o.Best)})
 	}
-}
-
-// usableRows leaves out the rows that lack what the model looks at.
-func (w *work) usableRows(rows []int) []int {
-	for _, name := range w.needs {
-		rows = (&look{column: name, kind: check.Sequence}).rows(w.table, rows)
-	}
-	return rows
 }

@@ -76,9 +76,8 @@ type work struct {
 	table       *table.Table
 	report      *check.Report
 	target      *target
-	look        *look    // what a net looks at; nil for estimators on features
-	needs       []string // columns without whose values a row says nothing
-	train, test []int    // rows
+	look        *look // what a net looks at; nil for estimators on features
+	train, test []int // rows
 }
 
 func understand(t *table.Table, s Spec, report func(Event)) (*work, error) {
@@ -162,7 +161,6 @@ func (w *work) split() error {
 	if w.look != nil {
 		rows = w.look.rows(w.table, rows)
 	}
-	rows = w.usableRows(rows)
 	if len(rows) < leastRows {
 		return fault.New(fault.BadData, fmt.Sprintf("%d rows with a target are too few: at least %d are needed", len(rows), leastRows))
 	}

@@ -38,20 +38,22 @@ type feedRows interface {
 
 // ForeignOptions say how columns are given to a model.
 type ForeignOptions struct {
-	Target string     // the column that is no input
-	Card   *card.Card // of a model that Jarvis made: its columns are known
+	Target   string       // the column that is no input
+	Card     *card.Card   // of a model that Jarvis made: its columns are known
+	Graph    *graph.Graph // of that model
+	Pictures PictureOptions
 }
 
-// FitForeign finds a column for each input of a model. A column with the name of an input is it. What is left is given by kinds: a column of sequences
+// FitForeign finds a column for each input of a model. A column with the name of an input is it. What is left is given by kinds: a column of pictures to the one input of four dimensions, a column of sequences
 // to the one input (rows, steps) or (rows, steps, features), all columns of numbers to the one input (rows, columns) of as many.
 //
 // Errors: fault.Invalid where no column, or more than one, could be meant, with the inputs and the columns that there are; fault.BadData for a column that
 // does not hold what the input takes.
-func FitForeign(_ context.Context, inputs []graph.Port, t *table.Table, r *check.Report, o ForeignOptions) (*Foreign, error) {
+func FitForeign(ctx context.Context, inputs []graph.Port, t *table.Table, r *check.Report, o ForeignOptions) (*Foreign, error) {
 	f := &fitting{Foreign: &Foreign{}, t: t, r: r, o: o, used: map[string]bool{o.Target: true}}
 	var open []graph.Port
 	for _, in := range inputs {
-		fed, err := f.named(in)
+		fed, err := f.named(ctx, in)
 		if err != nil {
 			return nil, err
 		}
@@ -61,9 +63,9 @@ func FitForeign(_ context.Context, inputs []graph.Port, t *table.Table, r *check
 			f.feeds = append(f.feeds, fed)
 		}
 	}
-	for _, step := range []func([]graph.Port) ([]graph.Port, error){f.sequence, f.numbers} {
+	for _, step := range []func(context.Context, []graph.Port) ([]graph.Port, error){f.image, f.sequence, f.numbers} {
 		var err error
-		if open, err = step(open); err != nil {
+		if open, err = step(ctx, open); err != nil {
 			return nil, err
 		}
 	}
@@ -87,13 +89,13 @@ func (f *fitting) note(format string, args ...any) {
 }
 
 // named is the feed of an input that a column has the name of, nil where there is none.
-func (f *fitting) named(in graph.Port) (feed, error) {
+func (f *fitting) named(ctx context.Context, in graph.Port) (feed, error) {
 	name := string(in.Name)
 	column := f.t.Column(name)
 	if f.o.Card != nil {
 		for _, c := range f.o.Card.Signature.Inputs {
 			if c.Name == name {
-				return f.own(in, c)
+				return f.own(ctx, in, c)
 			}
 		}
 	}
@@ -101,6 +103,9 @@ func (f *fitting) named(in graph.Port) (feed, error) {
 		return nil, nil
 	}
 	f.used[name] = true
+	if c := f.r.Column(name); c != nil && c.Kind == check.Image {
+		return f.imageOf(ctx, in, name)
+	}
 	if f.sequential(column) {
 		return f.sequenceOf(in, name)
 	}
@@ -108,16 +113,23 @@ func (f *fitting) named(in graph.Port) (feed, error) {
 }
 
 // own is the feed of a column as the model's card describes it.
-func (f *fitting) own(in graph.Port, c card.Input) (feed, error) {
+func (f *fitting) own(ctx context.Context, in graph.Port, c card.Input) (feed, error) {
 	if f.used[c.Name] {
 		return nil, fault.New(fault.Invalid, "the model takes the column that is to be learned").At("target")
 	}
 	f.used[c.Name] = true
 	switch c.Kind {
 	case card.Image:
-		return nil, fault.New(fault.Unsupported, "a net on pictures goes on learning where it was trained: 'jarvis train' with the old and the new pictures").At(c.Name)
+		return f.ownImage(ctx, in, c)
 	case card.Sequence:
-		s := &sequenceFeed{port: in, column: c, width: c.Shape[len(c.Shape)-1], raw: true}
+		m, usable, err := FitSequences(f.t, c.Name, Sequence{MaxLen: 1 << 24})
+		if err != nil {
+			return nil, err
+		}
+		s := &sequenceFeed{port: in, column: c, width: m.width, raw: true, some: usable}
+		if len(c.Shape) != 2 || c.Shape[1] != m.width {
+			return nil, fault.New(fault.BadData, "each step has "+counted(m.width)+", and the model learned from others").At(c.Name)
+		}
 		s.port.Type = graph.TensorOf(tensor.TypeOf(tensor.Float32, tensor.Free, tensor.Free, s.width))
 		return s, nil
 	}
@@ -155,6 +167,22 @@ func (f *Foreign) Columns() []card.Input {
 		all = append(all, fed.columns()...)
 	}
 	return all
+}
+
+// Usable leaves out the rows of the table that FitForeign saw which lack what the model looks at.
+func (f *Foreign) Usable(rows []int) []int {
+	for _, fed := range f.feeds {
+		some, ok := fed.(interface{ usable() []int })
+		if !ok {
+			continue
+		}
+		is := map[int]bool{}
+		for _, r := range some.usable() {
+			is[r] = true
+		}
+		rows = slices.DeleteFunc(rows, func(r int) bool { return !is[r] })
+	}
+	return rows
 }
 
 // Types are those of the model's inputs, as far as the data tell.

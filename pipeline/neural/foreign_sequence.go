@@ -19,7 +19,10 @@ type sequenceFeed struct {
 	column card.Input
 	width  int
 	raw    bool
+	some   []int // rows that have one
 }
+
+func (s *sequenceFeed) usable() []int { return s.some }
 
 // sequential reports whether a column holds lists of numbers, by its first values.
 func (f *fitting) sequential(c *table.Column) bool {
@@ -41,7 +44,7 @@ func (f *fitting) sequential(c *table.Column) bool {
 }
 
 // sequence gives the one column of lists that is left to the one input that takes steps.
-func (f *fitting) sequence(open []graph.Port) ([]graph.Port, error) {
+func (f *fitting) sequence(_ context.Context, open []graph.Port) ([]graph.Port, error) {
 	var columns []string
 	for _, c := range f.r.Columns {
 		if col := f.t.Column(c.Name); !f.used[c.Name] && col != nil && f.sequential(col) {
@@ -84,7 +87,7 @@ func (f *fitting) sequenceOf(in graph.Port, column string) (feed, error) {
 		return nil, err
 	}
 	s.max = 0
-	fed := &sequenceFeed{port: in, column: s.Columns()[0], width: s.width}
+	fed := &sequenceFeed{port: in, column: s.Columns()[0], width: s.width, some: usable}
 	fed.column.Missing = 0
 	steps, err := f.steps(s, usable)
 	if err != nil {
@@ -153,12 +156,12 @@ func (s *sequenceFeed) append(b *graph.Builder) ([]graph.Value, error) {
 	}
 	x = b.Op("Where", b.Op("IsNaN", x), b.Scalar("padding", 0), x)
 	t := s.port.Type.Type()
-	switch {
-	case len(t.Dims) == 2:
-		x = b.Op("Reshape", x, b.Ints("shape", []int64{0, -1}))
-	case s.across():
-		x = b.OpWith("Transpose", []graph.Attr{graph.IntsAttr("perm", 0, 2, 1)}, x)
+	shape := make([]int64, len(t.Dims)) // of a length that is always the same: another is an error
+	for i, d := range t.Dims {
+		shape[i] = int64(d.Size)
 	}
+	shape[0] = 0
+	x = b.Op("Reshape", x, b.Ints("shape", shape))
 	if t.DType != tensor.Float32 {
 		x = b.OpWith("Cast", []graph.Attr{graph.IntAttr("to", int64(t.DType))}, x)
 	}

@@ -87,7 +87,7 @@ func share(c *table.Column) float64 {
 }
 
 // numbers gives the columns of numbers that are left to the one input (rows, n) that is left, if they are as many.
-func (f *fitting) numbers(open []graph.Port) ([]graph.Port, error) {
+func (f *fitting) numbers(_ context.Context, open []graph.Port) ([]graph.Port, error) {
 	if len(open) != 1 {
 		return open, nil
 	}

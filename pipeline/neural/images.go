@@ -19,6 +19,7 @@ type FileOpener = func(ctx context.Context, ref string) ([]byte, error)
 // ImageOptions say how pictures are prepared; the zero value is what most callers want, with Files where the table names files.
 type ImageOptions struct {
 	Size     int      `json:"size,omitempty"`     // height and width of what the net sees, 4 … 1024; 0: chosen by the data, see FitImages
+	Width    int      `json:"width,omitempty"`    // of what the net sees, where it is no square and Size is the height alone; such pictures are not augmented
 	Channels int      `json:"channels,omitempty"` // 1 (grey) or 3 (red, green, blue); 0: 1 when every sampled picture is grey
 	Augment  *Augment `json:"augment,omitempty"`  // nil: chosen by the data; a zero Augment does nothing
 
@@ -95,6 +96,8 @@ func (o *ImageOptions) check() error {
 	switch {
 	case o.Size != 0 && (o.Size < 4 || o.Size > 1024):
 		return fault.New(fault.Invalid, "must be from 4 to 1024, or 0 for a size by the data").At("size")
+	case o.Width != 0 && (o.Width < 4 || o.Width > 4096 || o.Size == 0):
+		return fault.New(fault.Invalid, "must be from 4 to 4096, with a size").At("width")
 	case o.Channels != 0 && o.Channels != 1 && o.Channels != 3:
 		return fault.New(fault.Invalid, "must be 1 (grey) or 3 (red, green, blue)").At("channels")
 	case o.Augment != nil:
@@ -105,6 +108,17 @@ func (o *ImageOptions) check() error {
 
 // Size is the height and the width of what the net sees.
 func (m *Images) Size() int { return m.o.Size }
+
+// width is that of what the net sees.
+func (m *Images) width() int {
+	if m.o.Width > 0 {
+		return m.o.Width
+	}
+	return m.o.Size
+}
+
+// bytes are those of a prepared picture.
+func (m *Images) bytes() int { return m.o.Size * m.width() * m.o.Channels }
 
 // Channels are 1 for grey pictures and 3 for those in red, green and blue.
 func (m *Images) Channels() int { return m.o.Channels }
@@ -128,10 +142,11 @@ func (m *Images) Columns() []card.Input {
 
 // Type implements Input.
 func (m *Images) Type() tensor.Type {
-	return tensor.Rows(tensor.Uint8, m.o.Size, m.o.Size, m.o.Channels)
+	return tensor.Rows(tensor.Uint8, m.o.Size, m.width(), m.o.Channels)
 }
 
 // Append implements Input: of a picture of any size (rows, height, width, channels), the square in the middle is scaled to (rows, size, size, channels).
+// Where what the net sees is no square, neither is what is cut out, but of the same form.
 // That is torchvision's Resize of the shorter side and CenterCrop, the other way round: so a picture of 10,000×1 pixels is not blown up on the way.
 func (m *Images) Append(b *graph.Builder) (graph.Value, error) {
 	if b.Taken(m.column) {
@@ -143,15 +158,20 @@ func (m *Images) Append(b *graph.Builder) (graph.Value, error) {
 	b.Require(18) // antialias
 
 	sides := b.OpWith("Shape", []graph.Attr{graph.IntAttr("start", 1), graph.IntAttr("end", 3)}, x) // (2)
-	least := b.Op("ReduceMin", sides, b.Ints("sides", []int64{0}))                                  // (1)
-	from := b.Op("Div", b.Op("Sub", sides, least), b.Ints("half", []int64{2}))
-	square := b.Op("Slice", x, from, b.Op("Add", from, least), b.Ints("height_width", []int64{1, 2}))
+	part := b.Op("ReduceMin", sides, b.Ints("sides", []int64{0}))                                   // (1)
+	if h, w := int64(m.o.Size), int64(m.width()); h != w {
+		other := b.Op("Gather", sides, b.Ints("other", []int64{1, 0}))
+		fits := b.Op("Div", b.Op("Mul", other, b.Ints("form", []int64{h, w})), b.Ints("across", []int64{w, h}))
+		part = b.Op("Min", sides, b.Op("Max", fits, b.Ints("least", []int64{1}))) // (2)
+	}
+	from := b.Op("Div", b.Op("Sub", sides, part), b.Ints("half", []int64{2}))
+	square := b.Op("Slice", x, from, b.Op("Add", from, part), b.Ints("height_width", []int64{1, 2}))
 
 	// A triangle over all pixels that one of the result stands for, cut at the edges, as Pillow and torchvision do it.
 	y := b.OpWith("Cast", []graph.Attr{graph.IntAttr("to", int64(tensor.Float32))}, square)
 	y = b.OpWith("Resize", []graph.Attr{
 		graph.StringAttr("mode", "linear"), graph.IntAttr("antialias", 1), graph.IntAttr("exclude_outside", 1), graph.IntsAttr("axes", 1, 2),
-	}, y, "", "", b.Ints("size", []int64{int64(m.o.Size), int64(m.o.Size)}))
+	}, y, "", "", b.Ints("size", []int64{int64(m.o.Size), int64(m.width())}))
 	return b.OpWith("Cast", []graph.Attr{graph.IntAttr("to", int64(tensor.Uint8))}, b.Op("Round", y)), nil
 }
 

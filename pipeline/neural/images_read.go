@@ -37,8 +37,8 @@ type imageRows struct {
 // Read implements Rows: x becomes uint8 (len(rows), size, size, channels).
 func (r *imageRows) Read(ctx context.Context, rows []int32, draw uint64, x *tensor.Tensor) error {
 	m := r.m
-	x.Reset(tensor.Uint8, len(rows), m.o.Size, m.o.Size, m.o.Channels)
-	all, each := x.Bytes(), m.o.Size*m.o.Size*m.o.Channels
+	x.Reset(tensor.Uint8, len(rows), m.o.Size, m.width(), m.o.Channels)
+	all, each := x.Bytes(), m.bytes()
 	for i, row := range rows {
 		s := r.shots[row]
 		if s == nil {
@@ -49,7 +49,7 @@ func (r *imageRows) Read(ctx context.Context, rows []int32, draw uint64, x *tens
 			return located(err, m.column, s.value, int(row))
 		}
 		to := all[i*each : (i+1)*each]
-		if draw == 0 {
+		if draw == 0 || m.width() != m.o.Size {
 			copy(to, pix)
 		} else {
 			m.o.Augment.apply(to, pix, m.o.Size, m.o.Channels, draw, uint64(row))
@@ -88,7 +88,7 @@ func (m *Images) pixels(ctx context.Context, s *shot) ([]byte, error) {
 
 // prepare runs the artifact's nodes on a picture.
 func (m *Images) prepare(ctx context.Context, p pixels.Picture) ([]byte, error) {
-	if p.Height == m.o.Size && p.Width == m.o.Size { // which they would leave as it is
+	if p.Height == m.o.Size && p.Width == m.width() { // which they would leave as it is
 		return p.Pix, nil
 	}
 	x, y := tensor.FromSlice(tensor.Uint8, p.Pix, 1, p.Height, p.Width, p.Channels), new(tensor.Tensor)
