@@ -1,4 +1,5 @@
 import { JarvisError, type Input, type Row, type Signature, type Value } from "../jarvis/index.js";
+import { readSequence } from "../predict/fields.js";
 import { readCSV } from "./csv.js";
 
 /** Bounds of the many-rows tab: what a page can show and a request may carry. */
@@ -104,10 +105,12 @@ function readCell(input: Input, cell: unknown, csv: boolean): Value {
   if (cell === null || cell === undefined) return null;
   if (typeof cell === "string") {
     if (cell.trim() === "" || (csv && missingWords.has(cell))) return null;
+    if (input.kind === "sequence") return readSequence(cell);
     if (input.kind !== "number" || !csv) return cell;
     const value = Number(cell);
     return Number.isNaN(value) ? cell : value;
   }
+  if (input.kind === "sequence" && Array.isArray(cell)) return cell as Value;
   if (typeof cell === "number") return input.kind === "number" ? cell : String(cell);
   if (typeof cell === "boolean") return input.kind === "boolean" ? cell : String(cell);
   return JSON.stringify(cell);

@@ -8,9 +8,9 @@ import { inlineRuntime, workerRuntime, type Runtime } from "./runtime.js";
 export { JarvisError, type Code, type Problem } from "./errors.js";
 export type { GuestFiles, Port, Tensor, Tensors, WasmSource } from "./guest.js";
 export { Model, type Classified, type Prediction, type Regressed, type Result, type Timing } from "./model.js";
-export { checkRows, encodeRows, type Row, type Value } from "./rows.js";
+export { checkRows, encodeRows, type Pixels, type Row, type Steps, type Value } from "./rows.js";
 export { inlineRuntime, workerRuntime, type Run, type Runtime } from "./runtime.js";
-export { isSignature, readSignature, type Input, type Kind, type Signature } from "./signature.js";
+export { innerOf, isSignature, readSignature, type Input, type Kind, type Signature } from "./signature.js";
 
 export interface RuntimeOptions extends GuestFiles {
   /** Makes the module Worker from worker.ts; without it models run in the calling thread. */

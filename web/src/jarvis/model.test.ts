@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import { JarvisError } from "./errors.js";
 import type { Loaded, Tensors } from "./guest.js";
 import { Model } from "./model.js";
-import { checkRows, encodeRows } from "./rows.js";
+import { checkRows, encodeRows, type Row } from "./rows.js";
 import type { Runtime } from "./runtime.js";
-import { readSignature, signatureKey } from "./signature.js";
+import { readSignature, signatureKey, type Input, type Signature } from "./signature.js";
 import { penguins, row } from "./testdata.js";
 
 /** A runtime that answers with what it is given, and remembers what it was asked. */
@@ -98,4 +98,53 @@ test("errors of the guest keep code, hint and field", () => {
   const thrown = Object.assign(new Error("X: unknown operator"), { code: "unsupported", hint: "see the list", field: "X" });
   expect(JarvisError.from(thrown)).toMatchObject({ code: "unsupported", hint: "see the list", field: "X", message: "X: unknown operator" });
   expect(JarvisError.from("boom").code).toBe("internal");
+});
+
+describe("pictures and sequences", () => {
+  const looking: Signature = {
+    task: "regression",
+    target: "y",
+    inputs: [
+      { name: "photo", type: "uint8", kind: "image", shape: [-1, -1, 3], missing: 0 },
+      { name: "steps", type: "float32", kind: "sequence", shape: [-1, 2], missing: 0 },
+      { name: "note", type: "string", kind: "text", missing: 0 },
+    ],
+  };
+  const photo = { width: 2, height: 1, data: new Uint8Array([1, 2, 3, 4, 5, 6]) };
+  const given = { photo, steps: [[1, 2], [3, 4]], note: "a few words" };
+
+  test("become tensors of their shapes, filled up to the longest", () => {
+    const tensors = encodeRows(looking, [given, { ...given, steps: [[5, 6]] }]);
+    expect(tensors["photo"]).toEqual({ data: new Uint8Array([1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6]), shape: [2, 1, 2, 3], dtype: "uint8" });
+    expect(tensors["steps"]).toEqual({ data: new Float32Array([1, 2, 3, 4, 5, 6, NaN, NaN]), shape: [2, 2, 2], dtype: "float32" });
+    expect(tensors["note"]).toEqual({ data: ["a few words", "a few words"], shape: [2, 1], dtype: "string" });
+  });
+
+  test.each<[string, Row, string]>([
+    ["no picture", { ...given, photo: null }, "photo"],
+    ["a picture of another depth", { ...given, photo: { ...photo, data: new Uint8Array(2) } }, "photo"],
+    ["a number as picture", { ...given, photo: 3 }, "photo"],
+    ["no steps", { ...given, steps: [] }, "steps"],
+    ["steps of another width", { ...given, steps: [[1, 2], [3]] }, "steps"],
+    ["numbers for steps", { ...given, steps: [1, 2] }, "steps"],
+    ["a text as sequence", { ...given, steps: "[[1,2]]" }, "steps"],
+    ["a hole", { ...given, steps: [[1, null as unknown as number]] }, "steps"],
+    ["more than a float32 holds", { ...given, steps: [[1, 1e300]] }, "steps"],
+    ["a number as text", { ...given, note: 1 }, "note"],
+  ])("%s is refused", (_, row, field) => {
+    expect(checkRows(looking, [row]).map((problem) => problem.field)).toEqual([field]);
+  });
+
+  test("the file of a picture is fine for a server, and not decoded here", () => {
+    const file = { ...given, photo: "data:image/png;base64,AAAA" };
+    expect(checkRows(looking, [file])).toEqual([]);
+    expect(() => encodeRows(looking, [file])).toThrow("photo: the file of a picture is not decoded here");
+    expect(() => encodeRows(looking, [given, { ...given, photo: { width: 1, height: 2, data: photo.data } }])).toThrow("pictures of several sizes");
+  });
+
+  test("a signature without their shape is refused", () => {
+    const { shape: _, ...bare } = looking.inputs[0] as Input;
+    expect(() => readSignature({ [signatureKey]: JSON.stringify({ ...looking, inputs: [bare] }) })).toThrow(JarvisError);
+    expect(readSignature({ [signatureKey]: JSON.stringify(looking) })).toEqual(looking);
+  });
 });

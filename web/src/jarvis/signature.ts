@@ -1,13 +1,15 @@
 import { JarvisError } from "./errors.js";
 
 /** How the text or number of a column was understood in training. */
-export type Kind = "number" | "category" | "boolean" | "date";
+export type Kind = "number" | "category" | "boolean" | "date" | "text" | "image" | "sequence";
 
 /** One raw column that the model takes. */
 export interface Input {
   name: string;
   type: string;
   kind: Kind;
+  /** Of one row of an image (height, width, channels) or a sequence (steps, numbers of a step); -1 where it is free. */
+  shape?: number[];
   /** Known categories, most frequent first. */
   values?: string[];
   /** Range of the training data, numbers only. */
@@ -44,7 +46,7 @@ export function readSignature(metadata: Record<string, string>): Signature | und
   return value;
 }
 
-const kinds: ReadonlySet<unknown> = new Set<Kind>(["number", "category", "boolean", "date"]);
+const kinds: ReadonlySet<unknown> = new Set<Kind>(["number", "category", "boolean", "date", "text", "image", "sequence"]);
 
 export function isSignature(value: unknown): value is Signature {
   if (typeof value !== "object" || value === null) return false;
@@ -54,9 +56,21 @@ export function isSignature(value: unknown): value is Signature {
   if (classes !== undefined && classes !== null && !isTexts(classes)) return false;
   return inputs.every((one: unknown) => {
     if (typeof one !== "object" || one === null) return false;
-    const { name, kind, values } = one as Record<string, unknown>;
+    const { name, kind, values, shape } = one as Record<string, unknown>;
+    const inner = kind === "image" ? 3 : kind === "sequence" ? 2 : 0;
+    if (inner > 0 && !isShape(shape, inner)) return false;
     return typeof name === "string" && kinds.has(kind) && (values === undefined || values === null || isTexts(values));
   });
+}
+
+/** Lengths of which the last, of channels or of a step, is known. */
+function isShape(value: unknown, rank: number): boolean {
+  return Array.isArray(value) && value.length === rank && value.every((n) => Number.isInteger(n) && n !== 0 && n >= -1) && value.at(-1) > 0;
+}
+
+/** The last length of an input's shape: channels of a picture, numbers of a step. */
+export function innerOf(input: Input): number {
+  return input.shape?.at(-1) ?? 1;
 }
 
 function isTexts(value: unknown): value is string[] {

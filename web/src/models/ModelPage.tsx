@@ -64,10 +64,12 @@ export function ModelPage({ name, asked, tab }: { name: string; asked: number | 
               <NoVersion asked={asked} />
             ) : artifact.data ? (
               value === "predict" ? (
-                <PredictTab key={`${name}/${version}`} name={name} version={version} model={artifact.data.model} />
+                <PredictTab key={`${name}/${version}`} name={name} version={version} signature={artifact.data.model.signature} model={artifact.data.model} />
               ) : (
                 <BatchTab key={`${name}/${version}`} name={name} version={version} model={artifact.data.model} />
               )
+            ) : artifact.error && value === "predict" && alone(artifact.error) && model.signature && version === model.aliases["champion"] ? (
+              <PredictTab key={`${name}/${version}`} name={name} version={version} signature={model.signature} model={undefined} />
             ) : artifact.error ? (
               <Failure error={artifact.error} title="The model cannot be loaded into this page" retry={() => void artifact.refetch()} />
             ) : (
@@ -85,6 +87,11 @@ export function ModelPage({ name, asked, tab }: { name: string; asked: number | 
       {artifact.data && tab !== "versions" && <About artifact={artifact.data} size={model.versions.find((one) => one.number === version)?.size} />}
     </>
   );
+}
+
+/** Whether a model is fine and only the page cannot run it: the predictor in the page has not every operator. */
+function alone(error: unknown): boolean {
+  return JarvisError.from(error).code === "unsupported";
 }
 
 function Head({ model, version, artifact }: { model: ModelDetail; version: number | undefined; artifact: Artifact | undefined }) {

@@ -1,8 +1,9 @@
-import { Autocomplete, NumberInput, SegmentedControl, TextInput, type OptionsFilter, type ComboboxItem } from "@mantine/core";
+import { Autocomplete, NumberInput, SegmentedControl, Textarea, TextInput, type OptionsFilter, type ComboboxItem } from "@mantine/core";
 import { memo, useId, type ReactNode } from "react";
-import type { Input } from "../jarvis/index.js";
+import { innerOf, type Input } from "../jarvis/index.js";
 import { plainNumber } from "../shell/format.js";
-import { outside, plain, readNumber, stepOf, type Field } from "./fields.js";
+import { optional, outside, plain, readNumber, stepOf, type Field } from "./fields.js";
+import { PictureField } from "./PictureField.js";
 
 interface InputFieldProps {
   input: Input;
@@ -17,18 +18,20 @@ export const InputField = memo(function InputField({ input, field, problem, chan
   const set = (text: string) => change(input.name, { text, missing: false });
   const error = field.missing ? undefined : problem;
   return (
-    <div className="field" data-missing={field.missing}>
+    <div className="field" data-kind={input.kind} data-missing={field.missing}>
       <div className="field-head">
         {input.kind === "boolean" ? <span id={`${id}-label`}>{input.name}</span> : <label htmlFor={id}>{input.name}</label>}
-        <button
-          type="button"
-          className="missing"
-          aria-pressed={field.missing}
-          aria-label={`${input.name} is missing`}
-          onClick={() => change(input.name, { ...field, missing: !field.missing })}
-        >
-          missing
-        </button>
+        {optional(input) && (
+          <button
+            type="button"
+            className="missing"
+            aria-pressed={field.missing}
+            aria-label={`${input.name} is missing`}
+            onClick={() => change(input.name, { ...field, missing: !field.missing })}
+          >
+            missing
+          </button>
+        )}
       </div>
       <Control id={id} input={input} field={field} error={error} set={set} />
     </div>
@@ -62,6 +65,24 @@ function Control({ id, input, field, error, set }: ControlProps) {
       const withTime = typeof input.example === "string" && input.example.includes("T");
       return <TextInput {...common} type={withTime ? "datetime-local" : "date"} step={withTime ? 1 : undefined} value={value} onChange={(event) => set(event.currentTarget.value)} />;
     }
+    case "text":
+      return <Textarea {...common} autosize minRows={3} maxRows={10} value={value} onChange={(event) => set(event.currentTarget.value)} />;
+    case "sequence":
+      return (
+        <Textarea
+          {...common}
+          autosize
+          minRows={2}
+          maxRows={10}
+          spellCheck={false}
+          classNames={{ input: "rows-text" }}
+          value={value}
+          onChange={(event) => set(event.currentTarget.value)}
+          description={innerOf(input) === 1 ? "numbers one after another" : `steps of ${innerOf(input)} numbers`}
+        />
+      );
+    case "image":
+      return <PictureField id={id} name={input.name} url={value} error={error} set={set} />;
     case "category":
       return (
         <Autocomplete

@@ -2,7 +2,7 @@ import { Button, Text, VisuallyHidden } from "@mantine/core";
 import { useMutation } from "@tanstack/react-query";
 import { useCallback, useId, useMemo, useRef, useState, type FormEvent } from "react";
 import { predictOnServer } from "../api/client.js";
-import { JarvisError, type Model, type Result, type Row } from "../jarvis/index.js";
+import { JarvisError, type Model, type Result, type Row, type Signature } from "../jarvis/index.js";
 import { sentence } from "../shell/Failure.js";
 import { milliseconds, percent, plainNumber } from "../shell/format.js";
 import { Page, Server } from "../shell/icons.js";
@@ -14,9 +14,16 @@ import { InputField } from "./InputField.js";
 import { useMedian } from "./median.js";
 import { usePagePrediction } from "./usePagePrediction.js";
 
+interface PredictTabProps {
+  name: string;
+  version: number;
+  signature: Signature;
+  /** Nothing where the page cannot run the model: then the server alone answers. */
+  model: Model | undefined;
+}
+
 /** The form, and the two answers beside it. The page answers while one types; the server is asked by the button. */
-export function PredictTab({ name, version, model }: { name: string; version: number; model: Model }) {
-  const { signature } = model;
+export function PredictTab({ name, version, signature, model }: PredictTabProps) {
   const heading = useId();
   const form = useRef<HTMLFormElement>(null);
   const [fields, setFields] = useState(() => initialFields(signature));
@@ -79,33 +86,35 @@ export function PredictTab({ name, version, model }: { name: string; version: nu
             Predict
           </Button>
           <Text size="sm" c="dimmed">
-            The page answers as you type; the button asks the server too.
+            {model ? "The page answers as you type; the button asks the server too." : "This model takes more than the page can run, so the server alone answers."}
           </Text>
         </div>
       </form>
 
       <section className="answers" aria-label="Answers">
-        <AgreementBadge verdict={verdict} />
+        {model && <AgreementBadge verdict={verdict} />}
         <div className="sides">
-          <Answer
-            title="In this page"
-            icon={<Page />}
-            tone="page"
-            signature={signature}
-            prediction={page.result?.predictions[0]}
-            error={page.error}
-            hint={valid ? "Loading…" : "Correct the marked fields first."}
-            stale={!valid}
-            latency={
-              pageTimes !== undefined &&
-              totalTimes !== undefined && (
-                <>
-                  <b data-testid="page-latency">{milliseconds(pageTimes)}</b> in WebAssembly
-                  <span className="dim">{milliseconds(totalTimes)} with the Worker hop</span>
-                </>
-              )
-            }
-          />
+          {model && (
+            <Answer
+              title="In this page"
+              icon={<Page />}
+              tone="page"
+              signature={signature}
+              prediction={page.result?.predictions[0]}
+              error={page.error}
+              hint={valid ? "Loading…" : "Correct the marked fields first."}
+              stale={!valid}
+              latency={
+                pageTimes !== undefined &&
+                totalTimes !== undefined && (
+                  <>
+                    <b data-testid="page-latency">{milliseconds(pageTimes)}</b> in WebAssembly
+                    <span className="dim">{milliseconds(totalTimes)} with the Worker hop</span>
+                  </>
+                )
+              }
+            />
+          )}
           <Answer
             title="On the server"
             icon={<Server />}
@@ -126,7 +135,7 @@ export function PredictTab({ name, version, model }: { name: string; version: nu
             }
           />
         </div>
-        <VisuallyHidden role="status">{current && !server.isPending ? spoken(page.result, verdict) : ""}</VisuallyHidden>
+        <VisuallyHidden role="status">{current && !server.isPending ? spoken(model ? page.result?.predictions : server.data?.predictions, verdict) : ""}</VisuallyHidden>
       </section>
     </div>
   );
@@ -147,8 +156,8 @@ function judge(
   return { kind: "compared", agreement: compare(page.predictions, server) };
 }
 
-function spoken(page: Result | undefined, verdict: Verdict): string {
-  const one = page?.predictions[0];
+function spoken(predictions: Result["predictions"] | undefined, verdict: Verdict): string {
+  const one = predictions?.[0];
   if (!one) return "";
   const answer = "label" in one ? `${one.label}, ${percent(one.probabilities[one.label] ?? Number.NaN)}` : plainNumber(one.prediction);
   const together =

@@ -1,4 +1,4 @@
-import { checkRows, type Input, type Problem, type Row, type Signature } from "../jarvis/index.js";
+import { checkRows, innerOf, type Input, type Problem, type Row, type Signature, type Value } from "../jarvis/index.js";
 
 /** What a person has entered for one input. */
 export interface Field {
@@ -14,10 +14,23 @@ export function initialFields(signature: Signature): Fields {
     signature.inputs.map((input) => {
       const example = input.example ?? input.values?.[0] ?? (input.kind === "number" ? input.min : undefined);
       const none = example === undefined || example === null || example === "";
-      const text = none ? "" : typeof example === "number" ? plain(example) : String(example);
-      return [input.name, { text, missing: none && input.missing > 0 }];
+      const text = input.kind === "sequence" ? sequence(input) : none ? "" : typeof example === "number" ? plain(example) : String(example);
+      return [input.name, { text, missing: none && input.missing > 0 && optional(input) }];
     }),
   );
+}
+
+/** Whether the model can do without a value of the input. */
+export function optional(input: Input): boolean {
+  return input.kind !== "image" && input.kind !== "sequence";
+}
+
+/** A short sequence that the model takes. */
+function sequence(input: Input): string {
+  if (Array.isArray(input.example)) return JSON.stringify(input.example);
+  const width = innerOf(input);
+  const step = width === 1 ? 0 : Array.from({ length: width }, () => 0);
+  return JSON.stringify(Array.from({ length: 3 }, () => step));
 }
 
 export interface Entered {
@@ -36,8 +49,8 @@ export function readFields(signature: Signature, fields: Fields): Entered {
     if (field.missing) row[input.name] = null;
     else if (text === "") {
       row[input.name] = null;
-      problems[input.name] = "Enter a value, or mark it as missing";
-    } else row[input.name] = input.kind === "number" ? readNumber(text) : text;
+      problems[input.name] = input.kind === "image" ? "Choose a picture" : optional(input) ? "Enter a value, or mark it as missing" : "Enter a list of numbers";
+    } else row[input.name] = input.kind === "number" ? readNumber(text) : input.kind === "sequence" ? readSequence(text) : text;
   }
   for (const problem of checkRows(signature, [row])) {
     if (problem.field) problems[problem.field] ??= capital(problem.message);
@@ -50,6 +63,15 @@ export function readNumber(text: string): number | string {
   const decimal = /^[+-]?\d*,\d+$/.test(text) ? text.replace(",", ".") : text;
   const value = Number(decimal);
   return decimal.trim() === "" || Number.isNaN(value) ? text : value;
+}
+
+/** A sequence as JSON has it; text that is no JSON stays text. */
+export function readSequence(text: string): Value {
+  try {
+    return JSON.parse(text) as Value;
+  } catch {
+    return text;
+  }
 }
 
 /** Puts a server's problems at the fields that they name; the rest goes to the form as a whole. */

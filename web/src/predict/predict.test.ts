@@ -1,10 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { fromProblem, readLocation } from "../api/problem.js";
-import type { Input, Prediction } from "../jarvis/index.js";
+import type { Input, Prediction, Signature } from "../jarvis/index.js";
 import { penguins } from "../jarvis/testdata.js";
 import { compare, distance } from "./agreement.js";
 import { initialFields, outside, placeProblems, plain, readFields, readNumber, stepOf } from "./fields.js";
 import { median } from "./median.js";
+import { fromRGBA } from "./pixels.js";
 
 describe("the form", () => {
   test("opens with the examples, which are valid", () => {
@@ -54,6 +55,37 @@ describe("the form", () => {
   test("shows float32 numbers without their noise", () => {
     expect(plain(39.099998474121094)).toBe("39.1");
     expect(plain(16777217.5)).toBe("16777217.5");
+  });
+});
+
+describe("pictures, sequences and texts in the form", () => {
+  const looking: Signature = {
+    task: "regression",
+    target: "y",
+    inputs: [
+      { name: "photo", type: "uint8", kind: "image", shape: [-1, -1, 1], missing: 0.5 },
+      { name: "steps", type: "float32", kind: "sequence", shape: [-1, 1], missing: 0 },
+      { name: "pairs", type: "float32", kind: "sequence", shape: [-1, 2], missing: 0 },
+    ],
+  };
+
+  test("a sequence opens with one that is valid, a picture with none", () => {
+    const { row, problems } = readFields(looking, initialFields(looking));
+    expect(row).toEqual({ photo: null, steps: [0, 0, 0], pairs: [[0, 0], [0, 0], [0, 0]] });
+    expect(problems).toEqual({ photo: "Choose a picture" });
+  });
+
+  test("what is no list of numbers is said at its field", () => {
+    const fields = { photo: { text: "data:image/png;base64,AAAA", missing: false }, steps: { text: "[1, 2", missing: false }, pairs: { text: "[[1, 2], [3]]", missing: false } };
+    expect(readFields(looking, fields).problems).toEqual({
+      steps: "Must be a list of numbers, such as [0.5, 1, 2.25]",
+      pairs: "Must be a list of steps, each a list of 2 numbers",
+    });
+  });
+
+  test("colours become grey as on the server", () => {
+    expect(fromRGBA([160, 100, 7, 255, 255, 255, 255, 0], 1)).toEqual(new Uint8Array([107, 255]));
+    expect(fromRGBA([160, 100, 7, 255], 3)).toEqual(new Uint8Array([160, 100, 7]));
   });
 });
 

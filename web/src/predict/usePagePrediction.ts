@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 import { JarvisError, type Model, type Result, type Row } from "../jarvis/index.js";
+import { withPixels } from "./pixels.js";
 
 export interface PagePrediction {
   result?: Result;
@@ -10,7 +11,7 @@ export interface PagePrediction {
  * Predicts a row in the page whenever it or the turn changes. While one prediction is under way only the newest row waits: a slider
  * that is dragged never builds a queue.
  */
-export function usePagePrediction(model: Model, row: Row | undefined, turn: number): PagePrediction {
+export function usePagePrediction(model: Model | undefined, row: Row | undefined, turn: number): PagePrediction {
   const [state, setState] = useState<PagePrediction>({});
   const waiting = useRef<Row | undefined>(undefined);
   const busy = useRef(false);
@@ -24,7 +25,7 @@ export function usePagePrediction(model: Model, row: Row | undefined, turn: numb
   }, []);
 
   useEffect(() => {
-    if (!row) return;
+    if (!model || !row) return;
     waiting.current = row;
     const work = async () => {
       busy.current = true;
@@ -33,10 +34,12 @@ export function usePagePrediction(model: Model, row: Row | undefined, turn: numb
       while (waiting.current) {
         const next = waiting.current;
         waiting.current = undefined;
-        const answer = await model.predict([next]).then(
-          (result): PagePrediction => ({ result }),
-          (thrown: unknown): PagePrediction => ({ error: JarvisError.from(thrown) }),
-        );
+        const answer = await withPixels(model.signature, next)
+          .then((decoded) => model.predict([decoded]))
+          .then(
+            (result): PagePrediction => ({ result }),
+            (thrown: unknown): PagePrediction => ({ error: JarvisError.from(thrown) }),
+          );
         if (shown.current) setState(answer);
       }
       busy.current = false;
