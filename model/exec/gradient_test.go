@@ -48,6 +48,7 @@ var single = map[string]string{
 	"FeatureVectorizer": "a result of float32",
 	"LinearClassifier":  "a result of float32",
 	"LinearRegressor":   "a result of float32",
+	"LinearAttention":   "a state of float32",
 	"Normalizer":        "a result of float32",
 	"Scaler":            "a result of float32",
 }
@@ -181,7 +182,6 @@ var without = map[string]string{
 	"ConvInteger":           "integers",
 	"DynamicQuantizeLinear": "quantisation: steps, whose straight-through gradient is a choice",
 	"ImageDecoder":          "bytes of a file",
-	"LinearAttention":       "not differentiated yet: its state runs through float32 alone",
 	"MatMulInteger":         "integers",
 	"QLinearConv":           "integers",
 	"QLinearMatMul":         "integers",

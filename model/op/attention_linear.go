@@ -25,7 +25,7 @@ func init() {
 	one := func(v float32) *tensor.Tensor { return f32s([]int{1, 1, 1}, v) }
 	register(&Spec{
 		Name: "LinearAttention", Since: 27, Half: true, HalfLike: []int{0, 3}, Attrs: []string{"chunk_size", "kv_num_heads", "q_num_heads", "scale", "update_rule"}, In: Arity{3, 6}, Out: Arity{1, 2},
-		Infer: inferLinearAttention, Compile: compileLinearAttention, Cases: []Case{
+		Infer: inferLinearAttention, Compile: compileLinearAttention, Grad: gradLinearAttention, Cases: []Case{
 			{
 				Name: "linear", Attrs: rule("linear"), In: in(f32s([]int{1, 2, 1}, 1, 2), f32s([]int{1, 2, 1}, 3, 4), f32s([]int{1, 2, 1}, 5, 6)),
 				Out: in(f32s([]int{1, 2, 1}, 15, 78), f32s([]int{1, 1, 1, 1}, 39)),
@@ -115,6 +115,7 @@ func linearRule(n *graph.Node) (gated, delta bool, err error) {
 type linearAttention struct {
 	q, k, v, y       headed[float32]
 	state            headed[float32]
+	past             []float32 // the state before the first token, nil for zeros
 	decay, beta      []float32
 	wideDecay, beta1 bool // decay by element of the key; beta for all heads
 	scale            float32
@@ -128,26 +129,11 @@ func compileLinearAttention(n *graph.Node, site *Site) (Kernel, error) {
 	heads, kv, scale, threads := n.Int("q_num_heads", 0), n.Int("kv_num_heads", 0), n.Float("scale", 0), site.Threads
 	var memory, states scratch[float32]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		l := linearAttention{scale: scale, ctx: ctx, seen: &memory}
-		var err error
-		if l.q, err = headedOf(n.Op, "query", in[0].F32(), in[0].Shape(), heads); err != nil {
+		l, err := linearAttentionOf(n.Op, in, heads, kv, scale)
+		if err != nil {
 			return err
 		}
-		if l.k, err = headedOf(n.Op, "key", in[1].F32(), in[1].Shape(), kv); err != nil {
-			return err
-		}
-		if l.v, err = headedOf(n.Op, "value", in[2].F32(), in[2].Shape(), kv); err != nil {
-			return err
-		}
-		if in[0].Rank() != 3 || in[1].Rank() != 3 || in[2].Rank() != 3 || l.q.batches != l.k.batches || l.q.batches != l.v.batches || l.q.n != l.k.n || l.q.n != l.v.n || l.q.width != l.k.width {
-			return misfit(n.Op, "shapes do not fit: "+shapeText(in[0].Shape())+", "+shapeText(in[1].Shape())+" and "+shapeText(in[2].Shape()))
-		}
-		if err := l.gates(n.Op, in); err != nil {
-			return err
-		}
-		if scale == 0 {
-			l.scale = float32(1 / math.Sqrt(float64(l.q.width)))
-		}
+		l.ctx, l.seen = ctx, &memory
 		if out[0] == nil {
 			out[0] = new(tensor.Tensor)
 		}
@@ -167,17 +153,35 @@ func compileLinearAttention(n *graph.Node, site *Site) (Kernel, error) {
 			defer states.put(m)
 			l.state = packedHeads(*m, l.k.batches, l.k.heads, l.k.width, l.v.width)
 		}
-		clear(l.state.data)
-		if len(in) > 3 && in[3] != nil {
-			s := in[3].Shape()
-			if len(s) != 4 || s[0] != l.k.batches || s[1] != l.k.heads || s[2] != l.k.width || s[3] != l.v.width {
-				return misfit(n.Op, "past_state "+shapeText(s)+" does not fit")
-			}
-			copy(l.state.data, in[3].F32())
-		}
 		linearAttentions.run(ctx, threads, l.k.batches*l.k.heads, 1, l, (*linearAttention).some)
 		return ctx.Err()
 	}, nil
+}
+
+// linearAttentionOf sees the inputs of a call.
+func linearAttentionOf(op string, in []*tensor.Tensor, heads, kv int64, scale float32) (l linearAttention, err error) {
+	if l.q, err = headedOf(op, "query", in[0].F32(), in[0].Shape(), heads); err != nil {
+		return l, err
+	}
+	if l.k, err = headedOf(op, "key", in[1].F32(), in[1].Shape(), kv); err != nil {
+		return l, err
+	}
+	if l.v, err = headedOf(op, "value", in[2].F32(), in[2].Shape(), kv); err != nil {
+		return l, err
+	}
+	if in[0].Rank() != 3 || in[1].Rank() != 3 || in[2].Rank() != 3 || l.q.batches != l.k.batches || l.q.batches != l.v.batches || l.q.n != l.k.n || l.q.n != l.v.n || l.q.width != l.k.width {
+		return l, misfit(op, "shapes do not fit: "+shapeText(in[0].Shape())+", "+shapeText(in[1].Shape())+" and "+shapeText(in[2].Shape()))
+	}
+	if l.scale = scale; scale == 0 {
+		l.scale = float32(1 / math.Sqrt(float64(l.q.width)))
+	}
+	if len(in) > 3 && in[3] != nil {
+		if s := in[3].Shape(); len(s) != 4 || s[0] != l.k.batches || s[1] != l.k.heads || s[2] != l.k.width || s[3] != l.v.width {
+			return l, misfit(op, "past_state "+shapeText(s)+" does not fit")
+		}
+		l.past = in[3].F32()
+	}
+	return l, l.gates(op, in[:min(len(in), 6)])
 }
 
 // gates takes in decay and beta.
@@ -218,27 +222,10 @@ func (l *linearAttention) head(b, h int) {
 	d, width := l.k.width, l.v.width
 	memory := l.seen.take(width)
 	defer l.seen.put(memory)
-	change := *memory
-	state := l.state.at(b, h, 0)
+	state := l.state.at(b, h, 0)[:d*width]
+	l.begin(state, b, h)
 	for t := 0; t < l.k.n && l.ctx.Err() == nil; t++ {
-		at := b*l.k.n + t
-		k, v := l.k.at(b, h, t)[:d], l.v.at(b, h, t)[:width]
-		if l.decay != nil {
-			l.forget(state, at, h)
-		}
-		copy(change, v)
-		if l.beta != nil {
-			rate := l.beta[at*l.betaWidth()+h*(l.betaWidth()/l.k.heads)]
-			for i, x := range k {
-				kernel.Accumulate(change, state[i*width:][:width], -x)
-			}
-			for i := range change {
-				change[i] *= rate
-			}
-		}
-		for i, x := range k {
-			kernel.Accumulate(state[i*width:][:width], change, x)
-		}
+		l.token(state, *memory, b, h, t)
 		group := l.q.heads / l.k.heads
 		for g := range group {
 			y := l.y.at(b, h*group+g, t)[:width]
@@ -248,6 +235,47 @@ func (l *linearAttention) head(b, h int) {
 			}
 		}
 	}
+}
+
+// begin makes the state of a head what it is before the first token.
+func (l *linearAttention) begin(state []float32, b, h int) {
+	if l.past == nil {
+		clear(state)
+		return
+	}
+	copy(state, l.past[(b*l.k.heads+h)*len(state):])
+}
+
+// token has a token change the state of its head by k⊗change, change (width) being filled.
+func (l *linearAttention) token(state, change []float32, b, h, t int) {
+	at, width := b*l.k.n+t, l.v.width
+	if l.decay != nil {
+		l.forget(state, at, h)
+	}
+	k := l.k.at(b, h, t)[:l.k.width]
+	copy(change, l.v.at(b, h, t)[:width])
+	if l.beta != nil {
+		l.missed(change, state, k)
+		rate := l.rate(at, h)
+		for i := range change {
+			change[i] *= rate
+		}
+	}
+	for i, x := range k {
+		kernel.Accumulate(state[i*width:][:width], change, x)
+	}
+}
+
+// missed takes from v, in change, what the state gives for the key k: v - Sᵀk.
+func (l *linearAttention) missed(change, state, k []float32) {
+	for i, x := range k {
+		kernel.Accumulate(change, state[i*len(change):][:len(change)], -x)
+	}
+}
+
+// rate is beta of a head at a token, which is counted through all batches.
+func (l *linearAttention) rate(at, h int) float32 {
+	return l.beta[at*l.betaWidth()+h*(l.betaWidth()/l.k.heads)]
 }
 
 // betaWidth is the last dimension of beta.
@@ -260,15 +288,20 @@ func (l *linearAttention) betaWidth() int {
 
 // forget multiplies the state by e^decay.
 func (l *linearAttention) forget(state []float32, at, h int) {
-	d, width := l.k.width, l.v.width
-	for i := range d {
-		at := at*l.k.heads + h
-		if l.wideDecay {
-			at = at*d + i
-		}
-		keep := float32(math.Exp(float64(l.decay[at])))
+	width := l.v.width
+	for i := range l.k.width {
+		keep := l.keep(at, h, i)
 		for j := range state[i*width:][:width] {
 			state[i*width+j] *= keep
 		}
 	}
+}
+
+// keep is e^decay for row i of the state of a head.
+func (l *linearAttention) keep(at, h, i int) float32 {
+	at = at*l.k.heads + h
+	if l.wideDecay {
+		at = at*l.k.width + i
+	}
+	return float32(math.Exp(float64(l.decay[at])))
 }
