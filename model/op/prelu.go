@@ -111,14 +111,16 @@ func init() {
 			return []tensor.Type{site.Types[1], site.Types[2]}[:len(n.Outputs)], oneOf(n, site.Types[0], floats...)
 		},
 		Compile: func(n *graph.Node, site *Site) (Kernel, error) {
-			return byFloat(n, site, preluGrad(n, tensor.Data[float32]), preluGrad(n, tensor.Data[float64]))
+			return byFloat(n, site, preluGrad(n, site.Threads, tensor.Data[float32]), preluGrad(n, site.Threads, tensor.Data[float64]))
 		},
 		Cases: []Case{{In: in(f64s([]int{2, 2}, 1, 2, 3, 4), f64s([]int{2, 2}, -1, 5, -2, -3), f64v(10, 20)), Out: in(f64s([]int{2, 2}, 10, 2, 30, 80), f64v(-7, -12))}},
 	})
 }
 
-func preluGrad[T float](n *graph.Node, data lane[T]) Kernel {
+func preluGrad[T float](n *graph.Node, threads int, data lane[T]) Kernel {
 	channels := n.Int("channels", 0) != 0
+	var runs kept[preluBack[T]]
+	var memory scratch[T]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x, slope := in[1].Shape(), in[2].Shape()
 		var buf, joint [MaxRank]int
@@ -131,6 +133,9 @@ func preluGrad[T float](n *graph.Node, data lane[T]) Kernel {
 		if to, err := broadcastShape("PReluGrad", joint[:0], x, along); err != nil || !slices.Equal(to, x) || in[0].Len() != in[1].Len() {
 			return misfit("PReluGrad", "shapes do not fit")
 		}
+		r := runs.take()
+		defer runs.put(r)
+		*r = preluBack[T]{ctx: ctx, dy: data(in[0]), x: data(in[1]), slope: data(in[2])}
 		var grads [2][]T
 		for i := range out {
 			if out[i] != nil {
@@ -138,34 +143,82 @@ func preluGrad[T float](n *graph.Node, data lane[T]) Kernel {
 					return err
 				}
 				grads[i] = data(out[i])
-				clear(grads[i])
 			}
 		}
-		if len(data(in[1])) == 0 {
+		r.dx = grads[0]
+		clear(grads[1])
+		if len(r.x) == 0 {
 			return nil
 		}
-		dy, v, factors := data(in[0]), data(in[1]), data(in[2])
-		var g grid
-		g.set(x, x, along)
-		g.each(func(at int, o [3]int) {
-			if grads[0] != nil {
-				preluBack(grads[0][at:at+g.inner], v[at:at+g.inner], dy[at:], factors[o[1]:], g.unit[1])
-			}
-			if grads[1] != nil {
-				preluSum(grads[1][o[1]:], v[at:at+g.inner], dy[at:], g.unit[1])
-			}
-		})
+		r.grid.set(x, x, along)
+		outer := r.grid.dims[r.grid.rank-1]
+		r.parts = max(1, min(outer, preluParts, len(r.x)/max(cheapGrain, 4*len(r.slope))))
+		if grads[1] != nil {
+			sums := memory.take(r.parts * len(r.slope))
+			defer memory.put(sums)
+			clear(*sums)
+			r.sums = *sums
+		}
+		spread(ctx, threads, r.parts, 1, r)
+		for i, v := range r.sums {
+			grads[1][i%len(r.slope)] += v
+		}
 		return ctx.Err()
 	}
 }
 
-// preluBack writes a run of dx; the slopes lie step apart.
-func preluBack[T float](dx, x, dy, slope []T, step int) {
-	dy = dy[:len(x)]
+// preluParts is into how many parts x is cut at most. It does not depend on the number of goroutines, so that the sums do not.
+const preluParts = 16
+
+// preluBack is one call. Each part of x, along the outermost dimension of the grid, sums up gradients of the slopes of its own.
+type preluBack[T float] struct {
+	ctx          context.Context
+	grid         grid
+	dy, x, slope []T
+	dx, sums     []T // dx (x), or nil; sums (parts, slope), or nil
+	parts        int
+}
+
+func (r *preluBack[T]) Do(lo, hi int) {
+	outer := r.grid.dims[r.grid.rank-1]
+	for part := lo; part < hi && r.ctx.Err() == nil; part++ {
+		g, first := r.grid.part(part*outer/r.parts, (part+1)*outer/r.parts)
+		var sums []T
+		if r.sums != nil {
+			sums = r.sums[part*len(r.slope):][:len(r.slope)]
+		}
+		g.each(func(_ int, o [3]int) {
+			at, k := first[0]+o[0], first[1]+o[1]
+			x, dy := r.x[at:at+g.inner], r.dy[at:at+g.inner]
+			if r.dx != nil {
+				preluSlopes(r.dx[at:at+g.inner], x, dy, r.slope[k:], g.unit[1])
+			}
+			if sums != nil {
+				preluSum(sums[k:], x, dy, g.unit[1])
+			}
+		})
+	}
+}
+
+// preluSlopes writes a run of dx; the slopes lie step apart.
+func preluSlopes[T float](dx, x, dy, slope []T, step int) {
+	dx, dy = dx[:len(x)], dy[:len(x)]
+	if step == 0 {
+		factors := [2]T{1, slope[0]}
+		for i, v := range x {
+			negative := 0 // no branch, which would be wrong half of the time
+			if v < 0 {
+				negative = 1
+			}
+			dx[i] = dy[i] * factors[negative&1]
+		}
+		return
+	}
 	for i, v := range x {
 		d := dy[i]
+		s := d * slope[i*step]
 		if v < 0 {
-			d *= slope[i*step]
+			d = s
 		}
 		dx[i] = d
 	}
@@ -177,16 +230,13 @@ func preluSum[T float](dslope, x, dy []T, step int) {
 	if step == 0 {
 		var sum T
 		for i, v := range x {
-			if v < 0 {
-				sum += v * dy[i]
-			}
+			sum += min(v, 0) * dy[i]
 		}
 		dslope[0] += sum
 		return
 	}
+	dslope = dslope[:(len(x)-1)*step+1]
 	for i, v := range x {
-		if v < 0 {
-			dslope[i*step] += v * dy[i]
-		}
+		dslope[i*step] += min(v, 0) * dy[i]
 	}
 }
