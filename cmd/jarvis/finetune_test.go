@@ -12,7 +12,7 @@ import (
 func TestFinetune(t *testing.T) {
 	s := newShell(t)
 	s.try("", "train", s.penguins(), "--target", "species", "--model", "mlp", "--name", "net")
-	r := s.try("", "finetune", "net", s.penguins(), "--epochs", "3", "--freeze", "layers.0.*")
+	r := s.try("", "finetune", "net", s.penguins(), "--epochs", "3")
 	for _, want := range []string{"weights learn", "epoch 3/3", "learning rate"} {
 		if !strings.Contains(r.stderr, want) {
 			t.Errorf("standard error has no %q:\n%s", want, r.stderr)

@@ -233,7 +233,9 @@ func enlarge(g *graph.Graph) {
 func TestMobileNet(t *testing.T) {
 	x, class := blobs(24, 3, 3, 96, 96)
 	types := map[string]tensor.Type{"x": tensor.TypeOf(tensor.Float32, tensor.Free, 3, 96, 96)}
-	t.Run("head", trial{"torch/torch_mobilenet_v3_traced", tune.Options{Outputs: 3, Head: true, BatchSize: 8, Types: types}, []*tensor.Tensor{x}, class, 3e-3, 6, enlarge}.try)
+	for _, name := range []string{"torch/torch_mobilenet_v3_traced", "torch/torch_mobilenet_v3_dynamo"} { // the second for one picture at a time
+		t.Run(name, trial{name, tune.Options{Outputs: 3, Head: true, BatchSize: 8, Types: types}, []*tensor.Tensor{x}, class, 3e-3, 6, enlarge}.try)
+	}
 }
 
 // TestMiniLM: sentences of two kinds, by a new layer behind their embedding, with all weights and with LoRA.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/jarvis-ml/jarvis/model/exec"
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/tensor"
@@ -138,8 +139,12 @@ func (m *Model) Merge() {
 		a.node.Inputs[1] = b.Init(string(a.node.In(1)), w)
 		a.node.Outputs[0] = a.out
 	}
+	if m.lora == nil {
+		return
+	}
 	g.Nodes = slices.DeleteFunc(g.Nodes, func(n *graph.Node) bool { return gone[n] })
-	m.lora = nil
+	exec.Prune(g)
+	m.lora, m.Net.Params = nil, nil
 }
 
 // add puts scale·A·B onto W, or onto its transpose.

@@ -58,7 +58,7 @@ func Open(m *graph.Model, o Options) (*Model, error) {
 	if err := choose(g, o.Output); err != nil {
 		return nil, err
 	}
-	declared := g.Outputs[0].Type.Type()
+	declared, one := g.Outputs[0].Type.Type(), single(g, o)
 	if err := fix(g, o); err != nil {
 		return nil, err
 	}
@@ -66,11 +66,17 @@ func Open(m *graph.Model, o Options) (*Model, error) {
 	if err := exec.Settle(g); err != nil {
 		return nil, err
 	}
+	if one {
+		if err := unbind(g); err != nil {
+			return nil, err
+		}
+	}
 	t := &tuning{Model: &Model{Net: &train.Net{Graph: g}}, Options: o, b: graph.Extend(g), origin: was, declared: declared}
 	for _, step := range []func() error{t.lift, t.finish, t.width, t.adapt, t.quantised, t.statistics, t.something} {
 		if err := step(); err != nil {
 			return nil, err
 		}
+		t.prune()
 	}
 	return t.Model, nil
 }

@@ -275,8 +275,8 @@ func TestLoRA(t *testing.T) {
 	before := answers(t, n.Net.Graph, data.In[0])
 	n.Merge()
 	after := answers(t, n.Net.Graph, data.In[0])
-	if len(n.Net.Graph.Nodes) != len(plain.Net.Graph.Nodes) {
-		t.Errorf("%d nodes, without LoRA %d", len(n.Net.Graph.Nodes), len(plain.Net.Graph.Nodes))
+	if a, b := n.Net.Graph, plain.Net.Graph; len(a.Nodes) != len(b.Nodes) || len(a.Initializers) != len(b.Initializers) {
+		t.Errorf("%d nodes and %d tensors, without LoRA %d and %d", len(a.Nodes), len(a.Initializers), len(b.Nodes), len(b.Initializers))
 	}
 	for i := range before {
 		if math.Abs(float64(before[i]-after[i])) > 1e-5 {
@@ -350,5 +350,26 @@ func TestNoGradient(t *testing.T) {
 	_, err := train.Run(context.Background(), n.Net, data, nil, train.Config{Loss: train.MAE, Epochs: 1}, train.Hooks{})
 	if !fault.Is(err, fault.Unsupported) || !strings.Contains(err.Error(), "SVMRegressor") || !strings.Contains(fault.HintOf(err), "SVMRegressor → Tanh → Identity → Sub → Abs") {
 		t.Errorf("%v; %s", err, fault.HintOf(err))
+	}
+}
+
+// TestOneRow: a model that was exported for one row at a time takes batches, and answers each row as it would alone.
+func TestOneRow(t *testing.T) {
+	made := func(to ...int64) *graph.Model {
+		b := graph.NewBuilder("single")
+		x := b.Input("x", tensor.TypeOf(tensor.Float32, 1, 2))
+		h := b.Op("Tanh", b.Op("MatMul", x, b.Floats("w", []float32{1, -1, .5, 2, 0, 1, -.5, 1}, 2, 4)))
+		h = b.Op("Reshape", b.Op("Reshape", h, b.Ints("form", []int64{1, 2, 2})), b.Ints("flat", to))
+		b.Output("y", b.Op("MatMul", h, b.Floats("v", []float32{1, 0, 1, -1, .5, 2, 1, 1}, 4, 2)), tensor.TypeOf(tensor.Float32, 1, 2))
+		return b.Model()
+	}
+	o := tune.Options{Outputs: 2, Types: map[string]tensor.Type{"x": tensor.Rows(tensor.Float32, 2)}}
+	x := sectors(3).In[0]
+	got := answers(t, open(t, made(1, -1), o).Net.Graph, x)
+	for i := range 3 {
+		want := answers(t, made(1, 4).Graph, tensor.Floats(x.F32()[2*i:2*i+2], 1, 2))
+		if !slices.Equal(got[2*i:2*i+2], want) {
+			t.Errorf("row %d: %v, alone %v", i, got[2*i:2*i+2], want)
+		}
 	}
 }
