@@ -52,6 +52,32 @@ type step struct {
 type slot struct {
 	at   place
 	view bool // holds aliases only, and is emptied after a run
+
+	fixed, each int64 // bytes of the largest value whose size is known, and of the largest of those whose size is not, for one row
+}
+
+// Needs is about how many bytes of tensors a run holds between its inputs and its outputs, where the first dimension that the model leaves open is
+// so long. (Others that it leaves open count 32.)
+func (p *Program) Needs(rows int) (bytes int64) {
+	for _, s := range p.slots {
+		bytes += max(s.fixed, s.each*int64(rows))
+	}
+	return bytes
+}
+
+// grow makes a slot large enough for a value.
+func (s *slot) grow(t tensor.Type) {
+	if s.view || t.DType.Container() {
+		return
+	}
+	size := int64(max(1, t.DType.Size())) * int64(elements(t))
+	for _, d := range t.Dims {
+		if d.Size == tensor.Free {
+			s.each = max(s.each, size/fewRows)
+			return
+		}
+	}
+	s.fixed = max(s.fixed, size)
 }
 
 // copyOut is an output that is no result of its own: an input, a constant, a view, or a second name.

@@ -17,6 +17,7 @@ type planner struct {
 	owner   map[graph.Value]graph.Value // the value whose memory a view shows
 	lastUse map[graph.Value]int         // index of the last node that reads a value or a view of it
 	free    [3][]place                  // slots without a value: of numbers, of strings, of containers
+	slots   map[place]int               // of slots: their numbers
 	size    map[place]int               // of slots: the most that a value in them may need, in elements by what is known of the shapes
 }
 
@@ -28,7 +29,7 @@ func (p *Program) plan(s *scope) error {
 		nodes = append(nodes, c.node)
 		byNode[c.node] = c
 	}
-	pl := &planner{p: p, s: s, at: map[graph.Value]place{}, owner: map[graph.Value]graph.Value{}, lastUse: map[graph.Value]int{}, size: map[place]int{}}
+	pl := &planner{p: p, s: s, at: map[graph.Value]place{}, owner: map[graph.Value]graph.Value{}, lastUse: map[graph.Value]int{}, slots: map[place]int{}, size: map[place]int{}}
 	for _, n := range live(s.graph, nodes) {
 		pl.nodes = append(pl.nodes, byNode[n])
 	}
@@ -133,6 +134,7 @@ func (pl *planner) step(i int, outputs map[graph.Value]place) error {
 		at := outputs[v]
 		if v != "" && at == absent && (pl.used(v, i) || len(c.node.Outputs) == 1) {
 			at = pl.take(pl.s.types[v], c.spec.View && k == 0)
+			pl.p.slots[pl.slots[at]].grow(pl.s.types[v])
 		}
 		if v != "" {
 			pl.at[v] = at
@@ -160,6 +162,7 @@ func (pl *planner) take(t tensor.Type, view bool) place {
 	free, need := &pl.free[class(t.DType)], elements(t)
 	if view || len(*free) == 0 {
 		at := pl.place(nil)
+		pl.slots[at] = len(pl.p.slots)
 		pl.p.slots = append(pl.p.slots, slot{at: at, view: view})
 		pl.size[at] = need
 		return at

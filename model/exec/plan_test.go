@@ -8,7 +8,7 @@ import (
 
 // TestTake: a value gets the smallest slot that holds it, else the largest.
 func TestTake(t *testing.T) {
-	pl := &planner{p: new(Program), size: map[place]int{}}
+	pl := &planner{p: new(Program), slots: map[place]int{}, size: map[place]int{}}
 	var slots []place
 	for _, n := range []int{100, 10, 50, 50} {
 		slots = append(slots, pl.take(tensor.TypeOf(tensor.Float32, n), false))

@@ -54,7 +54,8 @@ func Build(input tensor.Type, layers []Layer, seed uint64) (*train.Net, *Summary
 		return nil, nil, err
 	}
 	b.Graph().Outputs = []graph.Port{{Name: y, Type: graph.TensorOf(out)}}
-	return &train.Net{Graph: b.Graph(), Params: s.build.params}, &Summary{Input: input, Lines: s.build.lines}, nil
+	n := &train.Net{Graph: b.Graph(), Params: s.build.params}
+	return n, &Summary{Input: input, Lines: s.build.lines, net: n}, nil
 }
 
 // Sequential is layers in a row.

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jarvis-ml/jarvis/model/fit/train"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
@@ -12,6 +13,8 @@ import (
 type Summary struct {
 	Input tensor.Type
 	Lines []Line
+
+	net *train.Net
 }
 
 // Line is one layer.
@@ -21,7 +24,6 @@ type Line struct {
 	Output     tensor.Type
 	Params     int   // weights, those of layers inside with them
 	FLOPs      int64 // of one row forward: a multiplication and an addition are two; of products and convolutions, which are nearly all
-	Elements   int64 // that the layer's nodes make for one row: what training keeps for the way back
 }
 
 // line describes a layer whose nodes are those from a place on. Sizes that are not known count as 1.
@@ -30,9 +32,6 @@ func (s *Scope) line(l Layer, out tensor.Type, params, from int) Line {
 	line := Line{Path: s.path, Name: name, Depth: strings.Count(s.path, ".") - 1, Output: out, Params: params}
 	for _, n := range s.Graph().Nodes[from:] {
 		line.FLOPs += s.flops(n)
-		if t, err := s.Type(n.Outputs[0]); err == nil {
-			line.Elements += elements(t)
-		}
 	}
 	return line
 }
@@ -97,18 +96,13 @@ func (s *Summary) FLOPs() (n int64) {
 	return n
 }
 
-// Memory is about what training holds in bytes for batches of so many rows: weights, gradients and two moments of an optimiser, and what the way forward leaves.
-func (s *Summary) Memory(rows int) int64 {
-	var kept int64
-	for _, l := range s.Lines {
-		if l.Depth == 0 {
-			kept += l.Elements
-		}
-	}
-	return 4 * (4*int64(s.Params()) + int64(rows)*kept)
+// Memory is about how many bytes training holds for batches of so many rows: weights, gradients and two moments of an optimiser, and what the plan of a step
+// keeps of the way forward and back. Scratch memory of kernels comes on top. Errors are those of train.NewStep.
+func (s *Summary) Memory(rows int) (int64, error) {
+	return train.Needs(s.net, train.Objective{Loss: train.MSE}, rows, 2)
 }
 
-// String is a table of the layers with their shapes, weights and work.
+// String is a table of the layers with their shapes, weights and work, and what training holds for a batch of 32 rows.
 func (s *Summary) String() string {
 	rows := [][4]string{{"layer", "output", "params", "FLOPs"}}
 	for _, l := range s.Lines {
@@ -129,8 +123,14 @@ func (s *Summary) String() string {
 		}
 		b.WriteString(line + "\n")
 	}
+	if bytes, err := s.Memory(batch); err == nil {
+		b.WriteString("training on " + strconv.Itoa(batch) + " rows at a time holds about " + grouped((bytes+1e6-1)/1e6) + " MB\n")
+	}
 	return b.String()
 }
+
+// batch is the number of rows whose memory is told: the default of train.Config.
+const batch = 32
 
 // grouped writes 1234567 as 1,234,567.
 func grouped(n int64) string {

@@ -168,25 +168,49 @@ func (f *form) output(v graph.Value, t tensor.Type) {
 // NewStep compiles training steps of a net on up to so many goroutines (0: all processors). Errors: fault.Invalid for a net without weights that
 // learn, and those of exec.Gradient and exec.Compile.
 func NewStep(n *Net, o Objective, threads int) (*Step, error) {
-	if err := n.check(); err != nil {
+	f, p, random, err := program(n, o, threads)
+	if err != nil {
 		return nil, err
 	}
-	if err := o.Loss.check(); err != nil {
-		return nil, err
+	s := &Step{inputs: len(f.inputs), mixup: o.Mixup, program: p}
+	s.furnish(n, f, random)
+	return s, nil
+}
+
+// Needs is about how many bytes training holds for batches of so many rows: weights, their gradients and that many moments of an optimiser, and what the
+// plan of a step keeps between its inputs and the gradients. Scratch memory of kernels comes on top. Errors are those of NewStep.
+func Needs(n *Net, o Objective, rows, moments int) (bytes int64, err error) {
+	_, p, _, err := program(n, o, 1)
+	if err != nil {
+		return 0, err
 	}
-	if err := o.checkWeights(); err != nil {
-		return nil, err
+	for _, w := range n.Weights() {
+		bytes += 4 * int64(2+moments) * int64(w.Len())
 	}
-	f := newForm(n)
+	return bytes + p.Needs(rows), nil
+}
+
+// program compiles a step; random tells whether it draws anything.
+func program(n *Net, o Objective, threads int) (f *form, p *exec.Program, random bool, err error) {
+	if err = n.check(); err == nil {
+		err = o.Loss.check()
+	}
+	if err == nil {
+		err = o.checkWeights()
+	}
+	if err != nil {
+		return nil, nil, false, err
+	}
+	f = newForm(n)
 	states, key := f.learning()
 	total, err := f.loss(o)
 	if err != nil {
-		return nil, err
+		return nil, nil, false, err
 	}
 	f.output(total, tensor.TypeOf(tensor.Float32))
 	grads, err := exec.Gradient(f.b, total, f.params)
 	if err != nil {
-		return nil, err
+		return nil, nil, false, err
 	}
 	for i, g := range grads {
 		f.output(g, n.Graph.Initializers[f.params[i]].Type())
@@ -194,16 +218,12 @@ func NewStep(n *Net, o Objective, threads int) (*Step, error) {
 	for i, v := range states {
 		f.output(v, n.Graph.Initializers[f.states[i]].Type())
 	}
-	s := &Step{inputs: len(f.inputs), mixup: o.Mixup}
 	options := exec.Options{Threads: threads}
 	if o.Recompute {
 		options.Recompute = f.b.Graph().Outputs[0].Name
 	}
-	if s.program, err = exec.Compile(f.b.Model(), options); err != nil {
-		return nil, err
-	}
-	s.furnish(n, f, key != "")
-	return s, nil
+	p, err = exec.Compile(f.b.Model(), options)
+	return f, p, key != "", err
 }
 
 // furnish makes the tensors of the program's inputs and outputs, in their order.
