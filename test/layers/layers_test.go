@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 var heavy = []string{"fmt", "reflect", "encoding/json", "regexp", "net", "net/http", "google.golang.org/protobuf/encoding/protowire"}
 
 // lean are the packages that the browser predictor is made of.
-var lean = []string{"model", "model/fault", "model/tensor", "model/graph", "model/onnx", "model/op", "model/exec", "model/kernel"}
+var lean = []string{"model", "model/fault", "model/tensor", "model/graph", "model/onnx", "model/op", "model/exec", "model/kernel", "model/pattern"}
 
 type pkg struct {
 	ImportPath string
