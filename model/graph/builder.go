@@ -19,8 +19,9 @@ type Builder struct {
 	used  map[Value]bool
 	kept  map[Value]bool // reserved for outputs
 	next  map[string]int
-	ml    bool // an ai.onnx.ml operator was appended
 	opset int64
+
+	ml, microsoft bool // an operator of the domain was appended
 }
 
 // Opset and IR version that Builder writes: old enough for every runtime in use, new enough for what Jarvis needs.
@@ -28,7 +29,8 @@ const (
 	OpsetVersion   = 17
 	OpsetMLVersion = 3
 	IRVersion      = 8
-	ML             = "ai.onnx.ml" // domain of the operators of classic machine learning
+	ML             = "ai.onnx.ml"    // domain of the operators of classic machine learning
+	Microsoft      = "com.microsoft" // domain of onnxruntime's own operators, of version 1
 )
 
 // NewBuilder returns a builder of an empty graph.
@@ -44,7 +46,7 @@ func Extend(g *Graph) *Builder {
 		b.used[name] = true
 	}
 	for _, n := range g.Nodes {
-		b.ml = b.ml || n.Domain == ML
+		n.Walk(func(n *Node) { b.uses(n.Domain) })
 		for _, out := range n.Outputs {
 			b.used[out] = true
 		}
@@ -148,9 +150,15 @@ func (b *Builder) Node(domain, op string, in []Value, outputs int, attrs ...Attr
 	for range outputs {
 		n.Outputs = append(n.Outputs, b.Fresh(op))
 	}
-	b.ml = b.ml || domain == ML
+	b.uses(domain)
 	b.graph.Nodes = append(b.graph.Nodes, n)
 	return n.Outputs
+}
+
+// uses remembers the domain of a node.
+func (b *Builder) uses(domain string) {
+	b.ml = b.ml || domain == ML
+	b.microsoft = b.microsoft || domain == Microsoft
 }
 
 // Model wraps the graph as it stands into a model with the opsets that it uses.
@@ -162,6 +170,9 @@ func (b *Builder) Model() *Model {
 	}
 	if b.ml {
 		m.Opsets[ML] = OpsetMLVersion
+	}
+	if b.microsoft {
+		m.Opsets[Microsoft] = 1
 	}
 	return m
 }

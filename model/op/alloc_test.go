@@ -15,6 +15,7 @@ var allocating = map[string]string{
 	"ImageDecoder":     "what the decoders of pictures build",
 	"StringConcat":     "its strings are new",
 	"StringNormalizer": "its strings are new where their case changes",
+	"Tokenizer":        "lists of what package regexp and separators match; what Jarvis writes takes another way",
 }
 
 // TestSteadyRuns holds kernels to allocating nothing when a run of the same shapes went before: with inputs that all vary, and with all but the

@@ -2,6 +2,8 @@
 
 package op
 
+import "strings"
+
 // tested are the Cases of a Spec.
 func tested(list func() []Case) []Case { return list() }
 
@@ -14,3 +16,6 @@ func complete(s *Spec) {
 
 // differentiable is the Grad of a Spec.
 func differentiable(g Gradient) Gradient { return g }
+
+// worldLower and worldUpper change the case of every script's letters.
+var worldLower, worldUpper = strings.ToLower, strings.ToUpper

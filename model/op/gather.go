@@ -70,6 +70,7 @@ func indexAt(op string, t *tensor.Tensor, i, n int) (int, error) {
 
 func compileGather(n *graph.Node, _ *Site) (Kernel, error) {
 	wanted := n.Int("axis", 0)
+	var borrowed scratch[int]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		x, idx := in[0], in[1]
 		shape := x.Shape()
@@ -83,6 +84,17 @@ func compileGather(n *graph.Node, _ *Site) (Kernel, error) {
 			return err
 		}
 		outer, inner := around(shape, axis)
+		if p := singles(x.DType().Size(), inner); p != nil && outer > 1 {
+			places := borrowed.take(idx.Len())
+			defer borrowed.put(places)
+			for i := range *places {
+				if (*places)[i], err = indexAt("Gather", idx, i, shape[axis]); err != nil {
+					return err
+				}
+			}
+			p(out[0], x, *places, shape[axis])
+			return nil
+		}
 		for i := range idx.Len() {
 			at, err := indexAt("Gather", idx, i, shape[axis])
 			if err != nil {
@@ -94,6 +106,29 @@ func compileGather(n *graph.Node, _ *Site) (Kernel, error) {
 		}
 		return nil
 	}, nil
+}
+
+// singles is what takes single elements of that size from rows; nil where there are blocks of them, or they are of another size.
+func singles(size, inner int) func(dst, src *tensor.Tensor, places []int, width int) {
+	switch {
+	case inner != 1:
+	case size == 8:
+		return takeSingles[uint64]
+	case size == 4:
+		return takeSingles[uint32]
+	}
+	return nil
+}
+
+// takeSingles takes the elements at places from each row of src, (rows, width).
+func takeSingles[T tensor.Element](dst, src *tensor.Tensor, places []int, width int) {
+	to, from := tensor.Data[T](dst), tensor.Data[T](src)
+	for len(to) > 0 && len(places) > 0 {
+		for i, at := range places {
+			to[i] = from[at]
+		}
+		to, from = to[len(places):], from[width:]
+	}
 }
 
 // dx = dy added up at the indices.

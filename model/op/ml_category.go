@@ -230,21 +230,24 @@ func compileLabels(n *graph.Node, site *Site) (Kernel, error) {
 	nan := site.Opset >= 4
 	switch keys.DType() {
 	case tensor.String:
-		return labelKernel(texts, keys, values, other, func(string) bool { return false }), nil
+		return labelKernel(findLabels(texts, keys, func(string) bool { return false }), values, other), nil
 	case tensor.Int64:
-		return labelKernel(tensor.Data[int64], keys, values, other, func(int64) bool { return false }), nil
+		if t := newPlaces64(keys.I64()); t != nil {
+			return labelKernel(t.findAll, values, other), nil
+		}
+		return labelKernel(findLabels(tensor.Data[int64], keys, func(int64) bool { return false }), values, other), nil
 	case tensor.Int32:
-		return labelKernel(tensor.Data[int32], keys, values, other, func(int32) bool { return false }), nil
+		return labelKernel(findLabels(tensor.Data[int32], keys, func(int32) bool { return false }), values, other), nil
 	case tensor.Int16:
-		return labelKernel(tensor.Data[int16], keys, values, other, func(int16) bool { return false }), nil
+		return labelKernel(findLabels(tensor.Data[int16], keys, func(int16) bool { return false }), values, other), nil
 	case tensor.Float32:
-		return labelKernel(tensor.Data[float32], keys, values, other, func(x float32) bool { return nan && x != x }), nil
+		return labelKernel(findLabels(tensor.Data[float32], keys, func(x float32) bool { return nan && x != x }), values, other), nil
 	}
-	return labelKernel(tensor.Data[float64], keys, values, other, func(x float64) bool { return nan && x != x }), nil
+	return labelKernel(findLabels(tensor.Data[float64], keys, func(x float64) bool { return nan && x != x }), values, other), nil
 }
 
-// labelKernel moves values. isNaN tells keys that equal only each other.
-func labelKernel[K comparable](data lane[K], keys, values, other *tensor.Tensor, isNaN func(K) bool) Kernel {
+// findLabels makes what finds the place of each element among the keys, -1 where it is none. isNaN tells keys that equal only each other.
+func findLabels[K comparable](data lane[K], keys *tensor.Tensor, isNaN func(K) bool) func(x *tensor.Tensor, to []int) {
 	at, nan := make(map[K]int, keys.Len()), -1
 	for i, k := range data(keys) {
 		if isNaN(k) {
@@ -253,21 +256,96 @@ func labelKernel[K comparable](data lane[K], keys, values, other *tensor.Tensor,
 			at[k] = i
 		}
 	}
+	return func(x *tensor.Tensor, to []int) {
+		for i, k := range data(x) {
+			j, ok := at[k]
+			if !ok {
+				if j = -1; nan >= 0 && isNaN(k) {
+					j = nan
+				}
+			}
+			to[i] = j
+		}
+	}
+}
+
+// labelKernel moves values to where find says.
+func labelKernel(find func(x *tensor.Tensor, to []int), values, other *tensor.Tensor) Kernel {
+	var borrowed scratch[int]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		if err := Reset(ctx, out[0], values.DType(), in[0].Shape()...); err != nil {
 			return err
 		}
-		for i, k := range data(in[0]) {
-			j, ok := at[k]
-			if !ok && nan >= 0 && isNaN(k) {
-				j, ok = nan, true
-			}
-			if ok {
-				moveBlock(out[0], i, values, j, 1)
-			} else {
-				moveBlock(out[0], i, other, 0, 1)
-			}
+		p := borrowed.take(in[0].Len())
+		defer borrowed.put(p)
+		find(in[0], *p)
+		switch values.DType().Size() {
+		case 8:
+			moveLabels(tensor.Data[uint64], out[0], values, other, *p)
+		case 4:
+			moveLabels(tensor.Data[uint32], out[0], values, other, *p)
+		case 2:
+			moveLabels(tensor.Data[uint16], out[0], values, other, *p)
+		default:
+			moveLabels(texts, out[0], values, other, *p)
 		}
 		return nil
+	}
+}
+
+func moveLabels[V any](data lane[V], out, values, other *tensor.Tensor, places []int) {
+	dst, src, rest := data(out), data(values), data(other)[0]
+	for i, j := range places {
+		if j >= 0 {
+			dst[i] = src[j]
+		} else {
+			dst[i] = rest
+		}
+	}
+}
+
+// places64 finds integers among keys: a table with the next free slot for what collides, several times as fast as a map. The pairs of
+// byte-pair encoding are looked up by the million.
+type places64 struct {
+	keys  []int64
+	at    []int32 // place among the keys, plus one; 0 is a free slot
+	shift uint
+}
+
+// newPlaces64 is nil for keys that crowd together, which a file may have on purpose, or that are too many.
+func newPlaces64(keys []int64) *places64 {
+	if len(keys) > 1<<30 {
+		return nil
+	}
+	bits := 3
+	for 1<<bits < 2*len(keys) {
+		bits++
+	}
+	t := &places64{keys: make([]int64, 1<<bits), at: make([]int32, 1<<bits), shift: uint(64 - bits)}
+	for i, k := range keys {
+		slot := t.slot(k)
+		for tries := 0; t.at[slot] != 0 && t.keys[slot] != k; tries++ {
+			if slot = (slot + 1) & (len(t.keys) - 1); tries == 64 {
+				return nil
+			}
+		}
+		if t.at[slot] == 0 { // of equal keys the first counts
+			t.keys[slot], t.at[slot] = k, int32(i+1)
+		}
+	}
+	return t
+}
+
+// slot is where a key begins to look: Fibonacci hashing (Knuth, "The Art of Computer Programming", volume 3, section 6.4).
+func (t *places64) slot(k int64) int { return int(uint64(k) * 0x9e3779b97f4a7c15 >> t.shift) }
+
+func (t *places64) findAll(x *tensor.Tensor, to []int) {
+	mask := len(t.keys) - 1
+	for i, k := range x.I64() {
+		slot := t.slot(k)
+		for t.at[slot] != 0 && t.keys[slot] != k {
+			slot = (slot + 1) & mask
+		}
+		to[i] = int(t.at[slot]) - 1
 	}
 }

@@ -83,9 +83,9 @@ func compileMapper(n *graph.Node, site *Site) (Kernel, error) {
 	}
 	keys, values := tensor.Strings(s, len(s)), tensor.Ints(i, len(i))
 	if site.Types[0].DType == tensor.String {
-		return labelKernel(texts, keys, values, i64v(n.Int("default_int64", -1)), func(string) bool { return false }), nil
+		return labelKernel(findLabels(texts, keys, func(string) bool { return false }), values, i64v(n.Int("default_int64", -1))), nil
 	}
-	return labelKernel(tensor.Data[int64], values, keys, strv(n.Str("default_string", "_Unused")), func(int64) bool { return false }), nil
+	return labelKernel(findLabels(tensor.Data[int64], values, func(int64) bool { return false }), keys, strv(n.Str("default_string", "_Unused"))), nil
 }
 
 // vectorWidths are the columns that each input has in the result; without inputdimensions its own.

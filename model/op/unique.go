@@ -23,6 +23,7 @@ func init() {
 		{In: in(x), Out: in(f64v(1, 2, 3, 4), i64v(1, 0, 3, 4), i64v(1, 0, 0, 2, 3, 2), i64v(2, 1, 2, 1)), NoGrad: true},
 		{Name: "as they come", Attrs: unsorted, In: in(x), Out: in(f64v(2, 1, 3, 4), i64v(0, 1, 3, 4), i64v(0, 1, 1, 2, 3, 2), i64v(1, 2, 2, 1)), NoGrad: true},
 		{Name: "strings", In: in(strs([]int{2, 2}, "b", "a", "b", "")), Out: in(strv("", "a", "b"))},
+		{Name: "strings as they come", Attrs: unsorted, In: in(strs([]int{2, 2}, "b", "a", "b", "")), Out: in(strv("b", "a", ""), i64v(0, 1, 3), i64v(0, 1, 0, 2), i64v(2, 1, 1))},
 		{
 			Name: "columns", Attrs: []graph.Attr{graph.IntAttr("axis", -1)}, In: in(f64s([]int{2, 3}, 1, 0, 1, 2, 3, 2)),
 			Out: in(f64s([]int{2, 2}, 0, 1, 3, 2), i64v(1, 0), i64v(1, 0, 1), i64v(1, 2)), NoGrad: true,
@@ -75,6 +76,9 @@ func compileUnique(n *graph.Node, site *Site) (Kernel, error) {
 	case tensor.Uint64:
 		return uniqueKernel(n, tensor.Data[uint64]), nil
 	case tensor.String:
+		if n.Attr("axis") == nil && n.Int("sorted", 1) == 0 {
+			return uniqueTexts, nil
+		}
 		return uniqueKernel(n, texts), nil
 	default:
 		return nil, refuse(n, d)
@@ -163,53 +167,6 @@ func uniqueRegroup(group, first, rank, to []int) {
 		group[i] = to[-1-g]
 	}
 	slices.Sort(first)
-}
-
-func uniqueOutputs(ctx context.Context, x *tensor.Tensor, out []*tensor.Tensor, shape []int, axis, inner int, first, group []int) error {
-	length := len(group)
-	shape[axis] = len(first)
-	outer, _ := around(shape, axis)
-	if out[0] != nil {
-		if err := Reset(ctx, out[0], x.DType(), shape...); err != nil {
-			return err
-		}
-		for o := range outer {
-			for i, at := range first {
-				moveBlock(out[0], (o*len(first)+i)*inner, x, (o*length+at)*inner, inner)
-			}
-		}
-	}
-	for k, o := range out {
-		if k == 0 || o == nil {
-			continue
-		}
-		size := len(first)
-		if k == 2 {
-			size = length
-		}
-		if err := Reset(ctx, o, tensor.Int64, size); err != nil {
-			return err
-		}
-		v := o.I64()
-		switch k {
-		case 1:
-			convertInts(v, first)
-		case 2:
-			convertInts(v, group)
-		case 3:
-			clear(v)
-			for _, g := range group {
-				v[g]++
-			}
-		}
-	}
-	return nil
-}
-
-func convertInts(dst []int64, src []int) {
-	for i, v := range src {
-		dst[i] = int64(v)
-	}
 }
 
 // NonZero: the places of the elements that are not 0 (false, ""), one column each. https://onnx.ai/onnx/operators/onnx__NonZero.html
