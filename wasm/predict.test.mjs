@@ -1,11 +1,12 @@
-// Runs the browser predictor in node, as a page does: node predict.test.mjs WASM WASM_EXEC.JS MODEL_DIR
-// MODEL_DIR has NAME.onnx beside NAME.json with inputs and the outputs that onnxruntime gave.
+// Runs the browser predictor in node, as a page does: node predict.test.mjs WASM WASM_EXEC.JS MODEL_DIR TOKEN_DIR
+// MODEL_DIR has NAME.onnx beside NAME.json with inputs and the outputs that onnxruntime gave; TOKEN_DIR has texts.json, and tokenizers NAME.onnx
+// beside NAME.json, the ids that onnxruntime gave.
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { brotliCompressSync, gzipSync, constants } from "node:zlib";
 
-const [wasmFile, wasmExec, models] = process.argv.slice(2);
+const [wasmFile, wasmExec, models, tokenizers] = process.argv.slice(2);
 // A page with a strict content security policy has no eval; nor has this.
 globalThis.eval = undefined;
 globalThis.Function = new Proxy(Function, { construct: () => { throw new EvalError("no eval"); }, apply: () => { throw new EvalError("no eval"); } });
@@ -81,6 +82,17 @@ for (const name of names) {
   unload(model.id);
   assert.equal(thrown(() => run(model.id, inputs)).code, "not_found");
   assert.equal(thrown(() => unload(model.id)).code, "not_found");
+}
+
+// Tokenizers take strings.
+const texts = JSON.parse(readFileSync(`${tokenizers}/texts.json`));
+for (const file of readdirSync(tokenizers).filter((f) => f.endsWith(".onnx"))) {
+  const model = load(new Uint8Array(readFileSync(`${tokenizers}/${file}`)));
+  const { ids } = run(model.id, { text: { data: texts, shape: [texts.length, 1] } });
+  const want = JSON.parse(readFileSync(`${tokenizers}/${file.replace(".onnx", ".json")}`));
+  assert.deepEqual(ids.shape, [want.length, want[0].length]);
+  assert.deepEqual([...ids.data].map(Number), want.flat(), file);
+  unload(model.id);
 }
 
 // Files that are no models.

@@ -53,7 +53,7 @@ func TestPredict(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "jarvis-predict.wasm")
 	goTool(t, "build", "-tags", "lean", "-trimpath", "-ldflags=-s -w", "-o", file, predict)
 	loader := filepath.Join(strings.TrimSpace(goTool(t, "env", "GOROOT")), "lib", "wasm", "wasm_exec.js")
-	out, err := exec.Command(node, "predict.test.mjs", file, loader, "../model/testdata").CombinedOutput()
+	out, err := exec.Command(node, "predict.test.mjs", file, loader, "../model/testdata", "../pipeline/token/testdata").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
