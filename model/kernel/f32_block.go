@@ -226,7 +226,7 @@ func (g *productF32) packing(i0, i1, j0, j1 int) {
 // block adds the product of the columns p…p+k of A with a block of B to C, rows i0…i1 and columns j0…j1.
 func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 	rows := i1 - i0
-	packs := rows > few && g.left == nil && (j1-j0 >= packFrom || j1-j0 > 64 && (g.cs > 1 || g.rs%512 == 0))
+	packs := rows > few && g.left == nil && g.packsLeft(j1-j0)
 	rows = (rows + aRows - 1) / aRows
 	high := tileHigh()
 	rows = ((i1-i0+rows-1)/rows + high - 1) / high * high
@@ -283,6 +283,18 @@ func (g *productF32) block(i0, i1, j0, j1, p, k int, b right) {
 		}
 		i0 = i2
 	}
+}
+
+// packsLeft tells whether rows of A that are used for so many columns are worth packing. Where neighbours of a column lie a multiple of some powers of
+// two apart, they drive each other out of the caches, and packing pays early.
+func (g *productF32) packsLeft(columns int) bool {
+	switch {
+	case columns >= packFrom:
+		return true
+	case columns > 4*tileColumns:
+		return g.cs > 1 || g.rs%512 == 0
+	}
+	return columns > tileColumns && g.cs%256 == 0
 }
 
 // cut divides m rows into so many tiles of six and up to two smaller ones.
@@ -490,29 +502,25 @@ func packTurned(dst, a []float32, m, k, ld, high int) {
 	const together = 8
 	whole, more, last := cutBy(m, high)
 	for p0 := 0; p0 < k; p0 += together {
-		p1, i := min(p0+together, k), 0
-		for range whole {
-			turnTile(dst[i*k:], a[i:], high, p0, p1, ld)
-			i += high
+		rows, i := min(together, k-p0), 0
+		for _, t := range [3]struct{ n, tiles int }{{high, whole}, {more, 1}, {last, 1}} {
+			if t.n*t.tiles > 0 {
+				turnTiles(dst[i*k+p0*t.n:], t.n*k, a[p0*ld+i:], ld, rows, t.n, t.tiles)
+				i += t.n * t.tiles
+			}
 		}
-		turnTile(dst[i*k:], a[i:], more, p0, p1, ld)
-		i += more
-		turnTile(dst[i*k:], a[i:], last, p0, p1, ld)
 	}
 }
 
-// turnTile copies n elements of each of the rows p0…p1 of a, ld apart, one after the other.
-func turnTile(dst, a []float32, n, p0, p1, ld int) {
-	if n == tileRows {
-		for p := p0; p < p1; p++ {
-			to, from := (*[tileRows]float32)(dst[p*tileRows:]), (*[tileRows]float32)(a[p*ld:])
-			v0, v1, v2, v3, v4, v5 := from[0], from[1], from[2], from[3], from[4], from[5]
-			to[0], to[1], to[2], to[3], to[4], to[5] = v0, v1, v2, v3, v4, v5
-		}
+// turnTiles cuts rows of a, ld apart, into tiles of n columns, distance from one to the next; the rows of a tile follow one another.
+func turnTiles(dst []float32, distance int, a []float32, ld, rows, n, tiles int) {
+	if turnMachine(dst, distance, a, ld, rows, n, tiles) {
 		return
 	}
-	for p := p0; p < p1 && n > 0; p++ {
-		copy(dst[p*n:][:n], a[p*ld:])
+	for t := range tiles {
+		for p := range rows {
+			copy(dst[t*distance+p*n:][:n], a[p*ld+t*n:])
+		}
 	}
 }
 

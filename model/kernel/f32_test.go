@@ -179,8 +179,34 @@ func TestProductF32(t *testing.T) {
 		check(20, 7, 1100, 1, 1)
 		for range 8 {
 			check(110, 270, 150, 3, 0)
+			check(256, 20, 20+r.IntN(30), 1, 0)
 			check(99+r.IntN(12), 260, 49, 1+r.IntN(3), 0)
 			check(194+r.IntN(10), 30, 130, 1+r.IntN(5), 0)
+		}
+	})
+}
+
+// TestPackTurned: A' and A are packed alike, by tiles of every height, also on a machine that would not use them.
+func TestPackTurned(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	onPaths(t, func(t *testing.T) {
+		for _, high := range []int{tileRows, tallRows} {
+			for _, m := range []int{1, 5, 6, 8, 13, 24, 31, 41} {
+				for _, k := range []int{1, 7, 8, 19} {
+					a, turned := smallInts(r, m*k), make([]float32, k*(m+2))
+					for i := range m {
+						for p := range k {
+							turned[p*(m+2)+i] = a[i*k+p]
+						}
+					}
+					want, got := make([]float32, m*k+half), make([]float32, m*k+half)
+					packA(want, a, m, k, k, high)
+					packTurned(got, turned, m, k, m+2, high)
+					if i := differ(got[:m*k], want[:m*k]); i >= 0 {
+						t.Fatalf("%d×%d by tiles of %d: element %d is %v, want %v", m, k, high, i, got[i], want[i])
+					}
+				}
+			}
 		}
 	})
 }

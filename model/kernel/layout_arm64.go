@@ -16,3 +16,6 @@ func weave8(dst *float32, step uintptr, src *float32, ld uintptr, blocks int)
 
 //go:noescape
 func cutRows(dst *float32, distance uintptr, src *float32, ld uintptr, rows int, panels int)
+
+//go:noescape
+func turnRows6(dst *float32, distance uintptr, src *float32, ld uintptr, rows int, tiles int)

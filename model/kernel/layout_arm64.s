@@ -233,3 +233,30 @@ panel:
 	SUBS $1, R4
 	BNE row
 	RET
+
+// func turnRows6(dst *float32, distance uintptr, src *float32, ld uintptr, rows int, tiles int)
+TEXT ·turnRows6(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD distance+8(FP), R1
+	MOVD src+16(FP), R2
+	MOVD ld+24(FP), R3
+	MOVD rows+32(FP), R4
+	MOVD tiles+40(FP), R5
+tile:
+	MOVD R2, R6
+	MOVD R0, R7
+	MOVD R4, R8
+row:
+	FMOVD 16(R6), F1
+	FMOVQ (R6), F0
+	FMOVD F1, 16(R7)
+	FMOVQ F0, (R7)
+	ADD R3, R6
+	ADD $24, R7
+	SUBS $1, R8
+	BNE row
+	ADD $24, R2
+	ADD R1, R0
+	SUBS $1, R5
+	BNE tile
+	RET

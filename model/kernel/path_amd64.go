@@ -159,3 +159,17 @@ func cutMachine(dst, src []float32, ld, rows, panels int) bool {
 	cutRows(&dst[0], uintptr(rows)*tileColumns*4, &src[0], uintptr(ld)*4, rows, panels)
 	return true
 }
+
+// turnMachine cuts rows of src into tiles of so many columns in assembly, and reports whether it did; distance is from tile to tile.
+func turnMachine(dst []float32, distance int, src []float32, ld, rows, columns, tiles int) bool {
+	if path != avx2 || columns != tileRows && columns != tallRows {
+		return false
+	}
+	_, _ = dst[(tiles-1)*distance+rows*columns-1], src[(rows-1)*ld+tiles*columns-1]
+	if columns == tileRows {
+		turnRows6(&dst[0], uintptr(distance)*4, &src[0], uintptr(ld)*4, rows, tiles)
+	} else {
+		turnRows12(&dst[0], uintptr(distance)*4, &src[0], uintptr(ld)*4, rows, tiles)
+	}
+	return true
+}

@@ -15,3 +15,5 @@ func (t *tile) machine(int, int) bool { return false }
 func weaveMachine([]float32, int, []float32, int, int, int) int { return 0 }
 
 func cutMachine([]float32, []float32, int, int, int) bool { return false }
+
+func turnMachine([]float32, int, []float32, int, int, int, int) bool { return false }

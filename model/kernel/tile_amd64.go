@@ -98,6 +98,12 @@ func weave8(dst *float32, step uintptr, src *float32, ld uintptr, blocks int)
 //go:noescape
 func cutRows(dst *float32, distance uintptr, src *float32, ld uintptr, rows, panels int)
 
+//go:noescape
+func turnRows6(dst *float32, distance uintptr, src *float32, ld uintptr, rows, tiles int)
+
+//go:noescape
+func turnRows12(dst *float32, distance uintptr, src *float32, ld uintptr, rows, tiles int)
+
 // zmm16m runs tiles of m rows, from 1 to 12.
 func (t *tile) zmm16m(m int) {
 	switch m {

@@ -6494,6 +6494,68 @@ panel:
 	VZEROUPPER
 	RET
 
+// func turnRows6(dst *float32, distance uintptr, src *float32, ld uintptr, rows int, tiles int)
+// Requires: AVX
+TEXT ·turnRows6(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ distance+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ ld+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ tiles+40(FP), DI
+
+tile:
+	MOVQ DX, R8
+	MOVQ AX, R9
+	MOVQ SI, R10
+
+row:
+	VMOVUPS (R8), X0
+	VMOVSD  16(R8), X1
+	VMOVUPS X0, (R9)
+	VMOVSD  X1, 16(R9)
+	ADDQ    BX, R8
+	ADDQ    $0x18, R9
+	DECQ    R10
+	JNE     row
+	ADDQ    $0x18, DX
+	ADDQ    CX, AX
+	DECQ    DI
+	JNE     tile
+	VZEROUPPER
+	RET
+
+// func turnRows12(dst *float32, distance uintptr, src *float32, ld uintptr, rows int, tiles int)
+// Requires: AVX
+TEXT ·turnRows12(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ distance+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ ld+24(FP), BX
+	MOVQ rows+32(FP), SI
+	MOVQ tiles+40(FP), DI
+
+tile:
+	MOVQ DX, R8
+	MOVQ AX, R9
+	MOVQ SI, R10
+
+row:
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), X1
+	VMOVUPS Y0, (R9)
+	VMOVUPS X1, 32(R9)
+	ADDQ    BX, R8
+	ADDQ    $0x30, R9
+	DECQ    R10
+	JNE     row
+	ADDQ    $0x30, DX
+	ADDQ    CX, AX
+	DECQ    DI
+	JNE     tile
+	VZEROUPPER
+	RET
+
 // func zmm1x16m(t *byte)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·zmm1x16m(SB), NOSPLIT, $48-8

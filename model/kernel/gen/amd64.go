@@ -38,6 +38,8 @@ func main() {
 		weave(lines)
 	}
 	cutRows()
+	turnRows(6)
+	turnRows(12)
 	avx512()
 	Generate()
 	if made, err := os.ReadFile("../tile_amd64.s"); err != nil || regexp.MustCompile(`Y(1[6-9]|[23]\d)\b`).Match(made) {

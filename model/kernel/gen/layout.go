@@ -110,3 +110,44 @@ func cutRows() {
 	VZEROUPPER()
 	RET()
 }
+
+// turnRows generates kernel.turnRowsN: rows of src, ld bytes apart, are cut into tiles of n columns, distance bytes from one to the next; the rows of
+// a tile follow one another.
+func turnRows(n int) {
+	name := "turnRows" + strconv.Itoa(n)
+	TEXT(name, NOSPLIT, "func(dst *float32, distance uintptr, src *float32, ld uintptr, rows, tiles int)")
+	stubs += "\n//go:noescape\nfunc " + name + "(dst *float32, distance uintptr, src *float32, ld uintptr, rows, tiles int)\n"
+	dst, distance := Load(Param("dst"), GP64()), Load(Param("distance"), GP64())
+	src, ld := Load(Param("src"), GP64()), Load(Param("ld"), GP64())
+	rows, tiles := Load(Param("rows"), GP64()), Load(Param("tiles"), GP64())
+	width := n * 4
+	Label("tile")
+	from, to, left := GP64(), GP64(), GP64()
+	MOVQ(src, from)
+	MOVQ(dst, to)
+	MOVQ(rows, left)
+	Label("row")
+	if n == 6 {
+		a, b := XMM(), XMM()
+		VMOVUPS(Mem{Base: from}, a)
+		VMOVSD(Mem{Base: from, Disp: 16}, b)
+		VMOVUPS(a, Mem{Base: to})
+		VMOVSD(b, Mem{Base: to, Disp: 16})
+	} else {
+		a, b := YMM(), XMM()
+		VMOVUPS(Mem{Base: from}, a)
+		VMOVUPS(Mem{Base: from, Disp: 32}, b)
+		VMOVUPS(a, Mem{Base: to})
+		VMOVUPS(b, Mem{Base: to, Disp: 32})
+	}
+	ADDQ(ld, from)
+	ADDQ(Imm(uint64(width)), to)
+	DECQ(left)
+	JNE(LabelRef("row"))
+	ADDQ(Imm(uint64(width)), src)
+	ADDQ(distance, dst)
+	DECQ(tiles)
+	JNE(LabelRef("tile"))
+	VZEROUPPER()
+	RET()
+}

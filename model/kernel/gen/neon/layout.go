@@ -11,6 +11,7 @@ func layouts(a *assembler) {
 		a.weave(lines)
 	}
 	a.cutRows()
+	a.turnRows()
 }
 
 // columns are those of four lines, of which x has four elements each.
@@ -112,5 +113,31 @@ func (a *assembler) cutRows() {
 	a.p("ADD $64, %s", dst)
 	a.p("SUBS $1, %s", rows)
 	a.p("BNE row")
+	a.end()
+}
+
+// turnRows generates kernel.turnRows6: rows of src, ld bytes apart, are cut into tiles of six columns, distance bytes from one to the next; the rows
+// of a tile follow one another.
+func (a *assembler) turnRows() {
+	a.function("turnRows6", "", list(pointerTo, "dst"), list("uintptr", "distance"), list(pointerTo, "src"), list("uintptr", "ld"), list(integer, "rows", "tiles"))
+	dst, distance, src, ld, rows, tiles := a.pointer("dst"), a.pointer("distance"), a.pointer("src"), a.pointer("ld"), a.pointer("rows"), a.pointer("tiles")
+	from, to, left := a.register(), a.register(), a.register()
+	a.label("tile")
+	a.p("MOVD %s, %s", src, from)
+	a.p("MOVD %s, %s", dst, to)
+	a.p("MOVD %s, %s", rows, left)
+	a.label("row")
+	a.p("FMOVD 16(%s), F1", from)
+	a.p("FMOVQ (%s), F0", from)
+	a.p("FMOVD F1, 16(%s)", to)
+	a.p("FMOVQ F0, (%s)", to)
+	a.p("ADD %s, %s", ld, from)
+	a.p("ADD $24, %s", to)
+	a.p("SUBS $1, %s", left)
+	a.p("BNE row")
+	a.p("ADD $24, %s", src)
+	a.p("ADD %s, %s", distance, dst)
+	a.p("SUBS $1, %s", tiles)
+	a.p("BNE tile")
 	a.end()
 }
