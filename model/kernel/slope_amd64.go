@@ -65,6 +65,22 @@ func layerBackMachine(dx, dscale, dbias, dy, x, scale []float32, mean, inverse, 
 	return true
 }
 
+func lstmCellMachine(state, c, gates []float32) bool {
+	if path != avx2 {
+		return false
+	}
+	vectorLSTMCell(&state[0], &c[0], &gates[0], len(c), tail(len(c)))
+	return true
+}
+
+func lstmBackMachine(dg, gates, before, c, dh, dc []float32) bool {
+	if path != avx2 {
+		return false
+	}
+	vectorLSTMBack(&dg[0], &gates[0], &before[0], &c[0], &dh[0], &dc[0], len(dc), tail(len(dc)))
+	return true
+}
+
 func dropMachine(p *Philox, dst, src []float32, kept []byte, groups, group int, threshold uint32, scale float32) bool {
 	if path != avx2 {
 		return false

@@ -18,6 +18,12 @@ func layerBackMachine([]float32, []float32, []float32, []float32, []float32, []f
 	return false
 }
 
+func lstmCellMachine([]float32, []float32, []float32) bool { return false }
+
+func lstmBackMachine([]float32, []float32, []float32, []float32, []float32, []float32) bool {
+	return false
+}
+
 func dropMachine(*Philox, []float32, []float32, []byte, int, int, uint32, float32) bool { return false }
 
 func keepMachine([]float32, []float32, []byte, int, float32) bool { return false }

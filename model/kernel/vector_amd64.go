@@ -162,3 +162,9 @@ func vectorDrop(dst *float32, src *float32, kept *uint8, groups int, keys *uint3
 
 //go:noescape
 func vectorKeep(dst *float32, src *float32, kept *uint8, groups int, scale float32)
+
+//go:noescape
+func vectorLSTMCell(h *float32, c *float32, gates *float32, n int, mask *int32)
+
+//go:noescape
+func vectorLSTMBack(dg *float32, gates *float32, before *float32, cell *float32, dh *float32, dc *float32, n int, mask *int32)

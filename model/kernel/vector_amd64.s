@@ -4969,3 +4969,249 @@ group:
 	JNE          group
 	VZEROUPPER
 	RET
+
+// func vectorLSTMCell(h *float32, c *float32, gates *float32, n int, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·vectorLSTMCell(SB), NOSPLIT, $0-40
+	MOVQ h+0(FP), AX
+	MOVQ c+8(FP), CX
+	MOVQ gates+16(FP), DX
+	MOVQ n+24(FP), BX
+	SHLQ $0x02, BX
+	LEAQ (BX)(BX*2), SI
+	MOVQ n+24(FP), DI
+	SUBQ $0x08, DI
+	JLT  vectorsdone
+
+vectors:
+	VMOVUPS     (DX), Y0
+	VMOVUPS     (DX)(SI*1), Y1
+	VMULPS      Y1, Y0, Y0
+	VMOVUPS     (CX), Y1
+	VMOVUPS     (DX)(BX*2), Y2
+	VFMADD231PS Y1, Y2, Y0
+	VMOVUPS     Y0, (CX)
+	VMOVUPS     wordc111999a<>+0(SB), Y1
+	VMAXPS      Y0, Y1, Y0
+	VMOVUPS     word4111999a<>+0(SB), Y1
+	VMINPS      Y0, Y1, Y0
+	VMULPS      Y0, Y0, Y1
+	VMOVUPS     worda59f25c0<>+0(SB), Y2
+	VFMADD213PS word2a61337e<>+0(SB), Y1, Y2
+	VFMADD213PS wordaebd37ff<>+0(SB), Y1, Y2
+	VFMADD213PS word335c0041<>+0(SB), Y1, Y2
+	VFMADD213PS word3779434a<>+0(SB), Y1, Y2
+	VFMADD213PS word3a270ded<>+0(SB), Y1, Y2
+	VFMADD213PS word3ba059dc<>+0(SB), Y1, Y2
+	VMOVUPS     word35a0d3d8<>+0(SB), Y3
+	VFMADD213PS word38f895d6<>+0(SB), Y1, Y3
+	VFMADD213PS word3b14aa05<>+0(SB), Y1, Y3
+	VFMADD213PS word3ba059dd<>+0(SB), Y1, Y3
+	VDIVPS      Y3, Y2, Y2
+	VMULPS      Y0, Y2, Y2
+	VMOVUPS     wordbf800000<>+0(SB), Y0
+	VMAXPS      Y2, Y0, Y0
+	VMOVUPS     word3f800000<>+0(SB), Y1
+	VMINPS      Y0, Y1, Y0
+	VMOVUPS     (DX)(BX*1), Y1
+	VMULPS      Y1, Y0, Y0
+	VMOVUPS     Y0, (AX)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	SUBQ        $0x08, DI
+	JGE         vectors
+
+vectorsdone:
+	ADDQ        $0x08, DI
+	TESTQ       DI, DI
+	JE          end
+	MOVQ        mask+32(FP), DI
+	VMOVUPS     (DI), Y0
+	VMASKMOVPS  (DX), Y0, Y1
+	VMASKMOVPS  (DX)(SI*1), Y0, Y2
+	VMULPS      Y2, Y1, Y1
+	VMASKMOVPS  (CX), Y0, Y2
+	VMASKMOVPS  (DX)(BX*2), Y0, Y3
+	VFMADD231PS Y2, Y3, Y1
+	VMASKMOVPS  Y1, Y0, (CX)
+	VMOVUPS     wordc111999a<>+0(SB), Y2
+	VMAXPS      Y1, Y2, Y1
+	VMOVUPS     word4111999a<>+0(SB), Y2
+	VMINPS      Y1, Y2, Y1
+	VMULPS      Y1, Y1, Y2
+	VMOVUPS     worda59f25c0<>+0(SB), Y3
+	VFMADD213PS word2a61337e<>+0(SB), Y2, Y3
+	VFMADD213PS wordaebd37ff<>+0(SB), Y2, Y3
+	VFMADD213PS word335c0041<>+0(SB), Y2, Y3
+	VFMADD213PS word3779434a<>+0(SB), Y2, Y3
+	VFMADD213PS word3a270ded<>+0(SB), Y2, Y3
+	VFMADD213PS word3ba059dc<>+0(SB), Y2, Y3
+	VMOVUPS     word35a0d3d8<>+0(SB), Y4
+	VFMADD213PS word38f895d6<>+0(SB), Y2, Y4
+	VFMADD213PS word3b14aa05<>+0(SB), Y2, Y4
+	VFMADD213PS word3ba059dd<>+0(SB), Y2, Y4
+	VDIVPS      Y4, Y3, Y3
+	VMULPS      Y1, Y3, Y3
+	VMOVUPS     wordbf800000<>+0(SB), Y1
+	VMAXPS      Y3, Y1, Y1
+	VMOVUPS     word3f800000<>+0(SB), Y2
+	VMINPS      Y1, Y2, Y1
+	VMASKMOVPS  (DX)(BX*1), Y0, Y2
+	VMULPS      Y2, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func vectorLSTMBack(dg *float32, gates *float32, before *float32, cell *float32, dh *float32, dc *float32, n int, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·vectorLSTMBack(SB), NOSPLIT, $0-64
+	MOVQ dg+0(FP), AX
+	MOVQ gates+8(FP), CX
+	MOVQ before+16(FP), DX
+	MOVQ cell+24(FP), BX
+	MOVQ dh+32(FP), SI
+	MOVQ dc+40(FP), DI
+	MOVQ n+48(FP), R8
+	SHLQ $0x02, R8
+	LEAQ (R8)(R8*2), R9
+	MOVQ n+48(FP), R10
+	SUBQ $0x08, R10
+	JLT  vectorsdone
+
+vectors:
+	VMOVUPS     word3f800000<>+0(SB), Y0
+	VMOVUPS     (BX), Y1
+	VMOVUPS     wordc111999a<>+0(SB), Y2
+	VMAXPS      Y1, Y2, Y1
+	VMOVUPS     word4111999a<>+0(SB), Y2
+	VMINPS      Y1, Y2, Y1
+	VMULPS      Y1, Y1, Y2
+	VMOVUPS     worda59f25c0<>+0(SB), Y3
+	VFMADD213PS word2a61337e<>+0(SB), Y2, Y3
+	VFMADD213PS wordaebd37ff<>+0(SB), Y2, Y3
+	VFMADD213PS word335c0041<>+0(SB), Y2, Y3
+	VFMADD213PS word3779434a<>+0(SB), Y2, Y3
+	VFMADD213PS word3a270ded<>+0(SB), Y2, Y3
+	VFMADD213PS word3ba059dc<>+0(SB), Y2, Y3
+	VMOVUPS     word35a0d3d8<>+0(SB), Y4
+	VFMADD213PS word38f895d6<>+0(SB), Y2, Y4
+	VFMADD213PS word3b14aa05<>+0(SB), Y2, Y4
+	VFMADD213PS word3ba059dd<>+0(SB), Y2, Y4
+	VDIVPS      Y4, Y3, Y3
+	VMULPS      Y1, Y3, Y3
+	VMOVUPS     wordbf800000<>+0(SB), Y1
+	VMAXPS      Y3, Y1, Y1
+	VMOVUPS     word3f800000<>+0(SB), Y2
+	VMINPS      Y1, Y2, Y1
+	VMOVUPS     (CX)(R8*1), Y2
+	VMOVUPS     (SI), Y3
+	VMOVUPS     (DI), Y4
+	VSUBPS      Y2, Y0, Y5
+	VMULPS      Y2, Y5, Y5
+	VMULPS      Y1, Y5, Y5
+	VMULPS      Y3, Y5, Y5
+	VMOVUPS     Y5, (AX)(R8*1)
+	VMULPS      Y1, Y1, Y1
+	VSUBPS      Y1, Y0, Y1
+	VMULPS      Y2, Y1, Y1
+	VFMADD231PS Y1, Y3, Y4
+	VMOVUPS     (CX)(R8*2), Y1
+	VSUBPS      Y1, Y0, Y2
+	VMULPS      Y1, Y2, Y2
+	VMOVUPS     (DX), Y3
+	VMULPS      Y3, Y2, Y2
+	VMULPS      Y4, Y2, Y2
+	VMOVUPS     Y2, (AX)(R8*2)
+	VMOVUPS     (CX), Y2
+	VMOVUPS     (CX)(R9*1), Y3
+	VSUBPS      Y2, Y0, Y5
+	VMULPS      Y2, Y5, Y5
+	VMULPS      Y3, Y5, Y5
+	VMULPS      Y4, Y5, Y5
+	VMOVUPS     Y5, (AX)
+	VMULPS      Y3, Y3, Y3
+	VSUBPS      Y3, Y0, Y3
+	VMULPS      Y2, Y3, Y0
+	VMULPS      Y4, Y0, Y0
+	VMOVUPS     Y0, (AX)(R9*1)
+	VMULPS      Y1, Y4, Y0
+	VMOVUPS     Y0, (DI)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, BX
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, DI
+	SUBQ        $0x08, R10
+	JGE         vectors
+
+vectorsdone:
+	ADDQ        $0x08, R10
+	TESTQ       R10, R10
+	JE          end
+	MOVQ        mask+56(FP), R10
+	VMOVUPS     (R10), Y0
+	VMOVUPS     word3f800000<>+0(SB), Y1
+	VMASKMOVPS  (BX), Y0, Y2
+	VMOVUPS     wordc111999a<>+0(SB), Y3
+	VMAXPS      Y2, Y3, Y2
+	VMOVUPS     word4111999a<>+0(SB), Y3
+	VMINPS      Y2, Y3, Y2
+	VMULPS      Y2, Y2, Y3
+	VMOVUPS     worda59f25c0<>+0(SB), Y4
+	VFMADD213PS word2a61337e<>+0(SB), Y3, Y4
+	VFMADD213PS wordaebd37ff<>+0(SB), Y3, Y4
+	VFMADD213PS word335c0041<>+0(SB), Y3, Y4
+	VFMADD213PS word3779434a<>+0(SB), Y3, Y4
+	VFMADD213PS word3a270ded<>+0(SB), Y3, Y4
+	VFMADD213PS word3ba059dc<>+0(SB), Y3, Y4
+	VMOVUPS     word35a0d3d8<>+0(SB), Y5
+	VFMADD213PS word38f895d6<>+0(SB), Y3, Y5
+	VFMADD213PS word3b14aa05<>+0(SB), Y3, Y5
+	VFMADD213PS word3ba059dd<>+0(SB), Y3, Y5
+	VDIVPS      Y5, Y4, Y4
+	VMULPS      Y2, Y4, Y4
+	VMOVUPS     wordbf800000<>+0(SB), Y2
+	VMAXPS      Y4, Y2, Y2
+	VMOVUPS     word3f800000<>+0(SB), Y3
+	VMINPS      Y2, Y3, Y2
+	VMASKMOVPS  (CX)(R8*1), Y0, Y3
+	VMASKMOVPS  (SI), Y0, Y4
+	VMASKMOVPS  (DI), Y0, Y5
+	VSUBPS      Y3, Y1, Y6
+	VMULPS      Y3, Y6, Y6
+	VMULPS      Y2, Y6, Y6
+	VMULPS      Y4, Y6, Y6
+	VMASKMOVPS  Y6, Y0, (AX)(R8*1)
+	VMULPS      Y2, Y2, Y2
+	VSUBPS      Y2, Y1, Y2
+	VMULPS      Y3, Y2, Y2
+	VFMADD231PS Y2, Y4, Y5
+	VMASKMOVPS  (CX)(R8*2), Y0, Y2
+	VSUBPS      Y2, Y1, Y3
+	VMULPS      Y2, Y3, Y3
+	VMASKMOVPS  (DX), Y0, Y4
+	VMULPS      Y4, Y3, Y3
+	VMULPS      Y5, Y3, Y3
+	VMASKMOVPS  Y3, Y0, (AX)(R8*2)
+	VMASKMOVPS  (CX), Y0, Y3
+	VMASKMOVPS  (CX)(R9*1), Y0, Y4
+	VSUBPS      Y3, Y1, Y6
+	VMULPS      Y3, Y6, Y6
+	VMULPS      Y4, Y6, Y6
+	VMULPS      Y5, Y6, Y6
+	VMASKMOVPS  Y6, Y0, (AX)
+	VMULPS      Y4, Y4, Y4
+	VSUBPS      Y4, Y1, Y4
+	VMULPS      Y3, Y4, Y1
+	VMULPS      Y5, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (AX)(R9*1)
+	VMULPS      Y2, Y5, Y1
+	VMASKMOVPS  Y1, Y0, (DI)
+
+end:
+	VZEROUPPER
+	RET

@@ -52,6 +52,12 @@ const (
 	recurrentTanh
 )
 
+// usual reports whether direction d of an LSTM has the activations that most have, and neither peepholes nor input_forget.
+func (c *recurrentCall[T]) usual(d int) bool {
+	acts := c.acts[d]
+	return acts[0].kind == recurrentSigmoid && acts[1].kind == recurrentTanh && acts[2].kind == recurrentTanh && c.p == nil && !c.coupled
+}
+
 // recurrentActivation makes the loops of one activation and takes its scales from the front of alpha and beta; where those are used up, the
 // defaults are those of the operator of that name, and Affine and ScaledTanh have none.
 func recurrentActivation[T float](n *graph.Node, name string, alpha, beta *[]float32, sigmoid, tanh func([]T)) (act recurrentAct[T], err error) {

@@ -16,68 +16,29 @@ func (l *recurrentGradLine[T]) gatesBack(t, at, b int, dh, dg []T) {
 		l.gruBack(t, at, b, dh, dg)
 	default:
 		a, c := l.gates[(t*l.batch+b)*l.row:][:l.row], l.kept[(t*l.batch+b)*h:][:h]
+		dc, before := l.dc[b*h:][:h], l.cellBefore(t, b)
+		if l.usual(l.d) && lstmSlopes(dg, a, before, c, dh, dc) {
+			return
+		}
 		squashed := l.spare[b*h:][:h]
 		copy(squashed, c)
 		acts[2].run(squashed)
-		dc, before := l.dc[b*h:][:h], l.cellBefore(t, b)
-		if acts[0].kind == recurrentSigmoid && acts[1].kind == recurrentTanh && acts[2].kind == recurrentTanh && l.peep == nil && !l.coupled {
-			lstmSlopes(dg, a, before, squashed, dh, dc)
-		} else {
-			l.lstmBack(dg, a, c, before, squashed, dh, dc)
-		}
+		l.lstmBack(dg, a, c, before, squashed, dh, dc)
 	}
 }
 
-// lstmSlopes is lstmBack for the usual activations, in one go: dg and a (4·h) are i, o, f and g, before and squashed (h) c before the step and
-// tanh(c) after it.
-func lstmSlopes[T float](dg, a, before, squashed, dh, dc []T) {
-	n := len(dc)
-	if d32, ok := asSingle(dg); ok {
-		lists := [...][]T{a, before, squashed, dh, dc}
+// lstmSlopes is lstmBack for the usual activations and float32, in one go: dg and a (4·h) are i, o, f and g.
+func lstmSlopes[T float](dg, a, before, c, dh, dc []T) bool {
+	d32, ok := asSingle(dg)
+	if ok {
+		lists := [...][]T{a, before, c, dh, dc}
 		var single [len(lists)][]float32
 		for i, v := range lists {
 			single[i], _ = asSingle(v)
 		}
-		lstmSlopes32(d32, single[0], single[1], single[2], single[3], single[4])
-		return
+		kernel.LSTMBack(d32, single[0], single[1], single[2], single[3], single[4])
 	}
-	di, do, df, dn := dg[:n], dg[n:2*n], dg[2*n:3*n], dg[3*n:4*n]
-	ai, ao, af, an := a[:n], a[n:2*n], a[2*n:3*n], a[3*n:4*n]
-	before, squashed, dh = before[:n], squashed[:n], dh[:n]
-	for k, s := range dc {
-		i, o, f, g, u, e := ai[k], ao[k], af[k], an[k], squashed[k], dh[k]
-		do[k] = e * u * o * (1 - o)
-		s += e * o * (1 - u*u)
-		di[k] = s * g * i * (1 - i)
-		df[k] = s * before[k] * f * (1 - f)
-		dn[k] = s * i * (1 - g*g)
-		dc[k] = s * f
-	}
-}
-
-// lstmSlopes32 is lstmSlopes by loops over vectors. It spoils squashed.
-func lstmSlopes32(dg, a, before, squashed, dh, dc []float32) {
-	n := len(dc)
-	di, do, df, dn := dg[:n], dg[n:2*n], dg[2*n:3*n], dg[3*n:4*n]
-	ai, ao, af, an := a[:n], a[n:2*n], a[2*n:3*n], a[3*n:4*n]
-	mul := func(dst, a, b []float32) { kernel.Pair(kernel.Mul, dst, a, b) }
-	kernel.Line(dg[:3*n], a[:3*n], -1, 1)
-	mul(dg[:3*n], dg[:3*n], a[:3*n]) // the slopes of i, o and f
-	mul(dn, an, an)
-	kernel.Line(dn, dn, -1, 1)
-	mul(do, do, squashed)
-	mul(do, do, dh)
-	mul(squashed, squashed, squashed)
-	kernel.Line(squashed, squashed, -1, 1)
-	mul(squashed, squashed, ao)
-	kernel.LineEach(dc, squashed, dh, dc)
-	mul(df, df, before)
-	mul(df, df, dc)
-	mul(di, di, an)
-	mul(di, di, dc)
-	mul(dn, dn, ai)
-	mul(dn, dn, dc)
-	mul(dc, dc, af)
+	return ok
 }
 
 // lstmBack does an LSTM with any activations, peepholes and input_forget.

@@ -343,7 +343,12 @@ func (l *recurrentLine[T]) lstm(h, c, g []T) {
 			f[k] = 1 - x
 		}
 	}
-	lstmCell(c, i, f, next, h)
+	if l.usual(l.d) && lstmCell(h, c, g) {
+		return
+	}
+	for k, x := range c {
+		c[k] = f[k]*x + i[k]*next[k]
+	}
 	if l.peep != nil {
 		mulAddRow(o, l.peep[n:2*n], c)
 		clipRow(o, l.clip)
@@ -354,21 +359,15 @@ func (l *recurrentLine[T]) lstm(h, c, g []T) {
 	mulRow(h, h, o)
 }
 
-// lstmCell makes c = f·c + i·g; spare (h) is overwritten.
-func lstmCell[T float](c, i, f, g, spare []T) {
-	if c32, ok := asSingle(c); ok {
-		i32, _ := asSingle(i)
-		f32, _ := asSingle(f)
+// lstmCell ends a step of an LSTM with the usual activations, for float32.
+func lstmCell[T float](h, c, g []T) bool {
+	h32, ok := asSingle(h)
+	if ok {
+		c32, _ := asSingle(c)
 		g32, _ := asSingle(g)
-		s32, _ := asSingle(spare)
-		kernel.Pair(kernel.Mul, s32[:len(c)], i32[:len(c)], g32[:len(c)])
-		kernel.LineEach(c32, c32, f32, s32)
-		return
+		kernel.LSTMCell(h32, c32, g32)
 	}
-	i, f, g = i[:len(c)], f[:len(c)], g[:len(c)]
-	for k, x := range c {
-		c[k] = f[k]*x + i[k]*g[k]
-	}
+	return ok
 }
 
 // mulRow writes a·b.

@@ -48,6 +48,8 @@ func main() {
 	slide("vectorPeaks", false)
 	split()
 	back()
+	lstmCell()
+	lstmBack()
 	Generate()
 	if made, err := os.ReadFile("../vector_amd64.s"); err != nil || regexp.MustCompile(`\b[XY](1[6-9]|[23]\d)\b`).Match(made) {
 		fmt.Fprintln(os.Stderr, "a function needs more than the sixteen registers of AVX2", err)
