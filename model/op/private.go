@@ -89,6 +89,7 @@ func compileReduceTo(n *graph.Node, site *Site) (Kernel, error) {
 
 func reduceToKernel[T float](threads int, data lane[T]) Kernel {
 	var runs kept[sumRun[T]]
+	var blocks rowSums[T]
 	take := sumOf[T]().take
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		from, to := in[0].Shape(), in[1].Shape()
@@ -111,6 +112,10 @@ func reduceToKernel[T float](threads int, data lane[T]) Kernel {
 		defer runs.put(r)
 		*r = sumRun[T]{dst: dst, src: src, take: take}
 		r.grid.set(from, to, from)
+		if g := &r.grid; g.rank == 2 && g.unit[0] == 1 && len(src) > sumBlock && g.inner <= sumBlock/4 {
+			blocks.run(ctx, threads, dst, src, take)
+			return ctx.Err()
+		}
 		if g := &r.grid; g.unit[0] == 1 && len(src) > cheapGrain { // a row: its elements are independent of each other
 			spread(ctx, threads, g.inner, max(64, cheapGrain*g.inner/len(src)), r)
 			return ctx.Err()
@@ -134,6 +139,49 @@ func (r *sumRun[T]) Do(lo, hi int) {
 		return
 	}
 	r.grid.each(func(at int, o [3]int) { r.take(r.dst[o[0]+lo:o[0]+hi], r.src[at+lo:at+hi]) })
+}
+
+// sumBlock is about the number of elements of a block of rows.
+const sumBlock = 1 << 15
+
+// rowSums sums rows (n, w) to one (w), as the gradient of a bias does: each block of rows by itself and then the blocks, so that goroutines read what
+// lies in order and the result does not depend on how many there are.
+type rowSums[T float] struct {
+	calls kept[rowSumsCall[T]]
+	sums  scratch[T]
+}
+
+func (r *rowSums[T]) run(ctx context.Context, threads int, dst, src []T, take func(dst, src []T)) {
+	w := len(dst)
+	rows := sumBlock / w
+	n := (len(src)/w + rows - 1) / rows
+	sums := r.sums.take(n * w)
+	c := r.calls.take()
+	*c = rowSumsCall[T]{sums: *sums, src: src, w: w, block: rows * w, take: take}
+	spread(ctx, threads, n, 1, c)
+	for i := range n {
+		take(dst, (*sums)[i*w:][:w])
+	}
+	r.calls.put(c)
+	r.sums.put(sums)
+}
+
+// rowSumsCall is one run; sums (blocks, w).
+type rowSumsCall[T float] struct {
+	sums, src []T
+	w, block  int // elements of a row, and of a block
+	take      func(dst, src []T)
+}
+
+// Do sums the blocks from lo to hi.
+func (c *rowSumsCall[T]) Do(lo, hi int) {
+	for i := lo; i < hi; i++ {
+		sum := c.sums[i*c.w:][:c.w]
+		clear(sum)
+		for at, end := i*c.block, min((i+1)*c.block, len(c.src)); at < end; at += c.w {
+			c.take(sum, c.src[at:at+c.w])
+		}
+	}
 }
 
 // sumInto sums src (from) to dst (to), a shape that broadcasts to from.
