@@ -15,6 +15,7 @@ type planner struct {
 	nodes   []compiled
 	at      map[graph.Value]place
 	owner   map[graph.Value]graph.Value // the value whose memory a view shows
+	named   map[graph.Value]bool        // views that differ by their name only
 	lastUse map[graph.Value]int         // index of the last node that reads a value or a view of it
 	free    [3][]place                  // slots without a value: of numbers, of strings, of containers
 	slots   map[place]int               // of slots: their numbers
@@ -46,7 +47,7 @@ func (p *Program) plan(s *scope) error {
 	}
 	for i, out := range p.outputs {
 		to := place(1 + len(p.inputs) + i)
-		from, err := pl.read(out.Name)
+		from, err := pl.read(pl.same(out.Name))
 		if err != nil {
 			return err
 		}
@@ -59,12 +60,14 @@ func (p *Program) plan(s *scope) error {
 
 // lifetimes finds for each value that owns memory the last node that needs it.
 func (pl *planner) lifetimes() {
+	pl.named = map[graph.Value]bool{}
 	for i, c := range pl.nodes {
 		for _, v := range c.node.Inputs {
 			pl.lastUse[pl.root(v)] = i
 		}
 		if c.spec.View {
 			pl.owner[c.node.Outputs[0]] = c.node.Inputs[0]
+			pl.named[c.node.Outputs[0]] = c.node.Op == "Identity" && c.node.Domain == ""
 		}
 		for _, v := range c.node.Outputs { // a result that nobody reads is dead at once
 			pl.lastUse[v] = i
@@ -91,11 +94,20 @@ func (pl *planner) root(v graph.Value) graph.Value {
 func (pl *planner) outputs() map[graph.Value]place {
 	direct := map[graph.Value]place{}
 	for i, out := range pl.p.outputs {
-		if _, view := pl.owner[out.Name]; !view && direct[out.Name] == absent {
-			direct[out.Name] = place(1 + len(pl.p.inputs) + i)
+		v := pl.same(out.Name)
+		if _, view := pl.owner[v]; !view && direct[v] == absent {
+			direct[v] = place(1 + len(pl.p.inputs) + i)
 		}
 	}
 	return direct
+}
+
+// same is the value that v is another name of.
+func (pl *planner) same(v graph.Value) graph.Value {
+	for pl.named[v] {
+		v = pl.owner[v]
+	}
+	return v
 }
 
 // read gives the place of a value that exists, adding a constant where it is first used.
