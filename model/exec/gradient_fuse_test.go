@@ -6,8 +6,38 @@ import (
 	"testing"
 
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/op"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
+
+// TestSameShapesAreSeen: where free dimensions have names, gradients of what was not broadcast are neither summed nor copied.
+func TestSameShapesAreSeen(t *testing.T) {
+	b := graph.NewBuilder("block")
+	x := b.Input("x", tensor.Type{DType: tensor.Float32, Dims: []tensor.Dim{{Size: tensor.Free, Name: "rows"}, {Size: tensor.Free, Name: "steps"}, {Size: 8}}})
+	w, bias := b.Input("w", tensor.TypeOf(tensor.Float32, 8, 8)), b.Input("bias", tensor.TypeOf(tensor.Float32, 8))
+	h := b.Op("Reshape", b.Op("Add", b.Op("MatMul", x, w), bias), b.Ints("heads", []int64{0, 0, 2, 4}, 4))
+	y := b.Node(op.Private, "HeadAttention", []graph.Value{h, h, h}, 1, graph.IntsAttr("inside", 1, 1, 1, 1))[0]
+	y = b.Op("Add", x, b.Op("Reshape", y, b.Ints("joined", []int64{0, 0, 8}, 3)))
+	loss := b.OpWith("ReduceSum", []graph.Attr{graph.IntAttr("keepdims", 0)}, b.Op("Mul", y, y))
+	grads, err := Gradient(b, loss, []graph.Value{x, w, bias})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range grads {
+		b.Graph().Outputs = append(b.Graph().Outputs, graph.Port{Name: g})
+	}
+	p, err := Compile(b.Model(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, s := range p.steps {
+		count[s.operator]++
+	}
+	if count["ReduceTo"] != 1 || count["Dense"] != 1 {
+		t.Errorf("%d sums for one bias, %d dense layers of one", count["ReduceTo"], count["Dense"])
+	}
+}
 
 // TestGradientsOfComposed checks, in float32, operators that are written out before they are differentiated.
 func TestGradientsOfComposed(t *testing.T) {

@@ -14,7 +14,10 @@ import (
 type number struct {
 	value int64
 	known bool
+	name  string // of the free dimension that it is the length of, where it is not known
 }
+
+func whole(v int64) number { return number{value: v, known: true} }
 
 // mostNumbers bounds how many elements of a tensor are followed: shapes are short.
 const mostNumbers = 64
@@ -56,7 +59,7 @@ func sizeNumber(t tensor.Type) ([]number, bool) {
 		}
 		n *= int64(d.Size)
 	}
-	return []number{{n, true}}, !t.Unranked
+	return []number{whole(n)}, !t.Unranked
 }
 
 // expanded makes the type of an Expand as exact as the elements of its shape are known: a length above 1 is that of the output.
@@ -76,6 +79,8 @@ func (s *scope) expanded(n *graph.Node, out graph.Value) {
 			dims[i].Size = 1
 		case k >= 0 && x.Dims[k].Size > 1, e.known && e.value == 1:
 			dims[i] = x.Dims[k]
+		case !e.known && (k < 0 || x.Dims[k].Size == 1):
+			dims[i].Name = e.name
 		}
 	}
 	s.types[out] = tensor.Type{DType: x.DType, Dims: dims}
@@ -113,7 +118,7 @@ func (s *scope) elements(v graph.Value) ([]number, bool) {
 		}
 		list := make([]number, c.Len())
 		for i, x := range c.I64() {
-			list[i] = number{x, true}
+			list[i] = whole(x)
 		}
 		return list, true
 	}
@@ -159,8 +164,8 @@ func shapeNumbers(n *graph.Node, t tensor.Type) ([]number, bool) {
 	from, to := op.ShapeSpan(n, len(t.Dims))
 	list := []number{}
 	for i := from; i < to; i++ {
-		size := t.Dims[i].Size
-		list = append(list, number{int64(size), size >= 0})
+		d := t.Dims[i]
+		list = append(list, number{int64(d.Size), d.Size >= 0, d.Name})
 	}
 	return list, true
 }
@@ -243,14 +248,14 @@ func (s *scope) combined(n *graph.Node) ([]number, bool) {
 		}
 		switch n.Op {
 		case "Add":
-			list[i] = number{x.value + y.value, true}
+			list[i] = whole(x.value + y.value)
 		case "Sub":
-			list[i] = number{x.value - y.value, true}
+			list[i] = whole(x.value - y.value)
 		case "Mul":
-			list[i] = number{x.value * y.value, true}
+			list[i] = whole(x.value * y.value)
 		case "Div":
 			if y.value != 0 {
-				list[i] = number{x.value / y.value, true}
+				list[i] = whole(x.value / y.value)
 			}
 		}
 	}
@@ -264,11 +269,15 @@ func (s *scope) sharpen(n *graph.Node, out graph.Value) {
 	if !ok || s.constants[n.In(1)] != nil || !t.Unranked && len(t.Dims) != len(list) {
 		return
 	}
-	dims := make([]tensor.Dim, len(list))
+	dims, from := make([]tensor.Dim, len(list)), s.types[n.In(0)]
 	for i, e := range list {
 		dims[i].Size = tensor.Free
-		if e.known && e.value > 0 && e.value < 1<<40 {
+		switch {
+		case e.known && e.value > 0 && e.value < 1<<40:
 			dims[i].Size = int(e.value)
+		case e.known:
+		case n.Int("allowzero", 0) == 1, !from.Unranked && i < len(from.Dims) && from.Dims[i].Name == e.name: // else a 0 would stand for another length
+			dims[i].Name = e.name
 		}
 	}
 	s.types[out] = tensor.Type{DType: t.DType, Dims: dims}

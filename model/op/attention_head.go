@@ -59,12 +59,19 @@ func inferHeadAttention(n *graph.Node, site *Site) ([]tensor.Type, error) {
 	}
 	y := []tensor.Dim{free, free, free, free}
 	inside := func(i int) bool { at := n.Ints("inside"); return i < len(at) && at[i] != 0 }
-	known := func(i, d int) tensor.Dim { // dimension d of operand i as (batch, heads, n, width), where it is sure not to be stretched
+	dim := func(i, d int) tensor.Dim { // dimension d of operand i as (batch, heads, n, width)
 		if inside(i) && (d == 1 || d == 2) {
 			d = 3 - d
 		}
-		if t := site.Types[i]; !t.Unranked && t.Dims[d].Size > 1 {
+		if t := site.Types[i]; !t.Unranked && d < len(t.Dims) {
 			return t.Dims[d]
+		}
+		return free
+	}
+	known := func(i, d int) tensor.Dim { // the same where it is sure not to be stretched
+		x := dim(i, d)
+		if x.Size > 1 || x.Size == tensor.Free && x.Name != "" && (d > 1 || dim(1, d) == x && dim(2, d) == x && len(site.Types) == 3) {
+			return x
 		}
 		return free
 	}

@@ -43,6 +43,7 @@ type form struct {
 
 func newForm(n *Net) *form {
 	g := n.Graph.Clone()
+	nameFree(g)
 	f := &form{net: n, inputs: n.Graph.Inputs, z: g.Outputs[0].Name}
 	g.Outputs = nil
 	var states []graph.Value
@@ -62,6 +63,22 @@ func newForm(n *Net) *form {
 	}
 	f.b = graph.Extend(g)
 	return f
+}
+
+// nameFree names the free dimensions of inputs that have no name: by names, the compiler sees that shapes are equal.
+func nameFree(g *graph.Graph) {
+	for i, in := range g.Inputs {
+		t := in.Type.Type()
+		t.Dims = slices.Clone(t.Dims)
+		for at := range t.Dims {
+			if d := &t.Dims[at]; d.Size == tensor.Free && d.Name == "" {
+				d.Name = string(in.Name) + "/" + strconv.Itoa(at)
+			}
+		}
+		if t.DType.Known() {
+			g.Inputs[i].Type = graph.TensorOf(t)
+		}
+	}
 }
 
 // Objective is what a step makes small.
