@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/jarvis-ml/jarvis/pipeline/check"
+	"github.com/jarvis-ml/jarvis/pipeline/neural"
 	"github.com/jarvis-ml/jarvis/pipeline/source"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
@@ -22,7 +23,7 @@ type dataCheck struct {
 }
 
 func (c dataCheck) Run(ctx context.Context, a *app) error {
-	t, notices, err := a.read(ctx, c.Data)
+	t, _, notices, err := a.read(ctx, c.Data)
 	if err != nil {
 		return err
 	}
@@ -37,17 +38,17 @@ func (c dataCheck) Run(ctx context.Context, a *app) error {
 	return nil
 }
 
-// read loads a whole data file. It tells what was assumed in reading it, and returns that too.
-func (a *app) read(ctx context.Context, location string) (*table.Table, []string, error) {
+// read loads a whole data file, and returns what opens the files that it names. It tells what was assumed in reading it, and returns that too.
+func (a *app) read(ctx context.Context, location string) (*table.Table, neural.FileOpener, []string, error) {
 	s, err := source.Open(ctx, location, source.Options{Stdin: a.stdin})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	t, err := source.ReadAll(ctx, s)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return t, a.tellNotices(s), nil
+	return t, source.Files(s), a.tellNotices(s), nil
 }
 
 // tellNotices prints what was assumed in reading a source.

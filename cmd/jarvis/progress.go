@@ -19,7 +19,8 @@ type progress struct {
 	app   *app
 	bar   *progressbar.ProgressBar
 	stage job.Stage
-	epoch int // the last one that was told
+	epoch int  // the last one that was told
+	begun bool // the training
 }
 
 func (a *app) progress() *progress { return &progress{app: a} }
@@ -54,10 +55,13 @@ func (p *progress) event(e job.Event) {
 
 // training says what an epoch came to, when it ends.
 func (p *progress) training(t *job.Training) {
+	if !p.begun && math.IsNaN(t.Valid) { // a training that is taken up begins where others ended
+		p.begun, p.epoch = true, t.Epoch
+	}
 	if t.Epoch <= p.epoch {
 		return
 	}
-	p.epoch = t.Epoch
+	p.begun, p.epoch = true, t.Epoch
 	line := fmt.Sprintf("epoch %*d/%d  loss %.4f", len(strconv.Itoa(t.Epochs)), t.Epoch, t.Epochs, t.Loss)
 	if !math.IsNaN(t.Valid) {
 		line += fmt.Sprintf("  valid %.4f", t.Valid)

@@ -21,12 +21,14 @@ import (
 	"github.com/jarvis-ml/jarvis/pipeline/job"
 	"github.com/jarvis-ml/jarvis/pipeline/paged"
 	"github.com/jarvis-ml/jarvis/pipeline/registry"
+	"github.com/jarvis-ml/jarvis/pipeline/source"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
 type trainCommand struct {
-	Data            string        `arg:"" optional:"" help:"CSV, JSON-lines or Parquet file, a folder of them, - for standard input, or a bucket URL. May stand in the configuration as train.data." config:""`
-	Target          string        `help:"Column to learn." placeholder:"COL"`
+	Data            string        `arg:"" optional:"" help:"CSV, JSON-lines or Parquet file, a folder of them or of pictures by class, - for standard input, or a bucket URL. May stand in the configuration as train.data." config:""`
+	Target          string        `help:"Column to learn; of a folder of pictures by class it is label unless another is said." placeholder:"COL"`
+	Weight          string        `help:"Column that says how much each row counts, from 0 up." placeholder:"COL"`
 	Task            string        `help:"What to learn: ${enum}." enum:"auto,classification,regression" default:"auto"`
 	Model           modelSetting  `help:"What learns: auto, linear, boost, mlp, cnn, rnn, transformer, or a YAML file with layers; auto chooses by the data and by cross-validation. In jarvis.yaml the net may stand here itself." default:"auto" placeholder:"NAME|FILE.yaml"`
 	Epochs          int           `help:"Nets: times that every row is learned from, at most; 0 means what suits." default:"0"`
@@ -76,7 +78,7 @@ func (c *trainCommand) prepare(file *configFile) (name string, err error) {
 	if c.Data == "" {
 		return "", fault.New(fault.Invalid, "no data is named").At("DATA").Try("jarvis train DATA --target COL; or set train.data in jarvis.yaml")
 	}
-	if c.Target == "" {
+	if c.Target == "" && !folderOfPictures(c.Data) {
 		return "", fault.New(fault.Invalid, "no target column is named").At("--target").Try("jarvis train DATA --target COL; 'jarvis data check DATA' lists the columns")
 	}
 	if !(c.Holdout > 0 && c.Holdout < 1) {
@@ -101,14 +103,17 @@ func (c trainCommand) Run(ctx context.Context, a *app, file *configFile) error {
 	bar := a.progress()
 	defer bar.close()
 	bar.say("reading %s", c.Data)
+	if c.Target == "" {
+		c.Target = source.LabelColumn
+	}
 	paged.Enable("")
-	t, notices, err := a.read(ctx, c.Data)
+	t, files, notices, err := a.read(ctx, c.Data)
 	if err != nil {
 		return err
 	}
 	spec := job.Spec{
-		Target: c.Target, Task: c.Task, Seed: c.Seed, TimeLimit: c.TimeLimit, Threads: c.Threads,
-		Holdout: c.Holdout, DataName: dataName(c.Data), Version: version(),
+		Target: c.Target, Weight: c.Weight, Task: c.Task, Seed: c.Seed, TimeLimit: c.TimeLimit, Threads: c.Threads,
+		Holdout: c.Holdout, Files: files, DataName: dataName(c.Data), Version: version(),
 	}
 	c.learner(&spec)
 	return c.carryOut(ctx, a, name, t, notices, spec, bar, func(spec job.Spec, tell func(job.Event)) (*job.Outcome, error) {
@@ -129,7 +134,7 @@ func (c trainCommand) carryOut(ctx context.Context, a *app, name string, t *tabl
 			return err
 		}
 		spec.Keep = func(ctx context.Context) (string, error) {
-			v, err := job.KeepData(ctx, dataset.Open(b), name, t, spec.DataName, who())
+			v, err := job.KeepData(ctx, dataset.Open(b), name, t, spec.Files, spec.DataName, who())
 			return v.Ref(), err
 		}
 		runs := job.Runs{Bucket: b, Name: name, Fresh: c.Fresh}

@@ -175,3 +175,9 @@ func (s checkpointStore) Save(_ context.Context, state []byte) error {
 
 // Log implements neural.Store: metrics go to buckets only.
 func (checkpointStore) Log(context.Context, neural.Measured) error { return nil }
+
+// folderOfPictures reports whether data is a folder on this machine, which may be one of pictures by class.
+func folderOfPictures(data string) bool {
+	info, err := os.Stat(data)
+	return err == nil && info.IsDir()
+}

@@ -52,7 +52,7 @@ func publish(t *testing.T, b bucket.Bucket) {
 	if _, err := job.Publish(t.Context(), registry.Open(b), "penguins", out, job.PublishOptions{Who: "test", Why: "test"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := job.KeepData(t.Context(), dataset.Open(b), "penguins", all, "penguins.csv", "test"); err != nil {
+	if _, err := job.KeepData(t.Context(), dataset.Open(b), "penguins", all, nil, "penguins.csv", "test"); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -90,7 +90,7 @@ func (c *Column) problems() []Problem {
 	case ID:
 		add(IDLike, Info, "looks like an identifier: "+c.Why, "it is left out: an identifier says nothing about new rows")
 	case Text:
-		add(FreeText, Info, "free text: "+c.Why, "it is left out")
+		add(FreeText, Info, "free text: "+c.Why, "nets look at it (--model rnn); other models leave the column out")
 	case Image:
 		add(Pictures, Info, c.Why, "nets look at them; other models leave the column out")
 	case Sequence:

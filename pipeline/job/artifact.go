@@ -117,9 +117,12 @@ func config(s Spec, hyper any) map[string]any {
 		_ = json.Unmarshal(text, &parameters) // hyper-parameters are plain fields; a type that is no JSON object has none
 	}
 	return map[string]any{
-		"task": s.Task, "model": s.Model, "holdout": s.Holdout, "holdout_by": s.HoldoutBy, "time_limit_seconds": s.TimeLimit.Seconds(), kind: parameters,
+		"task": s.Task, "model": s.Model, weightConfig: s.Weight, "holdout": s.Holdout, "holdout_by": s.HoldoutBy, "time_limit_seconds": s.TimeLimit.Seconds(), kind: parameters,
 	}
 }
+
+// weightConfig is where the configuration of a training has the column of weights.
+const weightConfig = "weight"
 
 // netConfig is where the configuration of a net's training has its neural.Spec.
 const netConfig = "net"

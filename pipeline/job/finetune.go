@@ -102,7 +102,7 @@ func fineTune(ctx context.Context, t *table.Table, s Spec, how Tuning, report fu
 	if err := l.connect(ctx); err != nil {
 		return nil, err
 	}
-	if err := l.w.split(); err != nil {
+	if err := l.w.split(ctx); err != nil {
 		return nil, err
 	}
 	if err := l.open(); err != nil {

@@ -180,7 +180,7 @@ func TestRetrainFineTuned(t *testing.T) {
 	if _, err := Publish(t.Context(), p.reg, "penguins", out, PublishOptions{Who: "test"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := KeepData(t.Context(), p.set, "penguins", data, "test", "test"); err != nil {
+	if _, err := KeepData(t.Context(), p.set, "penguins", data, nil, "test", "test"); err != nil {
 		t.Fatal(err)
 	}
 	p.put("inbox/penguins/more.csv", lines(t, stride(1, 2)))

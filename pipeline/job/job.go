@@ -17,19 +17,21 @@ import (
 
 // Spec says what to train.
 type Spec struct {
-	Target    string        // column to learn
-	Task      string        // "classification", "regression", or "auto" and "": judged by the target
-	Model     string        // "linear", "boost", "mlp", "cnn", "rnn", "transformer", or "auto" and "": chosen by the data and by cross-validation
-	Net       *neural.Spec  // a net, and how it is trained; nil means what suits Model and the data
-	Seed      uint64        // every random choice follows from it
-	TimeLimit time.Duration // no new candidate is started after it; 0 means no limit
-	Threads   int           // goroutines at most; 0 means all cores
-	Holdout   float64       // share of the rows that are never trained on, 0 < Holdout < 1; 0 means DefaultHoldout
-	HoldoutBy []string      // columns whose values decide which rows are held out; nil means all that features are made from
-	DataName  string        // for the provenance: a file name or URL, without secrets
-	Dataset   string        // for the provenance: NAME/VERSION of a dataset in the bucket
-	Version   string        // for the provenance: version of Jarvis
-	Created   time.Time     // for the provenance; the zero time means now. Nothing else in an artifact depends on a clock
+	Target    string            // column to learn
+	Weight    string            // column that says how much each row counts; "" for all alike
+	Task      string            // "classification", "regression", or "auto" and "": judged by the target
+	Model     string            // "linear", "boost", "mlp", "cnn", "rnn", "transformer", or "auto" and "": chosen by the data and by cross-validation
+	Net       *neural.Spec      // a net, and how it is trained; nil means what suits Model and the data
+	Seed      uint64            // every random choice follows from it
+	TimeLimit time.Duration     // no new candidate is started after it; 0 means no limit
+	Threads   int               // goroutines at most; 0 means all cores
+	Holdout   float64           // share of the rows that are never trained on, 0 < Holdout < 1; 0 means DefaultHoldout
+	HoldoutBy []string          // columns whose values decide which rows are held out; nil means all that features are made from
+	DataName  string            // for the provenance: a file name or URL, without secrets
+	Files     neural.FileOpener // opens the pictures that the table names; nil where none may be opened
+	Dataset   string            // for the provenance: NAME/VERSION of a dataset in the bucket
+	Version   string            // for the provenance: version of Jarvis
+	Created   time.Time         // for the provenance; the zero time means now. Nothing else in an artifact depends on a clock
 
 	// Keep, when not nil, stores the data once a model has been trained on it and scored, and returns what Dataset is to
 	// be. Data from which nothing could be learned is never stored.

@@ -23,8 +23,9 @@ import (
 // look is what a net looks at: one column of images, texts or sequences, or the features of a table.
 type look struct {
 	spec   neural.Spec
-	kind   check.Kind // Text or Sequence; "" for features
+	kind   check.Kind // Image, Text or Sequence; "" for features
 	column string
+	images *neural.Images
 }
 
 // glance decides whether a net is trained, and on what. It returns nil for estimators on features.
@@ -49,7 +50,9 @@ func (w *work) glance() (*look, error) {
 }
 
 // looked reports whether nets look at columns of that kind one at a time.
-func looked(k check.Kind) bool { return k == check.Text }
+func looked(k check.Kind) bool {
+	return k == check.Image || k == check.Sequence || k == check.Text
+}
 
 // columns are the names of the columns of some kinds, the target left out.
 func (w *work) columns(of func(check.Kind) bool) (names []string) {
@@ -90,7 +93,8 @@ func (l *look) choose(w *work) error {
 	}
 	l.column = names[0]
 	switch l.kind = w.report.Column(l.column).Kind; l.kind {
-	case check.Text, check.ID, check.Category:
+	case check.Image, check.Sequence, check.Text:
+	case check.ID, check.Category:
 		l.kind = check.Text
 	default:
 		return fault.New(fault.Invalid, "the column holds neither images nor sequences nor texts, but is taken for "+string(l.kind)).At(l.column)
@@ -99,11 +103,38 @@ func (l *look) choose(w *work) error {
 }
 
 // rows leaves out the rows in which there is nothing to look at.
-func (l *look) rows(t *table.Table, rows []int) []int {
-	c := t.Column(l.column)
+func (l *look) rows(ctx context.Context, w *work, rows []int) ([]int, error) {
+	c := w.table.Column(l.column)
 	if c == nil {
-		return rows
+		return rows, nil
 	}
+	all := len(rows)
+	rows = filled(c, rows)
+	if left := all - len(rows); left > 0 {
+		w.tell(Event{Stage: Understand, Message: fmt.Sprintf("%d rows have nothing in %s, and are left out", left, l.column)})
+	}
+	if l.kind != check.Image || len(rows) == 0 {
+		return rows, nil
+	}
+	o := l.spec.Image
+	o.Files = w.spec.Files
+	o.Progress = func(done, all int) { w.tell(Event{Stage: Prepare, Done: .999 * float64(done) / float64(max(1, all))}) }
+	var err error
+	if l.images, err = neural.FitImages(ctx, w.table.Take(rows), l.column, o); err != nil {
+		return nil, err
+	}
+	for _, n := range l.images.Notices() {
+		w.tell(Event{Stage: Understand, Message: n})
+	}
+	usable := make([]int, 0, len(rows))
+	for _, at := range l.images.Usable() {
+		usable = append(usable, rows[at])
+	}
+	return usable, nil
+}
+
+// filled are the rows that have something in a column.
+func filled(c *table.Column, rows []int) []int {
 	return slices.DeleteFunc(rows, func(r int) bool {
 		return c.Missing(r) || c.Kind == table.Text && (strings.TrimSpace(c.Text(r)) == "" || strings.TrimSpace(c.Text(r)) == "[]")
 	})
@@ -114,14 +145,14 @@ func (w *work) net(ctx context.Context) (learner, error) {
 	l := &netLearner{w: w, look: *w.look}
 	t := w.table.Take(w.train)
 	var err error
-	if l.input, err = l.prepare(t); err != nil {
+	if l.input, err = l.prepare(ctx, t); err != nil {
 		return nil, err
 	}
 	if err := w.checkNames(l.input.Columns()); err != nil {
 		return nil, err
 	}
 	y := w.target.take(w.train)
-	l.data = neural.Data{Task: y.task, Table: t, Class: y.class, Classes: len(y.classes), Y: y.y, Seed: w.spec.Seed, Threads: w.spec.Threads}
+	l.data = neural.Data{Task: y.task, Table: t, Class: y.class, Classes: len(y.classes), Y: y.y, Weight: w.weights(w.train), Seed: w.spec.Seed, Threads: w.spec.Threads}
 	w.tell(Event{Stage: Prepare, Done: 1, Message: fmt.Sprintf("%s; %d rows to train on, %d held out", l.says, len(w.train), len(w.test))})
 	return l, nil
 }
@@ -139,7 +170,7 @@ type netLearner struct {
 }
 
 // prepare makes the input of the rows to train on.
-func (l *netLearner) prepare(t *table.Table) (neural.Input, error) {
+func (l *netLearner) prepare(ctx context.Context, t *table.Table) (neural.Input, error) {
 	w := l.w
 	if l.look.column == "" {
 		plan, err := feature.Fit(t, w.report, w.spec.Target, feature.Options{Codes: neural.FewCategories})
@@ -159,7 +190,20 @@ func (l *netLearner) prepare(t *table.Table) (neural.Input, error) {
 		}
 	}
 	l.says = "a net looks at " + l.look.column
-	return nil, fault.New(fault.Internal, "a column of an unknown kind")
+	switch l.look.kind {
+	case check.Image:
+		in := l.look.images
+		l.says += fmt.Sprintf(", in %d×%d pixels of %d channels", in.Size(), in.Size(), in.Channels())
+		return in, nil
+	case check.Sequence:
+		in, _, err := neural.FitSequences(t, l.look.column, l.look.spec.Sequence)
+		return in, err
+	}
+	in, err := neural.FitTexts(ctx, t, l.look.column, l.look.spec.Text)
+	if err == nil {
+		l.says += fmt.Sprintf(", as %d different tokens", in.Tokenizer.Size())
+	}
+	return in, err
 }
 
 func (l *netLearner) name() string {
@@ -203,7 +247,7 @@ func (l *netLearner) report(p train.Progress, speed float64) {
 // run names the training by all that its outcome follows from.
 func (l *netLearner) run() string {
 	s := l.w.spec
-	text, _ := json.Marshal([]any{Fingerprint(l.w.table), l.look.spec, s.Target, l.w.target.task, s.Seed, s.Threads, s.Holdout, s.HoldoutBy, s.Version}) // plain fields
+	text, _ := json.Marshal([]any{Fingerprint(l.w.table), l.look.spec, s.Target, s.Weight, l.w.target.task, s.Seed, s.Threads, s.Holdout, s.HoldoutBy, s.Version}) // plain fields
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
 }

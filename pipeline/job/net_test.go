@@ -8,6 +8,7 @@ import (
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/pipeline/dataset"
 	"github.com/jarvis-ml/jarvis/pipeline/neural"
+	"github.com/jarvis-ml/jarvis/pipeline/predict"
 	"github.com/jarvis-ml/jarvis/pipeline/registry"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
@@ -93,5 +94,42 @@ func TestWrongNets(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.says) || fault.CodeOf(err) == fault.Internal {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestWeights: rows of weight 0 teach nothing, every estimator and net alike; a column of weights is no input; bad ones are said with their row.
+func TestWeights(t *testing.T) {
+	const rows = 1200
+	x, weight, label := make([]float64, rows), make([]float64, rows), make([]string, rows)
+	for i := range rows {
+		x[i], label[i] = float64(i%100), "high"
+		if i%3 != 0 {
+			continue // lies that do not count, though they are the most
+		}
+		if weight[i] = 1; x[i] < 50 {
+			label[i] = "low"
+		}
+	}
+	data := table.New(table.Numbers("x", x), table.Numbers("w", weight), table.Texts("label", label))
+	for name, s := range map[string]Spec{
+		"linear": {Model: "linear"}, "boost": {Model: "boost"}, "net": {Net: described(t, `{"layers": [{"type": "dense", "out_features": 32, "activation": "relu"}], "epochs": 20}`)},
+	} {
+		s.Target, s.Weight, s.Threads = "label", "w", 1
+		out := mustTrain(t, data, s)
+		if in := out.Card.Signature.Inputs; len(in) != 1 || in[0].Name != "x" {
+			t.Errorf("%s has the inputs %v", name, in)
+		}
+		m, err := predict.Open(out.Artifact)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers, err := m.Rows(t.Context(), []map[string]any{{"x": 20.}, {"x": 80.}})
+		if err != nil || answers.Labels[0] != "low" || answers.Labels[1] != "high" {
+			t.Errorf("%s answers %v, %v", name, answers.Labels, err)
+		}
+	}
+	weight[7] = -1
+	if _, err := Train(t.Context(), data, Spec{Target: "label", Weight: "w"}, nil); err == nil || !strings.Contains(err.Error(), "row 8 has the weight -1") {
+		t.Errorf("a weight below 0: %v", err)
 	}
 }

@@ -445,6 +445,7 @@ func (u *upload) spec(stored dataset.Version) (Spec, error) {
 		TimeLimit: u.Policy.TimeLimit, DataName: u.file.File, Dataset: stored.Ref(), Version: u.Version,
 		HoldoutBy: holdoutColumns(u.champion.Card),
 	}
+	s.Weight, _ = p.Config[weightConfig].(string)
 	if share, ok := p.Config["holdout"].(float64); ok {
 		s.Holdout = share
 	}
@@ -478,7 +479,11 @@ func (u *upload) schema() table.Schema {
 		numbers[in.Name] = in.Kind == card.Number
 	}
 	var schema table.Schema
-	for _, name := range append(holdoutColumns(u.champion.Card), sig.Target) {
+	names := append(holdoutColumns(u.champion.Card), sig.Target)
+	if weight, _ := u.champion.Card.Provenance.Config[weightConfig].(string); weight != "" {
+		numbers[weight], names = true, append(names, weight)
+	}
+	for _, name := range names {
 		f := table.Field{Name: name, Kind: table.Text}
 		if numbers[name] {
 			f.Kind = table.Number

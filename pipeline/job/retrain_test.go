@@ -33,7 +33,7 @@ type place struct {
 func (p *place) train(name string, data *table.Table, s Spec, promote bool) registry.Version {
 	p.Helper()
 	s.Keep = func(ctx context.Context) (string, error) {
-		v, err := KeepData(ctx, p.set, name, data, "test", "test")
+		v, err := KeepData(ctx, p.set, name, data, nil, "test", "test")
 		return v.Ref(), err
 	}
 	v, err := Publish(p.Context(), p.reg, name, mustTrain(p, data, s), PublishOptions{Who: "test", Why: "test", Promote: promote})

@@ -58,7 +58,7 @@ func (l *tabular) prepare(ctx context.Context) error {
 	y := w.target.take(w.train)
 	l.data = fit.Data{
 		Task: y.task, Rows: len(w.train), Cols: len(plan.Names), X: x, Y: y.y, Class: y.class, Classes: len(y.classes),
-		Names: plan.Names, Seed: w.spec.Seed, Threads: w.spec.Threads,
+		Weight: w.weights(w.train), Names: plan.Names, Seed: w.spec.Seed, Threads: w.spec.Threads,
 	}
 	w.tell(Event{Stage: Prepare, Done: 1, Message: fmt.Sprintf("%d columns become %d features; %d rows to train on, %d held out",
 		len(plan.Inputs), len(plan.Names), len(w.train), len(w.test))})

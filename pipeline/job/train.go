@@ -34,7 +34,7 @@ func Train(ctx context.Context, t *table.Table, s Spec, report func(Event)) (*Ou
 
 func learn(ctx context.Context, t *table.Table, s Spec, report func(Event)) (*Outcome, error) {
 	start := time.Now()
-	w, err := understand(t, s, report)
+	w, err := understand(ctx, t, s, report)
 	if err != nil {
 		return nil, err
 	}
@@ -74,13 +74,14 @@ type work struct {
 	spec        Spec
 	tell        func(Event)
 	table       *table.Table
+	weight      []float32 // (rows), or nil
 	report      *check.Report
 	target      *target
 	look        *look // what a net looks at; nil for estimators on features
 	train, test []int // rows
 }
 
-func understand(t *table.Table, s Spec, report func(Event)) (*work, error) {
+func understand(ctx context.Context, t *table.Table, s Spec, report func(Event)) (*work, error) {
 	w, err := begin(t, s, report)
 	if err != nil {
 		return nil, err
@@ -88,7 +89,7 @@ func understand(t *table.Table, s Spec, report func(Event)) (*work, error) {
 	if w.look, err = w.glance(); err != nil {
 		return nil, err
 	}
-	return w, w.split()
+	return w, w.split(ctx)
 }
 
 // begin looks at the columns, and at the target.
@@ -109,15 +110,18 @@ func begin(t *table.Table, s Spec, report func(Event)) (*work, error) {
 		return nil, err
 	}
 	w := &work{spec: s, tell: report, table: t}
-	col := t.Column(s.Target)
+	if err := w.weigh(); err != nil {
+		return nil, err
+	}
+	col := w.table.Column(s.Target)
 	if col == nil {
-		return nil, noTarget(t, s.Target)
+		return nil, noTarget(w.table, s.Target)
 	}
 	task, why, err := taskOf(s.Task, col)
 	if err != nil {
 		return nil, err
 	}
-	w.report = check.Profile(t, check.Options{Target: s.Target, Task: task})
+	w.report = check.Profile(w.table, check.Options{Target: s.Target, Task: task})
 	w.tell(Event{Stage: Understand, Message: fmt.Sprintf("%s: %s", task, why), Done: 1, Report: w.report})
 	w.target, err = readTarget(col, task)
 	return w, err
@@ -156,10 +160,13 @@ func taskOf(asked string, col *table.Column) (fit.Task, string, error) {
 }
 
 // split sets the holdout aside. A class that would be missing from the rows to train on stays there whole.
-func (w *work) split() error {
+func (w *work) split(ctx context.Context) error {
 	rows := w.target.rows()
 	if w.look != nil {
-		rows = w.look.rows(w.table, rows)
+		var err error
+		if rows, err = w.look.rows(ctx, w, rows); err != nil {
+			return err
+		}
 	}
 	if len(rows) < leastRows {
 		return fault.New(fault.BadData, fmt.Sprintf("%d rows with a target are too few: at least %d are needed", len(rows), leastRows))

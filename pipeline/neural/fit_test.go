@@ -16,6 +16,7 @@ import (
 	"github.com/jarvis-ml/jarvis/model/fit/train"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/tensor"
+	"github.com/jarvis-ml/jarvis/pipeline/check"
 	"github.com/jarvis-ml/jarvis/pipeline/neural"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
@@ -52,7 +53,7 @@ func TestSequenceNets(t *testing.T) {
 			p := program(t, net)
 			right := 0
 			for i := range 100 {
-				x, width, _ := neural.ParseSequence(tab.Columns[0].Text(i), nil)
+				x, width, _ := check.ParseSequence(tab.Columns[0].Text(i), nil)
 				alone, padded := answer(t, p, x, len(x)/width), answer(t, p, x, 60)
 				best := 0
 				for k, v := range alone {
@@ -204,7 +205,7 @@ func TestTakenUp(t *testing.T) {
 			t.Fatal("it never ends")
 		}
 	}
-	x, width, _ := neural.ParseSequence(tab.Columns[0].Text(0), nil)
+	x, width, _ := check.ParseSequence(tab.Columns[0].Text(0), nil)
 	a, b := answer(t, program(t, whole), x, len(x)/width), answer(t, program(t, pieces), x, len(x)/width)
 	for i := range a {
 		if a[i] != b[i] {

@@ -9,6 +9,7 @@ import (
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/tensor"
+	"github.com/jarvis-ml/jarvis/pipeline/check"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
@@ -35,7 +36,7 @@ func (f *fitting) sequential(c *table.Column) bool {
 			continue
 		}
 		text := strings.TrimSpace(c.Text(i))
-		if _, _, err := ParseSequence(text, nil); err != nil || !strings.HasPrefix(text, "[") {
+		if _, _, err := check.ParseSequence(text, nil); err != nil || !strings.HasPrefix(text, "[") {
 			return false
 		}
 		seen++

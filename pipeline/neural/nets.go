@@ -30,7 +30,13 @@ func (s Spec) suited(in Input, d Data) (first, net []nn.Layer, err error) {
 		}
 		return first, dense(d.Table.Rows), s.only(MLP, "a table of numbers and categories", MLP)
 	case *Sequences:
-		return []nn.Layer{nn.Steps{Mean: in.Mean, Scale: in.Scale}}, s.alongSteps(64, in.width), s.only(RNN, "sequences", CNN, RNN, Transformer)
+		return []nn.Layer{nn.Steps{Mean: in.Mean, Scale: in.Scale}}, s.alongSteps(64), s.only(RNN, "sequences", CNN, RNN, Transformer)
+	case *Texts:
+		embed := nn.Embedding{NumEmbeddings: in.Tokenizer.Size(), EmbeddingDim: 64, Padding: true}
+		return []nn.Layer{embed}, s.alongSteps(64), s.only(RNN, "texts", CNN, RNN, Transformer)
+	case *Images:
+		mean, std := in.Moments()
+		return []nn.Layer{nn.Pixels{Mean: mean, Std: std}}, pictures(in.Size()), s.only(CNN, "images", CNN)
 	}
 	return nil, nil, fault.New(fault.Internal, "an input of an unknown kind")
 }
@@ -60,8 +66,39 @@ func dense(rows int) []nn.Layer {
 	}
 }
 
+// pictures are stages of convolutions, each at half the size of the one before with twice the channels, until little more than 7×7 is left: plain ones for small
+// pictures, with short cuts (He et al. 2016) for larger ones.
+func pictures(size int) (net []nn.Layer) {
+	channels := 32
+	if size > 64 {
+		net = append(net, nn.Conv2D{OutChannels: channels, KernelSize: 5, Stride: 2, Padding: 2, NoBias: true}, nn.BatchNorm{}, nn.Activation{Name: "relu"}, nn.MaxPool{})
+		size /= 4
+	}
+	deep := size > 40
+	for first := true; first || size > 7; first = false {
+		net = append(net, block(channels)...)
+		if deep {
+			net = append(net, nn.Residual{Layers: block(channels), Activation: "relu"})
+		} else {
+			net = append(net, block(channels)...)
+		}
+		if size < 4 {
+			break
+		}
+		net = append(net, nn.MaxPool{})
+		size, channels = size/2, min(256, 2*channels)
+	}
+	net = append(net, block(channels)...)
+	return append(net, nn.GlobalPool{}, nn.Dropout{P: .2})
+}
+
+// block is a convolution of 3×3.
+func block(channels int) []nn.Layer {
+	return []nn.Layer{nn.Conv2D{OutChannels: channels, KernelSize: 3, Padding: 1, NoBias: true}, nn.BatchNorm{}, nn.Activation{Name: "relu"}}
+}
+
 // alongSteps are nets for vectors one after another, (rows, steps, features), of so many units.
-func (s Spec) alongSteps(units, features int) []nn.Layer {
+func (s Spec) alongSteps(units int) []nn.Layer {
 	switch s.Type {
 	case CNN:
 		return []nn.Layer{

@@ -10,6 +10,7 @@ import (
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/tensor"
+	"github.com/jarvis-ml/jarvis/pipeline/check"
 	"github.com/jarvis-ml/jarvis/pipeline/paged"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
@@ -125,7 +126,7 @@ func (s *Sequences) read(c *table.Column, row int, into []float32) (x []float32,
 		}
 		return append(into[:0], float32(c.Numbers[row])), 1, nil
 	}
-	x, width, err = ParseSequence(c.Text(row), into[:0])
+	x, width, err = check.ParseSequence(c.Text(row), into[:0])
 	if err != nil {
 		return nil, 0, badSequence(s.column.Name, row, err.Error())
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/fit/nn"
 	"github.com/jarvis-ml/jarvis/model/fit/train"
+	"github.com/jarvis-ml/jarvis/pipeline/token"
 )
 
 // Types of nets that suit themselves to the data.
@@ -30,8 +31,10 @@ type Spec struct {
 	Column string          `json:"column,omitempty"` // of the images, sequences or texts; "" means the one that there is
 	Layers json.RawMessage `json:"layers,omitempty"` // as nn.Layers has them, without the last one, which gives the classes or the number
 	train.Config
-	ValidationFraction float64  `json:"validation_fraction,omitempty"` // share of the rows to train on by which training is watched; 0 means 0.1
-	Sequence           Sequence `json:"sequence,omitzero"`
+	ValidationFraction float64       `json:"validation_fraction,omitempty"` // share of the rows to train on by which training is watched; 0 means 0.1
+	Image              ImageOptions  `json:"image,omitzero"`
+	Sequence           Sequence      `json:"sequence,omitzero"`
+	Text               token.Options `json:"text,omitzero"`
 }
 
 // Sequence says how sequences are read.

@@ -8,11 +8,11 @@ import (
 
 // Options say what a tokenizer is to be. The zero value gives words.
 type Options struct {
-	Kind         string // "word" (default) or "bpe"
-	VocabSize    int    // the most ids, padding and unknown included; default 20,000 for words, 8,000 for pieces
-	MinFrequency int    // how often a word or a pair of pieces must occur, default 2
-	MaxLen       int    // steps kept of a text, default 256
-	KeepCase     bool   // tell upper case from lower
+	Kind         string `json:"kind,omitempty"`          // "word" (default) or "bpe"
+	VocabSize    int    `json:"vocab_size,omitempty"`    // the most ids, padding and unknown included; default 20,000 for words, 8,000 for pieces
+	MinFrequency int    `json:"min_frequency,omitempty"` // how often a word or a pair of pieces must occur, default 2
+	MaxLen       int    `json:"max_len,omitempty"`       // steps kept of a text, default 256
+	KeepCase     bool   `json:"keep_case,omitempty"`     // tell upper case from lower
 }
 
 // The kinds of tokenizer.

@@ -74,6 +74,10 @@ def vowels(wheel, out):
             write(out / f"{part}.jsonl", rows)
 
 
+def read(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
 def write(path, rows):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(r) + "\n" for r in rows))
