@@ -131,11 +131,15 @@ func TestFineTuneForeign(t *testing.T) {
 	}
 	data.Columns = kept
 	least := map[string]float64{"whole": .1, "head": .1, "lora": 0} // the matrices of this one are too few for much
-	for name, how := range map[string]Tuning{"whole": {}, "lora": {LoRA: tune.LoRA{Rank: 4}}, "head": {Head: true}} {
+	for name, how := range map[string]Tuning{"whole": {}, "lora": {LoRA: tune.LoRA{Rank: 4}}, "head": {Head: true, Freeze: []string{"*"}}} {
 		how.Model, how.Epochs, how.Optimizer.LR = outside(t), 40, 1e-2
-		out, err := FineTune(t.Context(), data, Spec{Target: "species", Threads: 1}, how, nil)
+		ahead := false
+		out, err := FineTune(t.Context(), data, Spec{Target: "species", Threads: 1}, how, func(e Event) { ahead = ahead || strings.Contains(e.Message, "once for each row") })
 		if err != nil {
 			t.Fatalf("%s: %v (%s)", name, err, fault.HintOf(err))
+		}
+		if ahead != (name == "head") {
+			t.Errorf("%s: what is frozen is computed once: %v", name, ahead)
 		}
 		if a, b := out.Card.Metrics.Holdout["accuracy"], out.Card.Metrics.Baseline["accuracy"]; !(a >= b+least[name]) || len(out.Card.Signature.Inputs) != 4 {
 			t.Errorf("%s: accuracy %v, of the most frequent %v; inputs %v", name, a, b, out.Card.Signature.Inputs)

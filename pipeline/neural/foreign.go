@@ -229,15 +229,24 @@ func (f *Foreign) Append(b *graph.Builder, inputs []graph.Port) ([]graph.Value, 
 	return out, nil
 }
 
+// varied reports whether a row is not read the same each time.
+func (f *Foreign) varied() bool {
+	return slices.ContainsFunc(f.feeds, func(fed feed) bool {
+		i, ok := fed.(*imageFeed)
+		return ok && i.images.varied()
+	})
+}
+
 // foreignRows reads the rows of a table as the inputs of a model.
 type foreignRows struct {
 	rows  []feedRows
 	parts [][]int // for each: which input of the model each of its tensors is, below 0: none
+	ports []graph.Port
 }
 
 // prepare gets ready to read the rows of t, as so many inputs in that order.
 func (f *Foreign) prepare(ctx context.Context, t *table.Table, inputs []graph.Port) (*foreignRows, error) {
-	r := &foreignRows{}
+	r := &foreignRows{ports: inputs}
 	for _, fed := range f.feeds {
 		rows, err := fed.rows(ctx, t)
 		if err != nil {

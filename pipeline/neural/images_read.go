@@ -49,7 +49,7 @@ func (r *imageRows) Read(ctx context.Context, rows []int32, draw uint64, x *tens
 			return located(err, m.column, s.value, int(row))
 		}
 		to := all[i*each : (i+1)*each]
-		if draw == 0 || m.width() != m.o.Size {
+		if draw == 0 || !m.varied() {
 			copy(to, pix)
 		} else {
 			m.o.Augment.apply(to, pix, m.o.Size, m.o.Channels, draw, uint64(row))
@@ -57,6 +57,9 @@ func (r *imageRows) Read(ctx context.Context, rows []int32, draw uint64, x *tens
 	}
 	return nil
 }
+
+// varied reports whether pictures are augmented.
+func (m *Images) varied() bool { return m.width() == m.o.Size && *m.o.Augment != Augment{} }
 
 // pixels are those of a prepared picture (size, size, channels), kept or made anew. They are not to be written to.
 func (m *Images) pixels(ctx context.Context, s *shot) ([]byte, error) {

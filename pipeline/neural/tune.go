@@ -40,11 +40,22 @@ func Tune(ctx context.Context, f *Foreign, m *tune.Model, d Data, c train.Config
 	}
 	all := fit.Data{Task: d.Task, Rows: d.Table.Rows, Class: d.Class, Classes: d.Classes, Y: d.Y, Seed: d.Seed}
 	inner, outer := all.Split(.1)
+	net, source := m.Net, batchSource(rows)
+	if front, rest := m.Divide(); front != nil && !f.varied() {
+		ahead, err := answered(ctx, front, rows, d)
+		if err != nil {
+			return nil, err
+		}
+		if ahead != nil {
+			w.say("what is frozen has been computed, once for each row")
+			net, source = rest, ahead
+		}
+	}
 	part := func(index []int32) *foreignDataset {
-		return &foreignDataset{dataset{data: d, index: index, center: n.center, spread: n.spread}, rows, m.Binary}
+		return &foreignDataset{dataset{data: d, index: index, center: n.center, spread: n.spread}, source, m.Binary}
 	}
 	t := &Tuned{inputs: f, model: m, task: d.Task}
-	if t.Outcome, err = w.run(ctx, m.Net, part(inner), part(outer), c); err != nil {
+	if t.Outcome, err = w.run(ctx, net, part(inner), part(outer), c); err != nil {
 		return nil, err
 	}
 	m.Merge()
@@ -117,10 +128,15 @@ func (t *Tuned) Append(b *graph.Builder) (graph.Value, error) {
 	return b.OpWith("Softmax", []graph.Attr{graph.IntAttr("axis", 1)}, z), nil
 }
 
+// batchSource gives the inputs of a net for some rows.
+type batchSource interface {
+	read(ctx context.Context, rows []int32, draw uint64, in []*tensor.Tensor) error
+}
+
 // foreignDataset is some rows of Data as a model from elsewhere takes them.
 type foreignDataset struct {
 	dataset
-	rows   *foreignRows
+	rows   batchSource
 	binary bool
 }
 

@@ -373,3 +373,35 @@ func TestOneRow(t *testing.T) {
 		}
 	}
 }
+
+// TestDivide: what is frozen stands in front, gives each row one vector, and the rest makes of it what the whole net does.
+func TestDivide(t *testing.T) {
+	x := sectors(5).In[0]
+	for name, c := range map[string]struct {
+		m *graph.Model
+		o tune.Options
+	}{
+		"dense":       {foreign(), tune.Options{Outputs: 5, Head: true, Freeze: []string{"*"}, Fix: chosen(1)}},
+		"a part":      {foreign(), tune.Options{Outputs: 3, Freeze: []string{"first"}, Fix: chosen(1)}},
+		"convolution": {convolved(), tune.Options{Outputs: 3, Head: true, Freeze: []string{"*"}}},
+	} {
+		n := open(t, c.m, c.o)
+		front, rest := n.Divide()
+		if front == nil {
+			t.Errorf("%s: nothing stands in front", name)
+			continue
+		}
+		got := answers(t, rest.Graph, tensor.Floats(answers(t, front, x), 5, front.Outputs[0].Type.Type().Dims[1].Size))
+		if len(front.Outputs[0].Type.Type().Dims) != 2 {
+			t.Errorf("%s: %s in front", name, front.Outputs[0].Type.Type())
+		}
+		if want := answers(t, n.Net.Graph, x); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, the whole net gives %v", name, got, want)
+		}
+	}
+	for name, o := range map[string]tune.Options{"all learns": {Outputs: 3, Fix: chosen(1)}, "weights beside": {Outputs: 3, Fix: chosen(1), LoRA: tune.LoRA{Rank: 1}}} {
+		if front, _ := open(t, foreign(), o).Divide(); front != nil {
+			t.Errorf("%s: %d nodes stand in front", name, len(front.Nodes))
+		}
+	}
+}
