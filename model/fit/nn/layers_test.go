@@ -18,20 +18,24 @@ var nets = map[string]struct {
 	in     []int
 	tokens int // of sequences of numbers below this; 0: real numbers
 	layers string
+	codes  int  // of the last features: how many are categories below 5
+	ragged bool // sequences end before the last step: NaN
 }{
-	"dense":       {[]int{6}, 0, `[{"type": "dense", "out_features": 8, "activation": "relu"}, {"type": "dropout", "p": 0.2}, {"type": "dense", "out_features": 3}]`},
-	"conv1d":      {[]int{2, 10}, 0, `[{"type": "conv1d", "out_channels": 4, "same": true, "activation": "gelu"}, {"type": "avg_pool"}, {"type": "flatten"}, {"type": "dense", "out_features": 3}]`},
-	"conv2d":      {[]int{1, 8, 8}, 0, `[{"type": "conv2d", "out_channels": 4, "padding": 1, "activation": "relu"}, {"type": "max_pool"}, {"type": "depthwise_conv2d", "padding": 1}, {"type": "batch_norm"}, {"type": "activation", "name": "silu"}, {"type": "global_pool"}, {"type": "dense", "out_features": 3}]`},
-	"transposed":  {[]int{2, 4, 4}, 0, `[{"type": "conv_transpose2d", "out_channels": 3, "stride": 2, "padding": 1, "output_padding": 1}, {"type": "group_norm", "num_groups": 3}, {"type": "flatten"}, {"type": "dense", "out_features": 3}]`},
-	"transposed1": {[]int{2, 6}, 0, `[{"type": "conv_transpose1d", "out_channels": 3, "activation": "elu"}, {"type": "global_pool", "max": true}, {"type": "dense", "out_features": 3}]`},
-	"residual":    {[]int{2, 6, 6}, 0, `[{"type": "residual", "activation": "relu", "layers": [{"type": "conv2d", "out_channels": 4, "padding": 1, "stride": 2}, {"type": "batch_norm"}], "shortcut": [{"type": "conv2d", "out_channels": 4, "kernel_size": 1, "stride": 2}]}, {"type": "flatten"}, {"type": "dense", "out_features": 3}]`},
-	"rnn":         {[]int{5, 3}, 0, `[{"type": "rnn", "hidden_size": 8}, {"type": "dense", "out_features": 3}]`},
-	"gru":         {[]int{5, 3}, 0, `[{"type": "gru", "hidden_size": 6, "num_layers": 2, "return_sequences": true, "dropout": 0.1}, {"type": "sequence_pool", "mode": "last"}, {"type": "dense", "out_features": 3}]`},
-	"lstm":        {[]int{7}, 20, `[{"type": "embedding", "num_embeddings": 20, "embedding_dim": 5, "padding": true}, {"type": "lstm", "hidden_size": 6, "bidirectional": true}, {"type": "layer_norm"}, {"type": "dense", "out_features": 3}]`},
-	"encoder":     {[]int{7}, 20, `[{"type": "embedding", "num_embeddings": 20, "embedding_dim": 8, "padding": true}, {"type": "positions"}, {"type": "transformer_encoder", "nhead": 2, "num_layers": 2, "dim_feedforward": 16, "activation": "gelu", "norm_first": true, "dropout": 0.1}, {"type": "sequence_pool"}, {"type": "dense", "out_features": 3}]`},
-	"decoder":     {[]int{7}, 20, `[{"type": "embedding", "num_embeddings": 20, "embedding_dim": 8}, {"type": "positions", "learned": true, "max_len": 9}, {"type": "transformer_decoder", "nhead": 2, "rotary": true}, {"type": "rms_norm"}, {"type": "sequence_pool", "mode": "max"}, {"type": "dense", "out_features": 3}]`},
-	"attention":   {[]int{4, 6}, 0, `[{"type": "multi_head_attention", "num_heads": 3}, {"type": "sequence_pool", "mode": "first"}, {"type": "dense", "out_features": 3}]`},
-	"reshape":     {[]int{12}, 0, `[{"type": "reshape", "shape": [3, 2, 2]}, {"type": "sequential", "layers": [{"type": "activation", "name": "prelu"}, {"type": "flatten"}]}, {"type": "dense", "out_features": 3, "no_bias": true}]`},
+	"dense":       {in: []int{6}, layers: `[{"type": "dense", "out_features": 8, "activation": "relu"}, {"type": "dropout", "p": 0.2}, {"type": "dense", "out_features": 3}]`},
+	"conv1d":      {in: []int{2, 10}, layers: `[{"type": "conv1d", "out_channels": 4, "same": true, "activation": "gelu"}, {"type": "avg_pool"}, {"type": "flatten"}, {"type": "dense", "out_features": 3}]`},
+	"conv2d":      {in: []int{1, 8, 8}, layers: `[{"type": "conv2d", "out_channels": 4, "padding": 1, "activation": "relu"}, {"type": "max_pool"}, {"type": "depthwise_conv2d", "padding": 1}, {"type": "batch_norm"}, {"type": "activation", "name": "silu"}, {"type": "global_pool"}, {"type": "dense", "out_features": 3}]`},
+	"transposed":  {in: []int{2, 4, 4}, layers: `[{"type": "conv_transpose2d", "out_channels": 3, "stride": 2, "padding": 1, "output_padding": 1}, {"type": "group_norm", "num_groups": 3}, {"type": "flatten"}, {"type": "dense", "out_features": 3}]`},
+	"transposed1": {in: []int{2, 6}, layers: `[{"type": "conv_transpose1d", "out_channels": 3, "activation": "elu"}, {"type": "global_pool", "max": true}, {"type": "dense", "out_features": 3}]`},
+	"residual":    {in: []int{2, 6, 6}, layers: `[{"type": "residual", "activation": "relu", "layers": [{"type": "conv2d", "out_channels": 4, "padding": 1, "stride": 2}, {"type": "batch_norm"}], "shortcut": [{"type": "conv2d", "out_channels": 4, "kernel_size": 1, "stride": 2}]}, {"type": "flatten"}, {"type": "dense", "out_features": 3}]`},
+	"rnn":         {in: []int{5, 3}, layers: `[{"type": "rnn", "hidden_size": 8}, {"type": "dense", "out_features": 3}]`},
+	"gru":         {in: []int{5, 3}, layers: `[{"type": "gru", "hidden_size": 6, "num_layers": 2, "return_sequences": true, "dropout": 0.1}, {"type": "sequence_pool", "mode": "last"}, {"type": "dense", "out_features": 3}]`},
+	"lstm":        {in: []int{7}, tokens: 20, layers: `[{"type": "embedding", "num_embeddings": 20, "embedding_dim": 5, "padding": true}, {"type": "lstm", "hidden_size": 6, "bidirectional": true}, {"type": "layer_norm"}, {"type": "dense", "out_features": 3}]`},
+	"encoder":     {in: []int{7}, tokens: 20, layers: `[{"type": "embedding", "num_embeddings": 20, "embedding_dim": 8, "padding": true}, {"type": "positions"}, {"type": "transformer_encoder", "nhead": 2, "num_layers": 2, "dim_feedforward": 16, "activation": "gelu", "norm_first": true, "dropout": 0.1}, {"type": "sequence_pool"}, {"type": "dense", "out_features": 3}]`},
+	"decoder":     {in: []int{7}, tokens: 20, layers: `[{"type": "embedding", "num_embeddings": 20, "embedding_dim": 8}, {"type": "positions", "learned": true, "max_len": 9}, {"type": "transformer_decoder", "nhead": 2, "rotary": true}, {"type": "rms_norm"}, {"type": "sequence_pool", "mode": "max"}, {"type": "dense", "out_features": 3}]`},
+	"attention":   {in: []int{4, 6}, layers: `[{"type": "multi_head_attention", "num_heads": 3}, {"type": "sequence_pool", "mode": "first"}, {"type": "dense", "out_features": 3}]`},
+	"columns":     {in: []int{5}, codes: 2, layers: `[{"type": "columns", "num_embeddings": [5, 6], "embedding_dim": [3, 0]}, {"type": "dense", "out_features": 8, "activation": "relu"}, {"type": "dense", "out_features": 3}]`},
+	"steps":       {in: []int{7, 2}, ragged: true, layers: `[{"type": "steps", "mean": [0.1, -0.1], "scale": [1.5, 0.5]}, {"type": "transpose"}, {"type": "conv1d", "out_channels": 32, "kernel_size": 3, "padding": 1, "stride": 2, "activation": "relu"}, {"type": "transpose"}, {"type": "sequence_pool", "mode": "max"}, {"type": "dense", "out_features": 3}]`},
+	"reshape":     {in: []int{12}, layers: `[{"type": "reshape", "shape": [3, 2, 2]}, {"type": "sequential", "layers": [{"type": "activation", "name": "prelu"}, {"type": "flatten"}]}, {"type": "dense", "out_features": 3, "no_bias": true}]`},
 }
 
 // net makes one of nets, with rows of random numbers that three classes can be told by.
@@ -65,6 +69,12 @@ func net(t *testing.T, name string, rows int) (*train.Net, *nn.Summary, *train.M
 				}
 			} else {
 				x.F32()[r*each+i] = float32(random.NormFloat64() + float64(class-1)*math.Sin(float64(i)+1))
+			}
+			if i >= each-c.codes {
+				x.F32()[r*each+i] = float32((class + random.IntN(2)) % 5)
+			}
+			if c.ragged && i/c.in[1] > 3+r%4 {
+				x.F32()[r*each+i] = float32(math.NaN())
 			}
 		}
 	}
