@@ -161,8 +161,9 @@ func (b *Builder) uses(domain string) {
 	b.microsoft = b.microsoft || domain == Microsoft
 }
 
-// Model wraps the graph as it stands into a model with the opsets that it uses.
+// Model wraps the graph as it stands into a model with the opsets that it uses. Reductions of opset 17 are written as a younger one wants them.
 func (b *Builder) Model() *Model {
+	b.raise()
 	m := &Model{IRVersion: IRVersion, Producer: "jarvis", Opsets: map[string]int64{}, Metadata: map[string]string{}, Graph: b.graph}
 	m.Opsets[""] = b.Opset()
 	if b.opset >= 19 {

@@ -21,7 +21,9 @@ import (
 	"github.com/jarvis-ml/jarvis/model"
 	"github.com/jarvis-ml/jarvis/model/card"
 	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/model/fit/nn"
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/onnx"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 	"github.com/jarvis-ml/jarvis/pipeline/pixels"
 	"github.com/jarvis-ml/jarvis/pipeline/source"
@@ -360,6 +362,36 @@ func TestAugment(t *testing.T) {
 		if (&Augment{Brightness: .5}).apply(dst, grey, n, 3, draw, 1); dst[0] < 50 || dst[0] > 150 {
 			t.Fatalf("draw %d: brightness %d", draw, dst[0])
 		}
+	}
+}
+
+// Layers that are written by opset 17 go behind pictures, whose preparation needs opset 18.
+func TestImagesBeforeLayers(t *testing.T) {
+	m := &Images{column: "x", o: ImageOptions{Size: 8, Channels: 1}}
+	net, _, err := nn.Build(m.Type(), []nn.Layer{
+		nn.Pixels{}, nn.Reshape{Shape: []int{8, 8}}, nn.TransformerEncoder{Transformer: nn.Transformer{NumHeads: 2, DimFeedforward: 8}}, nn.RMSNorm{}, nn.SequencePool{}, nn.Dense{OutFeatures: 2},
+	}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := graph.NewBuilder("test")
+	x, err := m.Append(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y := b.Append(net.Graph, x)[0]
+	b.Output("out", y, tensor.Rows(tensor.Float32, 2))
+	file, err := onnx.Encode(b.Model())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := model.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := p.Run(context.Background(), map[string]*tensor.Tensor{"x": tensor.New(tensor.Uint8, 3, 10, 9, 1)})
+	if err != nil || !slices.Equal(out["out"].Shape(), []int{3, 2}) {
+		t.Errorf("%v: %v", out, err)
 	}
 }
 
