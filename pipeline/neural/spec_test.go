@@ -3,8 +3,11 @@ package neural_test
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"strings"
 	"testing"
+
+	"github.com/goccy/go-yaml"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/fit/nn"
@@ -44,5 +47,30 @@ func TestSchema(t *testing.T) {
 		if !strings.Contains(string(layers), `"const":"`+name+`"`) {
 			t.Errorf("the schema of layers lacks %s", name)
 		}
+	}
+}
+
+// TestDocs: docs/nets.md names every layer, and its example is a net.
+func TestDocs(t *testing.T) {
+	text, err := os.ReadFile("../../docs/nets.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range nn.Types() {
+		if !strings.Contains(string(text), "`"+name+"`") {
+			t.Errorf("docs/nets.md lacks the layer %s", name)
+		}
+	}
+	_, example, _ := strings.Cut(string(text), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	var whole struct {
+		Model map[string]any `yaml:"model"`
+	}
+	if err := yaml.Unmarshal([]byte(example), &whole); err != nil {
+		t.Fatal(err)
+	}
+	net, _ := json.Marshal(whole.Model)
+	if s, err := neural.Decode(net); err != nil || s.Image.Size != 8 || s.Epochs != 20 {
+		t.Errorf("%+v, %v", s, err)
 	}
 }
