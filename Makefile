@@ -162,6 +162,11 @@ conformance: build
 finetune:
 	JARVIS_CONFORMANCE_CACHE=$${JARVIS_CONFORMANCE_CACHE:-$(BIN)/conformance} go test -count=1 -v ./test/finetune
 
+## quality: what nets learn of pictures, texts and sequences, beside the same networks in PyTorch (TORCH_PYTHON, SEEDS)
+.PHONY: quality
+quality: build
+	test/quality/run.sh $(JARVIS)
+
 ## differential: random graphs, shapes and attributes against onnxruntime (COUNT, SEED)
 .PHONY: differential
 differential: build
