@@ -244,6 +244,7 @@ func (w *work) evaluate(ctx context.Context, out *Outcome) error {
 	if err != nil {
 		return err
 	}
+	m.Files(w.spec.Files)
 	scored, result, err := score(ctx, m, out.held, out.truth)
 	if err != nil {
 		return err
