@@ -139,24 +139,17 @@ func oneHotGrad[T float](n *graph.Node) Kernel {
 		if err := Reset(ctx, out[0], in[0].DType(), in[3].Shape()...); err != nil {
 			return err
 		}
-		held := slots.take(1)
+		places, held, err := oneHotPlaces(ctx, &slots, idx, depth, wrap)
+		if err != nil {
+			return err
+		}
 		defer slots.put(held)
-		places := &(*held)[0]
-		if err := Reset(ctx, places, tensor.Int64, idx.Len()); err != nil {
-			return err
-		}
-		if err := castInto(places, idx); err != nil {
-			return err
-		}
 		inner := 1
 		for _, d := range idx.Shape()[axis:] {
 			inner *= d
 		}
 		var sums [2]float64
-		for i, at := range places.I64() {
-			if at < 0 && wrap {
-				at += int64(depth)
-			}
+		for i, at := range places {
 			for k := range depth {
 				on := 0
 				if int64(k) == at {

@@ -85,22 +85,16 @@ func groupNormKernel[T float](data lane[T], node *graph.Node, site *Site) Kernel
 		if len(shape) < 2 {
 			return misfit(node.Op, "an input without channels: "+shapeText(shape))
 		}
-		groups := shape[1]
-		if count > 0 {
-			if int64(shape[1])%count != 0 {
-				return misfit(node.Op, itoa(int64(shape[1]))+" channels are not divisible into "+itoa(count)+" groups")
-			}
-			groups = int(count)
+		groups, channels, err := groupsOf(node.Op, shape[1], count)
+		if err != nil {
+			return err
 		}
 		g := runs.take()
 		defer runs.put(g)
-		*g = groupNorm[T]{ctx: ctx, x: data(in[0]), scale: data(in[1]), bias: data(in[2]), inner: normSize(shape[2:]), groups: groups, each: 1, epsilon: epsilon}
-		if groups > 0 {
-			g.channels = shape[1] / groups
-		}
+		*g = groupNorm[T]{ctx: ctx, x: data(in[0]), scale: data(in[1]), bias: data(in[2]), channels: channels, inner: normSize(shape[2:]), groups: groups, each: 1, epsilon: epsilon}
 		params := shape[1]
 		if byGroup {
-			params, g.each = groups, max(g.channels, 1)
+			params, g.each = groups, max(channels, 1)
 		}
 		for i, name := range []string{"scale", "bias"} {
 			if err := normVector(node.Op, name, in[i+1], params); err != nil {
@@ -120,6 +114,17 @@ func groupNormKernel[T float](data lane[T], node *graph.Node, site *Site) Kernel
 		}
 		return ctx.Err()
 	}
+}
+
+// groupsOf is into how many groups, count or one for each (0), all channels are divided, and how many each has.
+func groupsOf(op string, all int, count int64) (groups, channels int, err error) {
+	if count <= 0 {
+		return all, min(all, 1), nil
+	}
+	if int64(all)%count != 0 {
+		return 0, 0, misfit(op, itoa(int64(all))+" channels are not divisible into "+itoa(count)+" groups")
+	}
+	return int(count), all / int(count), nil
 }
 
 func (g *groupNorm[T]) Do(lo, hi int) {

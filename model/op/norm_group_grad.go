@@ -50,22 +50,19 @@ func groupNormGrad[T float](node *graph.Node, site *Site, data lane[T]) Kernel {
 	var spare scratch[T]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
 		shape := in[1].Shape()
-		if len(shape) < 2 || in[0].Len() != in[1].Len() || count > 0 && int64(shape[1])%count != 0 {
+		if len(shape) < 2 || in[0].Len() != in[1].Len() {
 			return misfit(node.Op, "shapes do not fit")
 		}
-		groups := shape[1]
-		if count > 0 {
-			groups = int(count)
+		groups, channels, err := groupsOf(node.Op, shape[1], count)
+		if err != nil {
+			return err
 		}
 		g := runs.take()
 		defer runs.put(g)
-		*g = groupGrad[T]{ctx: ctx, dy: data(in[0]), x: data(in[1]), scale: data(in[2]), inner: normSize(shape[2:]), groups: groups, each: 1, epsilon: epsilon}
-		if groups > 0 {
-			g.channels = shape[1] / groups
-		}
+		*g = groupGrad[T]{ctx: ctx, dy: data(in[0]), x: data(in[1]), scale: data(in[2]), channels: channels, inner: normSize(shape[2:]), groups: groups, each: 1, epsilon: epsilon}
 		params := shape[1]
 		if byGroup {
-			params, g.each = groups, max(g.channels, 1)
+			params, g.each = groups, max(channels, 1)
 		}
 		if err := normVector(node.Op, "scale", in[2], params); err != nil {
 			return err

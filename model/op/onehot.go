@@ -86,26 +86,42 @@ func compileOneHotDepth(n *graph.Node, site *Site) (Kernel, error) {
 		if idx.Len() == 0 {
 			return nil
 		}
-		held := slots.take(1)
+		places, held, err := oneHotPlaces(ctx, &slots, idx, depth, wrap)
+		if err != nil {
+			return err
+		}
 		defer slots.put(held)
-		places := &(*held)[0]
-		if err := Reset(ctx, places, tensor.Int64, idx.Len()); err != nil {
-			return err
-		}
-		if err := castInto(places, idx); err != nil {
-			return err
-		}
 		_, inner := around(shape, axis)
-		for i, at := range places.I64() {
-			if at < 0 && wrap {
-				at += int64(depth)
-			}
-			if at >= 0 && at < int64(depth) {
+		for i, at := range places {
+			if at >= 0 {
 				moveBlock(out[0], (i/inner*depth+int(at))*inner+i%inner, values, 1, 1)
 			}
 		}
 		return nil
 	}, nil
+}
+
+// oneHotPlaces gives for each index the place that is on, -1 where none is, in memory that goes back into slots.
+func oneHotPlaces(ctx context.Context, slots *scratch[tensor.Tensor], idx *tensor.Tensor, depth int, wrap bool) (places []int64, held *[]tensor.Tensor, err error) {
+	held = slots.take(1)
+	t := &(*held)[0]
+	if err = Reset(ctx, t, tensor.Int64, idx.Len()); err == nil {
+		err = castInto(t, idx)
+	}
+	if err != nil {
+		slots.put(held)
+		return nil, nil, err
+	}
+	places = t.I64()
+	for i, at := range places {
+		if at < 0 && wrap {
+			at += int64(depth)
+		}
+		if places[i] = at; at < 0 || at >= int64(depth) {
+			places[i] = -1
+		}
+	}
+	return places, held, nil
 }
 
 // Compress: the parts of x along axis (without one, the elements) for which the condition holds; those beyond its end do not count.

@@ -72,30 +72,15 @@ type rotary[T float] struct {
 }
 
 func rotaryKernel[T float](data lane[T], n *graph.Node, site *Site) Kernel {
-	heads, wanted, interleaved, threads := n.Int("num_heads", 0), n.Int("rotary_embedding_dim", 0), n.Int("interleaved", 0) != 0, site.Threads
+	threads := site.Threads
 	var runs kept[rotary[T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		x, err := headedOf(n.Op, "X", data(in[0]), in[0].Shape(), heads)
-		if err != nil {
-			return err
-		}
-		turned := wanted
-		if turned == 0 {
-			turned = int64(x.width)
-		}
-		if turned < 0 || turned > int64(x.width) || turned%2 != 0 {
-			return misfit(n.Op, itoa(turned)+" elements of "+itoa(int64(x.width))+" cannot be turned in pairs")
-		}
 		r := runs.take()
 		defer runs.put(r)
-		*r = rotary[T]{ctx: ctx, x: x, y: x, cos: data(in[1]), sin: data(in[2]), half: int(turned / 2), interleaved: interleaved}
-		var ids *tensor.Tensor
-		if len(in) > 3 {
-			ids = in[3]
-		}
-		if err := r.setCaches(n.Op, in[1].Shape(), in[2].Shape(), ids); err != nil {
+		if err := r.set(ctx, n, data(in[0]), in); err != nil {
 			return err
 		}
+		r.cos, r.sin = data(in[1]), data(in[2])
 		if err := Reset(ctx, out[0], in[0].DType(), in[0].Shape()...); err != nil {
 			return err
 		}
@@ -103,13 +88,34 @@ func rotaryKernel[T float](data lane[T], n *graph.Node, site *Site) Kernel {
 			return nil
 		}
 		copy(r.y.data, r.x.data)
-		if threads < 2 || len(r.x.data) < 2*normGrain {
+		if x := &r.x; threads < 2 || len(x.data) < 2*normGrain {
 			r.Do(0, x.batches*x.n)
 		} else {
 			spread(ctx, threads, x.batches*x.n, 1+normGrain/(x.heads*x.width), r)
 		}
 		return ctx.Err()
 	}
+}
+
+// set begins a call of node n on x, in[0], with caches and positions behind it.
+func (r *rotary[T]) set(ctx context.Context, n *graph.Node, data []T, in []*tensor.Tensor) error {
+	x, err := headedOf(n.Op, "X", data, in[0].Shape(), n.Int("num_heads", 0))
+	if err != nil {
+		return err
+	}
+	turned := n.Int("rotary_embedding_dim", 0)
+	if turned == 0 {
+		turned = int64(x.width)
+	}
+	if turned < 0 || turned > int64(x.width) || turned%2 != 0 {
+		return misfit(n.Op, itoa(turned)+" elements of "+itoa(int64(x.width))+" cannot be turned in pairs")
+	}
+	*r = rotary[T]{ctx: ctx, x: x, y: x, half: int(turned / 2), interleaved: n.Int("interleaved", 0) != 0}
+	var ids *tensor.Tensor
+	if len(in) > 3 {
+		ids = in[3]
+	}
+	return r.setCaches(n.Op, in[1].Shape(), in[2].Shape(), ids)
 }
 
 // setCaches checks the caches and the positions.

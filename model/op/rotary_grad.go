@@ -34,27 +34,17 @@ func gradRotary(b *graph.Builder, n *graph.Node, dy []graph.Value) ([]graph.Valu
 }
 
 func rotaryCacheBack[T float](data lane[T], n *graph.Node) Kernel {
-	heads, wanted, interleaved := n.Int("num_heads", 0), n.Int("rotary_embedding_dim", 0), n.Int("interleaved", 0) != 0
 	var runs kept[rotary[T]]
 	return func(ctx context.Context, in, out []*tensor.Tensor) error {
-		x, err := headedOf(n.Op, "X", data(in[0]), in[0].Shape(), heads)
-		if err != nil {
-			return err
-		}
-		turned := wanted
-		if turned == 0 {
-			turned = int64(x.width)
-		}
-		if turned < 0 || turned > int64(x.width) || turned%2 != 0 || in[4].Len() != in[0].Len() {
+		if in[4].Len() != in[0].Len() {
 			return misfit(n.Op, "shapes do not fit")
 		}
 		r := runs.take()
 		defer runs.put(r)
-		*r = rotary[T]{ctx: ctx, x: x, y: x, half: int(turned / 2), interleaved: interleaved}
-		r.y.data = data(in[4])
-		if err := r.setCaches(n.Op, in[1].Shape(), in[2].Shape(), in[3]); err != nil {
+		if err := r.set(ctx, n, data(in[0]), in); err != nil {
 			return err
 		}
+		r.y.data = data(in[4])
 		for i, t := range out {
 			if t == nil {
 				continue
@@ -64,7 +54,7 @@ func rotaryCacheBack[T float](data lane[T], n *graph.Node) Kernel {
 			}
 			d := data(t)
 			clear(d)
-			if len(x.data) > 0 {
+			if len(r.x.data) > 0 {
 				r.cache(d, i == 1)
 			}
 		}

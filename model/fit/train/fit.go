@@ -351,7 +351,7 @@ func (t *trainer) report(p Progress) {
 
 // tell reports a step, and saves a checkpoint where one is due.
 func (t *trainer) tell() error {
-	if t.At < t.perEpoch {
+	if t.At < t.perEpoch && t.hooks.Report != nil {
 		t.report(t.progress())
 	}
 	if t.hooks.Save == nil || t.hooks.Due == nil || !t.hooks.Due() {
