@@ -27,6 +27,7 @@ type finetuneCommand struct {
 	Model           string        `arg:"" help:"ONNX file of any framework, or NAME, NAME@ALIAS, NAME/VERSION of a model in the bucket."`
 	Data            string        `arg:"" help:"CSV, JSON-lines or Parquet file, a folder of them, - for standard input, or a bucket URL. A column with the name of an input of the model is given to it; what is left is given by kinds."`
 	Target          string        `help:"Column to learn; for a model of Jarvis's own, the one that it learned unless another is named." placeholder:"COL"`
+	Weight          string        `help:"Column that says how much each row counts." placeholder:"COL"`
 	Task            string        `help:"What to learn: ${enum}." enum:"auto,classification,regression" default:"auto"`
 	Head            bool          `help:"Put a new last layer in the place of the model's, for other classes or another number than it knows; behind a model of embeddings, which has none, one for their mean."`
 	Freeze          []string      `help:"Leave weights as they are whose name, or that of a node that uses them, is like this: * stands for any characters. '*' leaves all but a new last layer. May be repeated." placeholder:"PATTERN" sep:"none"`
@@ -76,6 +77,9 @@ func (c finetuneCommand) Run(ctx context.Context, a *app) error {
 	if t.Target == "" && m.HasCard {
 		t.Target = m.Card.Signature.Target
 	}
+	if t.Target == "" && folderOfPictures(c.Data) {
+		t.Target = source.LabelColumn
+	}
 	if t.Name == "" && t.Out == "" {
 		if t.Name, err = published(how.Name); err != nil {
 			return err
@@ -93,8 +97,9 @@ func (c finetuneCommand) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	how.Pictures.Files = files
-	spec := job.Spec{Target: t.Target, Task: c.Task, Seed: c.Seed, Threads: c.Threads, Holdout: c.Holdout, DataName: dataName(c.Data), Version: version()}
+	spec := job.Spec{
+		Target: t.Target, Weight: c.Weight, Task: c.Task, Seed: c.Seed, Threads: c.Threads, Holdout: c.Holdout, Files: files, DataName: dataName(c.Data), Version: version(),
+	}
 	return t.carryOut(ctx, a, name, rows, notices, spec, bar, func(spec job.Spec, tell func(job.Event)) (*job.Outcome, error) {
 		return job.FineTune(ctx, rows, spec, how, tell)
 	})

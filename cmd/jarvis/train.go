@@ -124,7 +124,7 @@ func (c trainCommand) Run(ctx context.Context, a *app, file *configFile) error {
 // carryOut has a training done, keeps what came of it, and tells of it.
 func (c trainCommand) carryOut(ctx context.Context, a *app, name string, t *table.Table, notices []string, spec job.Spec, bar *progress, work func(job.Spec, func(job.Event)) (*job.Outcome, error)) error {
 	spec.CheckpointEvery = c.CheckpointEvery
-	finish := func(context.Context, string) error { return nil }
+	var finish func(context.Context, string) error
 	if name == "" {
 		file := checkpointFile{c.Out + ".checkpoint", c.Fresh}
 		spec.Store, finish = file.store, file.remove

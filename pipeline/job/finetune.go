@@ -154,6 +154,7 @@ func (l *tuned) connect(ctx context.Context) error {
 		}
 	}
 	o := neural.ForeignOptions{Target: w.spec.Target, Pictures: l.how.Pictures}
+	o.Pictures.Files = w.spec.Files
 	if l.own {
 		o.Card, o.Graph = &l.from, l.model.Graph
 	}
@@ -282,7 +283,7 @@ func (l *tuned) columns() ([]card.Input, []card.Dropped) {
 	inputs := l.inputs.Columns()
 	var dropped []card.Dropped
 	for _, c := range l.w.table.Columns {
-		if c.Name != l.w.spec.Target && !slices.ContainsFunc(inputs, func(in card.Input) bool { return in.Name == c.Name }) {
+		if c.Name != l.w.spec.Target && c.Name != l.w.spec.Weight && !slices.ContainsFunc(inputs, func(in card.Input) bool { return in.Name == c.Name }) {
 			dropped = append(dropped, card.Dropped{Column: c.Name, Reason: "the model has no such input"})
 		}
 	}
@@ -307,7 +308,7 @@ func (l *tuned) run() string {
 		fixed[name] = t.Bytes()
 	}
 	file := sha256.Sum256(l.how.Model)
-	text, _ := json.Marshal([]any{Fingerprint(l.w.table), hex.EncodeToString(file[:]), l.how, fixed, s.Target, l.w.target.task, s.Seed, s.Threads, s.Holdout, s.HoldoutBy, s.Version}) // plain fields
+	text, _ := json.Marshal([]any{Fingerprint(l.w.table), hex.EncodeToString(file[:]), l.how, fixed, s.Target, s.Weight, l.w.target.task, s.Seed, s.Threads, s.Holdout, s.HoldoutBy, s.Version}) // plain fields
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
 }
@@ -315,28 +316,11 @@ func (l *tuned) run() string {
 func (l *tuned) append(ctx context.Context, b *graph.Builder) (graph.Value, error) {
 	w := l.w
 	y := w.target.take(w.train)
-	d := neural.Data{Task: y.task, Table: w.table.Take(w.train), Class: y.class, Classes: len(y.classes), Y: y.y, Seed: w.spec.Seed, Threads: w.spec.Threads}
+	d := neural.Data{Task: y.task, Table: w.table.Take(w.train), Class: y.class, Classes: len(y.classes), Y: y.y, Weight: w.weights(w.train), Seed: w.spec.Seed, Threads: w.spec.Threads}
 	done, err := neural.Tune(ctx, l.inputs, l.net, d, l.how.Config, w.watch(l.run()))
 	if err != nil {
 		return "", err
 	}
 	w.kept(done.Outcome)
 	return done.Append(b)
-}
-
-// watch is how a training is told of, and where it is kept.
-func (w *work) watch(run string) neural.Watch {
-	watch := neural.Watch{Say: func(s string) { w.tell(Event{Stage: Fit, Message: strings.TrimSuffix(s, "\n")}) }, Every: w.spec.CheckpointEvery, Stop: w.spec.Stop}
-	watch.Report = (&netLearner{w: w}).report
-	if w.spec.Store != nil {
-		watch.Store = w.spec.Store(run)
-	}
-	return watch
-}
-
-// kept says which weights a training left, where they are not the last.
-func (w *work) kept(o train.Outcome) {
-	if o.Best > 0 && o.Best < o.Epochs || o.Stopped {
-		w.tell(Event{Stage: Fit, Message: fmt.Sprintf("stopped after epoch %d; the weights of epoch %d are kept", o.Epochs, o.Best)})
-	}
 }

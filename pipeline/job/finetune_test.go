@@ -1,18 +1,24 @@
 package job
 
 import (
+	"bytes"
+	"encoding/base64"
+	"image"
+	"image/png"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/jarvis-ml/jarvis/infra/folder"
 	"github.com/jarvis-ml/jarvis/model"
+	"github.com/jarvis-ml/jarvis/model/card"
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/fit/tune"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/onnx"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 	"github.com/jarvis-ml/jarvis/pipeline/dataset"
+	"github.com/jarvis-ml/jarvis/pipeline/neural"
 	"github.com/jarvis-ml/jarvis/pipeline/predict"
 	"github.com/jarvis-ml/jarvis/pipeline/registry"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
@@ -195,5 +201,49 @@ func TestRetrainFineTuned(t *testing.T) {
 	}
 	if v, err := p.reg.Resolve(t.Context(), "penguins"); err != nil || v.Summary.Estimator != FineTuned {
 		t.Errorf("the challenger is a %s, %v", v.Summary.Estimator, err)
+	}
+}
+
+// TestFineTunePictures: a model of pictures takes a column of them, not square, and what comes of it goes on learning from such a column.
+func TestFineTunePictures(t *testing.T) {
+	b := graph.NewBuilder("pictures")
+	x := b.Input("x", tensor.Type{DType: tensor.Float32, Dims: []tensor.Dim{{Size: tensor.Free}, {Size: 3}, {Size: tensor.Free}, {Size: tensor.Free}}})
+	w := make([]float32, 4*3*9)
+	for i := range w {
+		w[i] = float32(i%7-3) / 10
+	}
+	h := b.Op("Relu", b.OpWith("Conv", []graph.Attr{graph.IntsAttr("strides", 2, 2)}, x, b.Floats("filters", w, 4, 3, 3, 3)))
+	b.Output("y", b.Op("GlobalAveragePool", h), tensor.Type{DType: tensor.Float32, Unranked: true})
+	file, err := onnx.Encode(b.Model())
+	if err != nil {
+		t.Fatal(err)
+	}
+	photo, colour := table.Column{Field: table.Field{Name: "photo", Kind: table.Text}, Dict: table.NewDict()}, table.Column{Field: table.Field{Name: "colour", Kind: table.Text}, Dict: table.NewDict()}
+	for i := range 60 {
+		m := image.NewNRGBA(image.Rect(0, 0, 20+i%9, 12+i%5))
+		for k := range m.Pix {
+			m.Pix[k] = byte(40 + (k*i*7)%90)
+			if k%4 == i%2*2 || k%4 == 3 {
+				m.Pix[k] = 255
+			}
+		}
+		var text bytes.Buffer
+		if err := png.Encode(&text, m); err != nil {
+			t.Fatal(err)
+		}
+		photo.Codes = append(photo.Codes, photo.Dict.Code(base64.StdEncoding.EncodeToString(text.Bytes())))
+		colour.Codes = append(colour.Codes, colour.Dict.Code([]string{"red", "blue"}[i%2]))
+	}
+	data := &table.Table{Rows: 60, Columns: []table.Column{photo, colour}}
+	how := Tuning{Model: file, Head: true, Pictures: neural.PictureOptions{Height: 8, Width: 16}}
+	how.Epochs, how.Optimizer.LR = 15, 2e-2
+	out := mustTune(t, data, Spec{Target: "colour"}, how)
+	if in := out.Card.Signature.Inputs; out.Card.Metrics.Holdout["accuracy"] < .9 || len(in) != 1 || in[0].Kind != card.Image {
+		t.Errorf("%v, inputs %v", out.Card.Metrics.Holdout, in)
+	}
+	how = Tuning{Model: out.Artifact}
+	how.Epochs = 2
+	if again := mustTune(t, data, Spec{}, how); again.Card.Metrics.Holdout["accuracy"] < .9 {
+		t.Errorf("%v", again.Card.Metrics.Holdout)
 	}
 }

@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jarvis-ml/jarvis/model/card"
 	"github.com/jarvis-ml/jarvis/model/fault"
-	"github.com/jarvis-ml/jarvis/model/fit/train"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/pipeline/check"
 	"github.com/jarvis-ml/jarvis/pipeline/feature"
@@ -221,27 +219,12 @@ func (l *netLearner) spread() []card.Distribution { return l.seen }
 
 func (l *netLearner) append(ctx context.Context, b *graph.Builder) (graph.Value, error) {
 	w := l.w
-	watch := neural.Watch{Say: func(s string) { w.tell(Event{Stage: Fit, Message: strings.TrimSuffix(s, "\n")}) }, Report: l.report, Every: w.spec.CheckpointEvery, Stop: w.spec.Stop}
-	if w.spec.Store != nil {
-		watch.Store = w.spec.Store(l.run())
-	}
 	var err error
-	if l.net, err = neural.Fit(ctx, l.input, l.data, l.look.spec, watch); err != nil {
+	if l.net, err = neural.Fit(ctx, l.input, l.data, l.look.spec, w.watch(l.run())); err != nil {
 		return "", err
 	}
-	if o := l.net.Outcome; o.Best > 0 && o.Best < o.Epochs || o.Stopped {
-		w.tell(Event{Stage: Fit, Message: fmt.Sprintf("stopped after epoch %d; the weights of epoch %d are kept", o.Epochs, o.Best)})
-	}
+	w.kept(l.net.Outcome)
 	return l.net.Append(b)
-}
-
-func (l *netLearner) report(p train.Progress, speed float64) {
-	t := &Training{Progress: p, Speed: speed}
-	if p.Steps > 0 && speed > 0 {
-		rows := float64(p.Rows) * float64(p.Steps-p.Step) / max(1, float64(p.Step))
-		t.Left = time.Duration(rows / speed * float64(time.Second))
-	}
-	l.w.tell(Event{Stage: Fit, Done: min(.999, float64(p.Step)/max(1, float64(p.Steps))), Training: t})
 }
 
 // run names the training by all that its outcome follows from.

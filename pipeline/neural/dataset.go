@@ -42,13 +42,17 @@ func (d *dataset) Read(ctx context.Context, rows []int32, draw uint64, b *train.
 		return err
 	}
 	d.targets(at, b.Target)
+	d.weigh(at, b)
+	return nil
+}
+
+func (d *dataset) weigh(rows []int32, b *train.Batch) {
 	b.Weight = b.Weight[:0]
 	if d.data.Weight != nil {
-		for _, r := range at {
+		for _, r := range rows {
 			b.Weight = append(b.Weight, float32(float64(d.data.Weight[r])/d.mean))
 		}
 	}
-	return nil
 }
 
 func (d *dataset) targets(rows []int32, y *tensor.Tensor) {

@@ -157,7 +157,7 @@ func (f *fitting) open(ports []graph.Port) error {
 		what = "the inputs "
 	}
 	return fault.New(fault.Invalid, "it is not plain which column is for "+what+strings.Join(inputs, ", ")).At("data").
-		Try("give a column the name of the input, or fix the input with --fix NAME=VALUE; " + left)
+		Try("give a column the name of the input, texts as lists of their tokens' numbers, or fix the input with --fix NAME=VALUE; " + left)
 }
 
 // Columns are the inputs of the artifact.

@@ -176,20 +176,23 @@ func (f *fitting) normalised(fed *imageFeed) string {
 	return ", as numbers from 0 to 1 (others with --mean and --std)"
 }
 
-// ownImage is the feed of a net that Jarvis trained on pictures. What it cuts out of a picture and scales is a square of a size that its graph tells; of one
+// ownImage is the feed of a net that Jarvis trained on pictures. What it cuts out of a picture and scales to has a size that its graph tells; of one
 // that is as large already it is all.
 func (f *fitting) ownImage(ctx context.Context, in graph.Port, c card.Input) (feed, error) {
-	size := 0
+	o := ImageOptions{Files: f.o.Pictures.Files}
 	for _, n := range f.o.Graph.Nodes {
-		if t := f.o.Graph.Initializers[n.In(3)]; n.Op == "Resize" && t != nil && t.DType() == tensor.Int64 && t.Len() == 2 && t.I64()[0] == t.I64()[1] {
-			size = int(t.I64()[0])
+		if t := f.o.Graph.Initializers[n.In(3)]; n.Op == "Resize" && t != nil && t.DType() == tensor.Int64 && t.Len() == 2 {
+			if o.Size = int(t.I64()[0]); t.I64()[1] != t.I64()[0] {
+				o.Width = int(t.I64()[1])
+			}
 			break
 		}
 	}
-	if size == 0 || len(c.Shape) != 3 {
+	if o.Size == 0 || len(c.Shape) != 3 {
 		return nil, fault.New(fault.Unsupported, "how this model prepares pictures is not known").At(c.Name)
 	}
-	m, err := FitImages(ctx, f.t, c.Name, ImageOptions{Size: size, Channels: c.Shape[2], Files: f.o.Pictures.Files})
+	o.Channels = c.Shape[2]
+	m, err := FitImages(ctx, f.t, c.Name, o)
 	if err != nil {
 		return nil, err
 	}

@@ -38,8 +38,12 @@ func Tune(ctx context.Context, f *Foreign, m *tune.Model, d Data, c train.Config
 	if m.HasHead() {
 		n.measure(d)
 	}
-	all := fit.Data{Task: d.Task, Rows: d.Table.Rows, Class: d.Class, Classes: d.Classes, Y: d.Y, Seed: d.Seed}
+	all := fit.Data{Task: d.Task, Rows: d.Table.Rows, Class: d.Class, Classes: d.Classes, Y: d.Y, Weight: d.Weight, Seed: d.Seed}
 	inner, outer := all.Split(.1)
+	mean := 0.
+	for _, r := range inner {
+		mean += all.W(int(r)) / float64(len(inner))
+	}
 	net, source := m.Net, batchSource(rows)
 	if front, rest := m.Divide(); front != nil && !f.varied() {
 		ahead, err := answered(ctx, front, rows, d)
@@ -52,7 +56,7 @@ func Tune(ctx context.Context, f *Foreign, m *tune.Model, d Data, c train.Config
 		}
 	}
 	part := func(index []int32) *foreignDataset {
-		return &foreignDataset{dataset{data: d, index: index, center: n.center, spread: n.spread}, source, m.Binary}
+		return &foreignDataset{dataset{data: d, index: index, center: n.center, spread: n.spread, mean: mean}, source, m.Binary}
 	}
 	t := &Tuned{inputs: f, model: m, task: d.Task}
 	if t.Outcome, err = w.run(ctx, net, part(inner), part(outer), c); err != nil {
@@ -149,7 +153,7 @@ func (d *foreignDataset) Read(ctx context.Context, rows []int32, draw uint64, b 
 	if err := d.rows.read(ctx, at, draw, b.In); err != nil {
 		return err
 	}
-	b.Weight = b.Weight[:0]
+	d.weigh(at, b)
 	if !d.binary {
 		d.targets(at, b.Target)
 		return nil
