@@ -420,7 +420,7 @@ func span(m, columns int) int {
 	switch {
 	case m == 1 && columns >= 4*tileColumns && wide():
 		return 4 * tileColumns
-	case (m == 2 || m == 3 || tall) && columns >= 2*tileColumns && wide():
+	case (m <= 3 || tall) && columns >= 2*tileColumns && wide():
 		return 2 * tileColumns
 	}
 	return min(tileColumns, columns)

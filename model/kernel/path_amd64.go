@@ -40,10 +40,12 @@ func (t *tile) machine(m, n int) bool {
 	}
 	switch {
 	case n > tileColumns:
-		switch m {
-		case 1:
+		switch {
+		case n == 4*tileColumns:
 			tile1x64(t)
-		case 2:
+		case m == 1:
+			tile1x32(t)
+		case m == 2:
 			tile2x32(t)
 		default:
 			tile3x32(t)

@@ -36,7 +36,7 @@ type tile struct {
 // masks selects the first w of eight columns from index 8-w on.
 var masks = [16]int32{-1, -1, -1, -1, -1, -1, -1, -1}
 
-// run computes tiles of m rows and n columns: (1…6, 16), (1, 64), (2, 32), (3, 32), or (1…6, 1…15) from a last panel of 8 or 16; where they are
+// run computes tiles of m rows and n columns: (1…6, 16), (1, 64), (1…3, 32), or (1…6, 1…15) from a last panel of 8 or 16; where they are
 // tall, (1…12, 16), (1…12, 32), (1, 64) or (1…12, 1…15).
 func (t *tile) run(m, n int) {
 	if n < tileColumns {

@@ -78,6 +78,9 @@ func tile6x8m(t *tile)
 func tile1x64(t *tile)
 
 //go:noescape
+func tile1x32(t *tile)
+
+//go:noescape
 func tile2x32(t *tile)
 
 //go:noescape

@@ -5643,6 +5643,174 @@ done:
 	VZEROUPPER
 	RET
 
+// func tile1x32(t *byte)
+// Requires: AVX, FMA3, MMX+
+TEXT ·tile1x32(SB), NOSPLIT, $48-8
+	MOVQ t+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ CX, (SP)
+	MOVQ 24(AX), CX
+	MOVQ CX, 8(SP)
+	MOVQ 56(AX), CX
+	MOVQ CX, 16(SP)
+	MOVQ 72(AX), CX
+	MOVQ CX, 24(SP)
+	MOVQ 80(AX), CX
+	MOVQ CX, 32(SP)
+	MOVQ 88(AX), CX
+	MOVQ CX, 40(SP)
+	MOVQ 8(AX), CX
+	MOVQ 16(AX), CX
+	MOVQ 32(AX), DX
+	MOVQ 40(AX), BX
+
+next:
+	MOVQ       (SP), SI
+	MOVQ       8(SP), DI
+	MOVQ       16(SP), R8
+	MOVQ       64(AX), R9
+	CMPQ       144(AX), $0x00
+	JNE        add
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	JMP        bias
+
+add:
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+
+bias:
+	MOVQ    24(SP), R8
+	TESTQ   R8, R8
+	JE      rowbias
+	VMOVUPS (R8), Y4
+	VADDPS  Y4, Y0, Y0
+	VMOVUPS 32(R8), Y4
+	VADDPS  Y4, Y1, Y1
+	VMOVUPS 64(R8), Y4
+	VADDPS  Y4, Y2, Y2
+	VMOVUPS 96(R8), Y4
+	VADDPS  Y4, Y3, Y3
+
+rowbias:
+	MOVQ         32(SP), R8
+	TESTQ        R8, R8
+	JE           product
+	VBROADCASTSS (R8), Y4
+	VADDPS       Y4, Y0, Y0
+	VADDPS       Y4, Y1, Y1
+	VADDPS       Y4, Y2, Y2
+	VADDPS       Y4, Y3, Y3
+
+product:
+	MOVQ 48(AX), R8
+	SUBQ $0x04, R8
+	JLT  rest
+
+by4:
+	VBROADCASTSS (SI), Y4
+	VFMADD231PS  (DI), Y4, Y0
+	VFMADD231PS  32(DI), Y4, Y1
+	VFMADD231PS  (DI)(BX*1), Y4, Y2
+	VFMADD231PS  32(DI)(BX*1), Y4, Y3
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VBROADCASTSS (SI), Y4
+	VFMADD231PS  (DI), Y4, Y0
+	VFMADD231PS  32(DI), Y4, Y1
+	VFMADD231PS  (DI)(BX*1), Y4, Y2
+	VFMADD231PS  32(DI)(BX*1), Y4, Y3
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VBROADCASTSS (SI), Y4
+	VFMADD231PS  (DI), Y4, Y0
+	VFMADD231PS  32(DI), Y4, Y1
+	VFMADD231PS  (DI)(BX*1), Y4, Y2
+	VFMADD231PS  32(DI)(BX*1), Y4, Y3
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	VBROADCASTSS (SI), Y4
+	VFMADD231PS  (DI), Y4, Y0
+	VFMADD231PS  32(DI), Y4, Y1
+	VFMADD231PS  (DI)(BX*1), Y4, Y2
+	VFMADD231PS  32(DI)(BX*1), Y4, Y3
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	SUBQ         $0x04, R8
+	JGE          by4
+
+rest:
+	ADDQ $0x04, R8
+	JE   act
+
+by1:
+	VBROADCASTSS (SI), Y4
+	VFMADD231PS  (DI), Y4, Y0
+	VFMADD231PS  32(DI), Y4, Y1
+	VFMADD231PS  (DI)(BX*1), Y4, Y2
+	VFMADD231PS  32(DI)(BX*1), Y4, Y3
+	ADDQ         CX, SI
+	ADDQ         DX, DI
+	DECQ         R8
+	JNE          by1
+
+act:
+	CMPQ         152(AX), $0x01
+	JLT          store
+	JGT          leaky
+	VBROADCASTSS 160(AX), Y4
+	VBROADCASTSS 164(AX), Y5
+	VMAXPS       Y0, Y4, Y0
+	VMINPS       Y0, Y5, Y0
+	VMAXPS       Y1, Y4, Y1
+	VMINPS       Y1, Y5, Y1
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y5, Y2
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y5, Y3
+	JMP          store
+
+leaky:
+	VBROADCASTSS 160(AX), Y4
+	VMULPS       Y0, Y4, Y5
+	VBLENDVPS    Y0, Y5, Y0, Y0
+	VMULPS       Y1, Y4, Y5
+	VBLENDVPS    Y1, Y5, Y1, Y1
+	VMULPS       Y2, Y4, Y5
+	VBLENDVPS    Y2, Y5, Y2, Y2
+	VMULPS       Y3, Y4, Y5
+	VBLENDVPS    Y3, Y5, Y3, Y3
+
+store:
+	MOVQ    16(SP), R8
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VMOVUPS Y2, 64(R8)
+	VMOVUPS Y3, 96(R8)
+	DECQ    40(SP)
+	JE      done
+	MOVQ    96(AX), R8
+	ADDQ    R8, (SP)
+	MOVQ    104(AX), R8
+	ADDQ    R8, 8(SP)
+	MOVQ    112(AX), R8
+	ADDQ    R8, 16(SP)
+	MOVQ    120(AX), R8
+	ADDQ    R8, 24(SP)
+	MOVQ    128(AX), R8
+	ADDQ    R8, 32(SP)
+	JMP     next
+
+done:
+	VZEROUPPER
+	RET
+
 // func tile2x32(t *byte)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tile2x32(SB), NOSPLIT, $48-8

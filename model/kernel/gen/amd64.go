@@ -32,6 +32,7 @@ func main() {
 		tile(m, 1, true)
 	}
 	tile(1, 8, false)
+	tile(1, 4, false)
 	tile(2, 4, false)
 	tile(3, 4, false)
 	for _, lines := range []int{4, 5, 6, 8} {
