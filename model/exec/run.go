@@ -17,6 +17,7 @@ type frame struct {
 	in, out []*tensor.Tensor // arguments of the step that runs
 	step    int
 	held    int64 // bytes in slots and outputs
+	rest    int64 // of them in slots, when the run before ended
 	limit   int64
 }
 
@@ -139,14 +140,18 @@ func (p *Program) settle(f *frame) {
 	clear(f.values[1 : 1+len(p.inputs)+len(p.outputs)])
 	clear(f.in)
 	clear(f.out)
-	f.held = 0
+	grown := f.held != f.rest
+	if grown {
+		f.held = 0
+	}
 	for i, s := range p.slots {
 		if s.view {
 			f.slots[i].Alias(&nothing, 0)
-		} else {
+		} else if grown {
 			f.held += op.Held(&f.slots[i])
 		}
 	}
+	f.rest = f.held
 	p.frames.Put(f)
 }
 
