@@ -224,6 +224,7 @@ func (full) Load(context.Context) ([]byte, error) { return nil, nil }
 func (full) Log(context.Context, neural.Measured) error {
 	return fault.New(fault.Unavailable, "no space left on device")
 }
+
 func (full) Save(context.Context, []byte) error {
 	return fault.New(fault.Unavailable, "no space left on device")
 }

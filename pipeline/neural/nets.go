@@ -61,8 +61,10 @@ func dense(rows int) []nn.Layer {
 		units *= 2
 	}
 	return []nn.Layer{
-		nn.Dense{OutFeatures: units, Activation: "relu"}, nn.Dropout{P: .1},
-		nn.Dense{OutFeatures: units / 2, Activation: "relu"}, nn.Dropout{P: .1},
+		nn.Dense{OutFeatures: units, Activation: "relu"},
+		nn.Dropout{P: .1},
+		nn.Dense{OutFeatures: units / 2, Activation: "relu"},
+		nn.Dropout{P: .1},
 	}
 }
 
@@ -103,20 +105,31 @@ func (s Spec) alongSteps(units int) []nn.Layer {
 	case CNN:
 		return []nn.Layer{
 			nn.Transpose{},
-			nn.Conv1D{OutChannels: units, KernelSize: 7, Same: true}, nn.BatchNorm{}, nn.Activation{Name: "relu"},
-			nn.Conv1D{OutChannels: 2 * units, KernelSize: 5, Same: true}, nn.BatchNorm{}, nn.Activation{Name: "relu"},
-			nn.Conv1D{OutChannels: units, KernelSize: 3, Same: true}, nn.BatchNorm{}, nn.Activation{Name: "relu"},
-			nn.Transpose{}, nn.SequencePool{},
+			nn.Conv1D{OutChannels: units, KernelSize: 7, Same: true},
+			nn.BatchNorm{},
+			nn.Activation{Name: "relu"},
+			nn.Conv1D{OutChannels: 2 * units, KernelSize: 5, Same: true},
+			nn.BatchNorm{},
+			nn.Activation{Name: "relu"},
+			nn.Conv1D{OutChannels: units, KernelSize: 3, Same: true},
+			nn.BatchNorm{},
+			nn.Activation{Name: "relu"},
+			nn.Transpose{},
+			nn.SequencePool{},
 		}
 	case Transformer:
 		return []nn.Layer{
-			nn.Dense{OutFeatures: units}, nn.LayerNorm{},
+			nn.Dense{OutFeatures: units},
+			nn.LayerNorm{},
 			nn.TransformerEncoder{Transformer: nn.Transformer{NumLayers: 2, NumHeads: 4, DimFeedforward: 4 * units, Activation: "gelu", Dropout: .1, NormFirst: true, Rotary: true}},
-			nn.LayerNorm{}, nn.SequencePool{}, nn.Dropout{P: .1},
+			nn.LayerNorm{},
+			nn.SequencePool{},
+			nn.Dropout{P: .1},
 		}
 	}
 	return []nn.Layer{
 		nn.LSTM{HiddenSize: units, Bidirectional: true, ReturnSequences: true},
-		nn.SequencePool{Mode: "max"}, nn.Dropout{P: .2},
+		nn.SequencePool{Mode: "max"},
+		nn.Dropout{P: .2},
 	}
 }

@@ -37,10 +37,10 @@ type Measured struct {
 	Speed    float64  `json:"rows_per_second"`
 }
 
-const (
-	CheckpointEvery = time.Minute // is the time between two checkpoints unless a Watch says otherwise
-	metricsEvery    = 10 * time.Second
-)
+// CheckpointEvery is the time between two checkpoints unless a Watch says otherwise.
+const CheckpointEvery = time.Minute
+
+const metricsEvery = 10 * time.Second
 
 func (w Watch) say(s string) {
 	if w.Say != nil {
