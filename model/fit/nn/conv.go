@@ -47,7 +47,11 @@ func (l Conv1D) Append(s *Scope, x graph.Value) (graph.Value, error) {
 	if kernel == 0 {
 		kernel = 3
 	}
-	if !(l.Same && stride == 1) && (l.Same || 2*l.Padding != max(1, l.Dilation)*(kernel-1)) {
+	centred := stride == 1
+	if !l.Same {
+		centred = 2*l.Padding == max(1, l.Dilation)*(kernel-1)
+	}
+	if !centred {
 		return "", fault.New(fault.Invalid, "over sequences of different lengths the kernel must be centred, or what ends where would follow from the batch").At("padding").
 			Try("use same with a stride of 1, or an odd kernel_size with padding = dilation·(kernel_size-1)/2")
 	}
