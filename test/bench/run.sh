@@ -145,7 +145,7 @@ section_train() {
   "$py" -c 'import torch' 2>/dev/null || { skip train "PyTorch is not installed: TORCH=1 with the section engine installs it, TORCH_PYTHON names a Python that has it"; return; }
   go build -o "$results/train" ./test/bench/train
   say "training networks"
-  "$py" "$here/train/compare.py" "$results/train" "$py" --rounds "$rounds" --seconds "$seconds" ${NETWORKS-} >"$results/train.json"
+  "$py" "$here/train/compare.py" "$results/train" "$py" ${NETWORKS-} --rounds "$rounds" --seconds "$seconds" >"$results/train.json"
 }
 
 machine() {

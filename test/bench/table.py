@@ -8,7 +8,7 @@ folder = pathlib.Path(sys.argv[1])
 
 def load(name):
     path = folder / (name + ".json")
-    return json.loads(path.read_text()) if path.exists() else None
+    return json.loads(path.read_text()) if path.exists() and path.stat().st_size else None
 
 
 rows = []
