@@ -3,6 +3,7 @@ package kernel
 import (
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/jarvis-ml/jarvis/model/reuse"
 )
@@ -136,6 +137,9 @@ func (j *job) end() {
 // patience is how many times the scheduler is asked for other work before a goroutine sleeps: about a tenth of a millisecond where there is none.
 const patience = 500
 
+// nap is a sleep too short to have been worth it: work of a step that follows on other such work.
+const nap = 250 * time.Microsecond
+
 // team are goroutines that help with jobs. Waking one takes longer than a small product does: those who have just helped look out for the next
 // job for a while, letting other goroutines go first.
 var team = struct {
@@ -166,10 +170,11 @@ func call(n int64) {
 	}
 }
 
-// serve is what a member does for ever.
+// serve is what a member does for ever. One who went to sleep only to be called at once looks out longer from then on, up to four times as long.
 func serve() {
+	lookOut := patience
 	for {
-		for spin := 0; spin < patience; spin++ {
+		for spin := 0; spin < lookOut; spin++ {
 			if j := team.open.Load(); j != nil && j.join() {
 				j.help()
 				j.leave()
@@ -179,7 +184,13 @@ func serve() {
 		}
 		team.awake.Add(-1)
 		if j := team.open.Load(); j == nil || j.helpers.Load() >= j.most.Load() { // who opens a job after this sees that nobody is awake
+			asleep := time.Now()
 			<-team.bell
+			if time.Since(asleep) < nap {
+				lookOut = min(2*lookOut, 4*patience)
+			} else {
+				lookOut = max(lookOut/2, patience)
+			}
 		}
 		team.awake.Add(1)
 	}
