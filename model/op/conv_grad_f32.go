@@ -9,18 +9,21 @@ import (
 )
 
 const (
-	filterPixels   = 256 // of the narrow side that are summed at a time: with 16 columns they fill half of a first-level cache
-	filterChannels = 6   // of the wide side, from which on they are laid out side by side
-	filterColumns  = 16  // of the product that are made at a time
+	filterPixels   = 256     // of the narrow side that are summed at a time: with 16 columns they fill half of a first-level cache
+	filterChannels = 6       // of the wide side, from which on they are laid out side by side
+	filterColumns  = 16      // of the product that are made at a time
+	filterTasks    = 16      // that there should be: as many goroutines can share the work
+	filterWork     = 1 << 20 // multiplications that are worth sums of their own
 )
 
 // convFilters is filters for float32. The narrow side is laid out once, in blocks of pixels, as the product reads it. Of the wide side sixteen channels are
 // laid out side by side, so that what a tap sees of them is copied by pixels; fewer channels are unfolded, sixteen rows of (channel, tap) at a time.
-// A task makes all sums of its channels, so that they do not depend on the number of goroutines.
+// A task makes the sums of its channels. Where there are few, the blocks are dealt out too, and a task makes the sums over its share of them; shares do not
+// follow from the number of goroutines, so neither do the sums.
 type convFilters struct {
-	group, threads int
-	memory         scratch[float32]
-	packs, sums    crew[filterRun]
+	group, threads    int
+	memory            scratch[float32]
+	packs, sums, ends crew[filterRun]
 }
 
 // filterBlocks hold narrow sides that are laid out. They are as large as activations, so all convolutions of a program take turns with them.
@@ -33,16 +36,18 @@ type filterRun struct {
 	v                *view
 	s                convSize
 	wide, narrow, dw []float32
-	packed           []float32 // the narrow side: (group, parts of m, blocks)
+	packed           []float32 // the narrow side: (group, blocks)
+	sums             []float32 // of all tasks (group, tasks, shares), where there is more than one share
 
 	pixels, taps, mg int
 	images           int // that a block holds
 	pieces, length   int // or into how many blocks of how many pixels an image is cut
 	blocks           int // of all images
 	room             int // elements of a block
-	parts, rows      int // that the narrow channels of a group are cut into, and of how many
 	byTap            bool
-	tasks            int // of a group and part: sixteen channels, or sixteen rows of (channel, tap)
+	tasks            int // of a group: sixteen channels, or sixteen rows of (channel, tap)
+	columns          int // that the sums of a task have
+	shares           int // of the blocks
 }
 
 func (f *convFilters) run(ctx context.Context, v *view, s convSize, wide, narrow, dw []float32) error {
@@ -55,26 +60,26 @@ func (f *convFilters) run(ctx context.Context, v *view, s convSize, wide, narrow
 		r.blocks = (s.batch + r.images - 1) / r.images
 	}
 	r.byTap = s.cg >= filterChannels
-	r.tasks = (s.cg*r.taps + filterColumns - 1) / filterColumns
+	r.tasks, r.columns = (s.cg*r.taps+filterColumns-1)/filterColumns, filterColumns
 	if r.byTap {
-		r.tasks = (s.cg + filterColumns - 1) / filterColumns
+		r.tasks, r.columns = (s.cg+filterColumns-1)/filterColumns, filterColumns*r.taps
 	}
-	r.parts = 1
-	if tasks := f.group * r.tasks; tasks < f.threads {
-		r.parts = min((f.threads+tasks-1)/tasks, max(1, r.mg/filterColumns))
-	}
-	r.rows = (r.mg + r.parts - 1) / r.parts
-	r.parts = (r.mg + r.rows - 1) / r.rows
-	r.room = kernel.TilesLen(r.rows, r.images*r.length)
-	packed := filterBlocks.take(f.group * r.parts * r.blocks * r.room)
+	work := s.batch * r.pixels * r.mg * r.columns
+	r.shares = max(1, min(filterTasks/(f.group*r.tasks), work/filterWork, r.blocks))
+	r.room = kernel.TilesLen(r.mg, r.images*r.length)
+	packed := filterBlocks.take(f.group * r.blocks * r.room)
 	defer filterBlocks.put(packed)
 	r.packed = *packed
-	f.packs.run(ctx, f.threads, f.group*r.parts*r.blocks, max(1, (1<<15)/r.room), r, (*filterRun).pack)
-	work := s.batch * r.pixels * r.rows * filterColumns
-	if r.byTap {
-		work *= r.taps
+	if r.shares > 1 {
+		sums := f.memory.take(f.group * r.tasks * r.shares * r.mg * r.columns)
+		defer f.memory.put(sums)
+		r.sums = *sums
 	}
-	f.sums.run(ctx, f.threads, f.group*r.tasks*r.parts, max(1, (1<<17)/max(1, work)), r, (*filterRun).channels)
+	f.packs.run(ctx, f.threads, f.group*r.blocks, max(1, (1<<15)/r.room), r, (*filterRun).pack)
+	f.sums.run(ctx, f.threads, f.group*r.tasks*r.shares, max(1, (1<<17)/max(1, work/r.shares)), r, (*filterRun).channels)
+	if r.shares > 1 && ctx.Err() == nil {
+		f.ends.run(ctx, f.threads, f.group*r.tasks, max(1, (1<<15)/(r.shares*r.mg*r.columns)), r, (*filterRun).join)
+	}
 	return ctx.Err()
 }
 
@@ -91,37 +96,53 @@ func (r *filterRun) block(b int) (image, first, images, n int) {
 // pack lays out blocks of the narrow side.
 func (r *filterRun) pack(lo, hi int) {
 	for i := lo; i < hi && r.ctx.Err() == nil; i++ {
-		b, part, g := i%r.blocks, i/r.blocks%r.parts, i/r.blocks/r.parts
-		image, first, images, n := r.block(b)
-		from := r.narrow[((image*r.f.group+g)*r.mg+part*r.rows)*r.pixels+first:]
-		kernel.PackTiles(r.packed[i*r.room:][:r.room], min(r.rows, r.mg-part*r.rows), images, n, from, r.pixels, r.s.m*r.pixels)
+		image, first, images, n := r.block(i % r.blocks)
+		from := r.narrow[(image*r.f.group+i/r.blocks)*r.mg*r.pixels+first:]
+		kernel.PackTiles(r.packed[i*r.room:][:r.room], r.mg, images, n, from, r.pixels, r.s.m*r.pixels)
 	}
 }
 
 // channels does the tasks [lo, hi).
 func (r *filterRun) channels(lo, hi int) {
-	columns := filterColumns
-	if r.byTap {
-		columns *= r.taps
-	}
-	kb := r.images * r.length
+	kb, size := r.images*r.length, r.mg*r.columns
 	panel, laid := r.f.memory.take(kb*filterColumns), r.f.memory.take(max(kb, r.images*volume(r.v.in))*filterColumns)
-	sums := r.f.memory.take(r.rows * columns)
 	defer r.f.memory.put(panel)
 	defer r.f.memory.put(laid)
-	defer r.f.memory.put(sums)
+	own := r.sums
+	if r.shares == 1 {
+		memory := r.f.memory.take(size)
+		defer r.f.memory.put(memory)
+		own = *memory
+	}
 	for i := lo; i < hi && r.ctx.Err() == nil; i++ {
-		task, part, g := i/r.parts%r.tasks, i%r.parts, i/r.parts/r.tasks
-		packed := r.packed[(g*r.parts+part)*r.blocks*r.room:]
-		rows := min(r.rows, r.mg-part*r.rows)
-		clear(*sums)
-		if r.byTap {
-			r.tapped(g, task, rows, packed, *panel, *laid, *sums)
-			r.place(g, part, task, rows, *sums)
-		} else {
-			r.unfolded(g, task, rows, packed, *panel, *laid, *sums)
-			r.placeRows(g, part, task, rows, *sums)
+		at, share := i/r.shares, i%r.shares
+		task, g, sums := at%r.tasks, at/r.tasks, own
+		if r.shares > 1 {
+			sums = own[i*size:]
 		}
+		clear(sums[:size])
+		first, end := share*r.blocks/r.shares, (share+1)*r.blocks/r.shares
+		packed := r.packed[g*r.blocks*r.room:]
+		if r.byTap {
+			r.tapped(g, task, first, end, packed, *panel, *laid, sums)
+		} else {
+			r.unfolded(g, task, first, end, packed, *panel, *laid, sums)
+		}
+		if r.shares == 1 {
+			r.place(g, task, sums)
+		}
+	}
+}
+
+// join adds up the shares of the tasks [lo, hi).
+func (r *filterRun) join(lo, hi int) {
+	size := r.mg * r.columns
+	for i := lo; i < hi; i++ {
+		sums := r.sums[i*r.shares*size:][:r.shares*size]
+		for at := size; at < len(sums); at += size {
+			kernel.Accumulate(sums[:size], sums[at:][:size], 1)
+		}
+		r.place(i/r.tasks, i%r.tasks, sums)
 	}
 }
 
@@ -133,17 +154,17 @@ func filterWidth(n int) int {
 	return filterColumns
 }
 
-// tapped sums up sums (taps, rows, width) for sixteen channels of the wide side.
-func (r *filterRun) tapped(g, task, rows int, packed, panel, laid, sums []float32) {
+// tapped sums up sums (taps, mg, width) for sixteen channels of the wide side, over the blocks [from, to).
+func (r *filterRun) tapped(g, task, from, to int, packed, panel, laid, sums []float32) {
 	plane, first := volume(r.v.in), task*filterColumns
 	channels := min(filterColumns, r.s.cg-first)
 	width := filterWidth(channels)
-	for b := range r.blocks {
+	for b := from; b < to; b++ {
 		if r.ctx.Err() != nil {
 			return
 		}
 		image, pixel, images, n := r.block(b)
-		if pixel == 0 {
+		if pixel == 0 || b == from {
 			for j := range images {
 				kernel.Weave(laid[j*plane*width:], width, channels, r.wide[(((image+j)*r.f.group+g)*r.s.cg+first)*plane:], plane, plane)
 			}
@@ -152,7 +173,7 @@ func (r *filterRun) tapped(g, task, rows int, packed, panel, laid, sums []float3
 			for j := range images {
 				r.v.see(panel[j*n*width:][:n*width], laid[j*plane*width:][:plane*width], tap, pixel, n, width)
 			}
-			kernel.AddTiles(packed[b*r.room:], rows, images*n, panel, width, sums[tap*rows*width:])
+			kernel.AddTiles(packed[b*r.room:], r.mg, images*n, panel, width, sums[tap*r.mg*width:])
 		}
 	}
 }
@@ -194,16 +215,25 @@ func (v *view) see(dst, x []float32, tap, first, n, width int) {
 	}
 }
 
-// place puts the sums (taps, rows, width) of sixteen channels to where they belong.
-func (r *filterRun) place(g, part, task, rows int, sums []float32) {
+// place puts the sums of a task to where they belong.
+func (r *filterRun) place(g, task int, sums []float32) {
+	if r.byTap {
+		r.placeChannels(g, task, sums)
+	} else {
+		r.placeRows(g, task, sums)
+	}
+}
+
+// placeChannels is place for sums (taps, mg, width) of sixteen channels.
+func (r *filterRun) placeChannels(g, task int, sums []float32) {
 	first := task * filterColumns
 	channels := min(filterColumns, r.s.cg-first)
 	width := filterWidth(channels)
-	for m := range rows {
-		dw := r.dw[((g*r.mg+part*r.rows+m)*r.s.cg+first)*r.taps:][:channels*r.taps]
+	for m := range r.mg {
+		dw := r.dw[((g*r.mg+m)*r.s.cg+first)*r.taps:][:channels*r.taps]
 		for tap := range r.taps {
 			at := tap
-			for _, s := range sums[(tap*rows+m)*width:][:channels] {
+			for _, s := range sums[(tap*r.mg+m)*width:][:channels] {
 				dw[at] = s
 				at += r.taps
 			}
@@ -211,12 +241,12 @@ func (r *filterRun) place(g, part, task, rows int, sums []float32) {
 	}
 }
 
-// unfolded sums up sums (rows, width) for sixteen rows of (channel, tap).
-func (r *filterRun) unfolded(g, task, rows int, packed, panel, lines, sums []float32) {
+// unfolded sums up sums (mg, width) for sixteen rows of (channel, tap), over the blocks [from, to).
+func (r *filterRun) unfolded(g, task, from, to int, packed, panel, lines, sums []float32) {
 	plane, first := volume(r.v.in), task*filterColumns
 	columns := min(filterColumns, r.s.cg*r.taps-first)
 	width := filterWidth(columns)
-	for b := range r.blocks {
+	for b := from; b < to; b++ {
 		if r.ctx.Err() != nil {
 			return
 		}
@@ -230,7 +260,7 @@ func (r *filterRun) unfolded(g, task, rows int, packed, panel, lines, sums []flo
 			}
 		}
 		kernel.Weave(panel, width, columns, lines, k, k)
-		kernel.AddTiles(packed[b*r.room:], rows, k, panel, width, sums)
+		kernel.AddTiles(packed[b*r.room:], r.mg, k, panel, width, sums)
 	}
 }
 
@@ -268,12 +298,12 @@ func (v *view) look(dst, x []float32, tap, first int) {
 	}
 }
 
-// placeRows puts the sums (rows, width) of sixteen rows of (channel, tap) to where they belong.
-func (r *filterRun) placeRows(g, part, task, rows int, sums []float32) {
+// placeRows is place for sums (mg, width) of sixteen rows of (channel, tap).
+func (r *filterRun) placeRows(g, task int, sums []float32) {
 	first, k := task*filterColumns, r.s.cg*r.taps
 	columns := min(filterColumns, k-first)
 	width := filterWidth(columns)
-	for m := range rows {
-		copy(r.dw[(g*r.mg+part*r.rows+m)*k+first:][:columns], sums[m*width:])
+	for m := range r.mg {
+		copy(r.dw[(g*r.mg+m)*k+first:][:columns], sums[m*width:])
 	}
 }

@@ -145,13 +145,14 @@ func (p *pooling[T]) kernel(data lane[T]) Kernel {
 		if len(r.y) == 0 {
 			return nil
 		}
-		grain := 1 << 14
+		grain, work := 1<<14, r.to*volume(v.kernel)
 		if p.fast != nil {
 			if plan := p.plans.of(v); plan.window != nil {
 				r.plan, grain = plan, 1<<16
+				work += 64 * v.in[1] // what a row costs, be it ever so short
 			}
 		}
-		spread(ctx, p.threads, len(r.y)/r.to, max(1, grain/(r.to*volume(v.kernel))), r)
+		spread(ctx, p.threads, len(r.y)/r.to, max(1, grain/work), r)
 		return ctx.Err()
 	}
 }
