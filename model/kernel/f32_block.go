@@ -129,17 +129,10 @@ func (g *productF32) pieces(threads int) int {
 
 // spread cuts C into a grid of so many pieces, such that little of A and B is read or packed twice.
 func (g *productF32) spread(threads, pieces int) {
-	byRow, cost := 1, 0
-	for r := 1; r <= pieces; r++ {
-		if pieces%r != 0 {
-			continue
-		}
-		q := pieces / r
-		h, w := (g.m+r-1)/r, (g.n+q-1)/q
-		now := q*g.m + r*g.n + max(0, few-h)*g.n + max(0, finish/2-w)*g.m
-		if r == 1 || now < cost {
-			byRow, cost = r, now
-		}
+	byRow := g.rowsOf(pieces)
+	if g.packed == nil && g.m < 2*few*byRow && pieces > threads { // to pack B for each of so few rows takes longer than what one who comes late costs
+		pieces = threads
+		byRow = g.rowsOf(pieces)
 	}
 	byColumn := pieces / byRow
 	s := grids.Take()
@@ -155,6 +148,23 @@ func (g *productF32) spread(threads, pieces int) {
 	Share(g.e.Done, threads, tasks, tasks, s)
 	s.g = productF32{} // keeps no operands alive
 	grids.Put(s)
+}
+
+// rowsOf is how many rows of pieces a grid of so many should have.
+func (g *productF32) rowsOf(pieces int) int {
+	best, cost := 1, 0
+	for r := 1; r <= pieces; r++ {
+		if pieces%r != 0 {
+			continue
+		}
+		q := pieces / r
+		h, w := (g.m+r-1)/r, (g.n+q-1)/q
+		now := q*g.m + r*g.n + max(0, few-h)*g.n + max(0, finish/2-w)*g.m
+		if r == 1 || now < cost {
+			best, cost = r, now
+		}
+	}
+	return best
 }
 
 // grid is a product cut into pieces of C, h rows and w columns each.
@@ -294,7 +304,7 @@ func (g *productF32) packsLeft(columns int) bool {
 	case columns > 4*tileColumns:
 		return g.cs > 1 || g.rs%512 == 0
 	}
-	return columns > tileColumns && g.cs%256 == 0
+	return columns > tileColumns && (g.cs%256 == 0 || g.rs%512 == 0)
 }
 
 // cut divides m rows into so many tiles of six and up to two smaller ones.
