@@ -111,7 +111,13 @@ func (l *look) rows(ctx context.Context, w *work, rows []int) ([]int, error) {
 	if left := all - len(rows); left > 0 {
 		w.tell(Event{Stage: Understand, Message: fmt.Sprintf("%d rows have nothing in %s, and are left out", left, l.column)})
 	}
-	if l.kind != check.Image || len(rows) == 0 {
+	switch {
+	case len(rows) == 0:
+		return rows, nil
+	case l.kind == check.Sequence: // what is wrong with any is said by its number in the data, before they are split
+		_, _, err := neural.FitSequences(w.table, l.column, rows, l.spec.Sequence)
+		return rows, err
+	case l.kind != check.Image:
 		return rows, nil
 	}
 	o := l.spec.Image
@@ -194,7 +200,7 @@ func (l *netLearner) prepare(ctx context.Context, t *table.Table) (neural.Input,
 		l.says += fmt.Sprintf(", in %d×%d pixels of %d channels", in.Size(), in.Size(), in.Channels())
 		return in, nil
 	case check.Sequence:
-		in, _, err := neural.FitSequences(t, l.look.column, l.look.spec.Sequence)
+		in, _, err := neural.FitSequences(w.table, l.look.column, w.train, l.look.spec.Sequence)
 		return in, err
 	}
 	in, err := neural.FitTexts(ctx, t, l.look.column, l.look.spec.Text)

@@ -47,7 +47,7 @@ func readNumbers(col *table.Column) (*target, error) {
 		return nil, badTarget(col.Name, "the target has no values at all")
 	}
 	if least == most {
-		return nil, badTarget(col.Name, fmt.Sprintf("the target is %v in every row, so there is nothing to learn", least))
+		return nil, badTarget(col.Name, fmt.Sprintf("the target is %v in every row, so there is nothing to learn", least)).Try("add rows that differ in it, or name another --target")
 	}
 	return t, nil
 }
@@ -61,7 +61,8 @@ func readClasses(col *table.Column) (*target, error) {
 	case n == 0:
 		return nil, badTarget(col.Name, "the target has no values at all")
 	case n == 1:
-		return nil, badTarget(col.Name, fmt.Sprintf("the target is %q in every row, so there is nothing to learn", labels[0]))
+		return nil, badTarget(col.Name, fmt.Sprintf("the target is %q in every row, so there is nothing to learn", labels[0])).
+			Try("add rows of other classes, or name another --target")
 	case n > maxClasses:
 		return nil, badTarget(col.Name, fmt.Sprintf("the target has %d classes, more than %d", n, maxClasses)).
 			Try("a number is learned with --task regression; an identifier cannot be learned")

@@ -39,7 +39,7 @@ func waves(rows int) (*table.Table, []int32) {
 // TestSequenceNets: each type of net learns to tell sequences apart, and answers a sequence the same alone and beside longer ones.
 func TestSequenceNets(t *testing.T) {
 	tab, class := waves(300)
-	in, usable, err := neural.FitSequences(tab, "wave", neural.Sequence{})
+	in, usable, err := neural.FitSequences(tab, "wave", nil, neural.Sequence{})
 	if err != nil || len(usable) != 300 {
 		t.Fatal(len(usable), err)
 	}
@@ -122,7 +122,7 @@ func TestBadSequences(t *testing.T) {
 		"a step of another": {[]string{"[[1,2],[1]]"}, "steps of 2 and of 1", 0},
 	} {
 		tab := texts(c.rows...)
-		_, usable, err := neural.FitSequences(tab, "x", neural.Sequence{})
+		_, usable, err := neural.FitSequences(tab, "x", nil, neural.Sequence{})
 		if c.says == "" {
 			if err != nil || len(usable) != c.left {
 				t.Errorf("%s: %d usable, %v", name, len(usable), err)
@@ -133,7 +133,7 @@ func TestBadSequences(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if in, _, err := neural.FitSequences(texts(long), "x", neural.Sequence{MaxLen: 100}); err != nil {
+	if in, _, err := neural.FitSequences(texts(long), "x", nil, neural.Sequence{MaxLen: 100}); err != nil {
 		t.Errorf("told to look at 100 steps: %v", err)
 	} else if rows, err := in.Rows(context.Background(), texts(long)); err != nil {
 		t.Error(err)
@@ -178,7 +178,7 @@ func (k *kept) Save(_ context.Context, state []byte) error {
 // TestTakenUp: a training that is killed again and again ends in the same weights as one that is not.
 func TestTakenUp(t *testing.T) {
 	tab, class := waves(120)
-	in, _, err := neural.FitSequences(tab, "wave", neural.Sequence{})
+	in, _, err := neural.FitSequences(tab, "wave", nil, neural.Sequence{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +232,7 @@ func (full) Save(context.Context, []byte) error {
 // TestFullDisk: a checkpoint that cannot be kept is said once, and the training goes on.
 func TestFullDisk(t *testing.T) {
 	tab, class := waves(60)
-	in, _, err := neural.FitSequences(tab, "wave", neural.Sequence{})
+	in, _, err := neural.FitSequences(tab, "wave", nil, neural.Sequence{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,7 @@ func TestFullDisk(t *testing.T) {
 // TestForeignCheckpoint: a checkpoint of another net is refused, with what to do.
 func TestForeignCheckpoint(t *testing.T) {
 	tab, class := waves(60)
-	in, _, err := neural.FitSequences(tab, "wave", neural.Sequence{})
+	in, _, err := neural.FitSequences(tab, "wave", nil, neural.Sequence{})
 	if err != nil {
 		t.Fatal(err)
 	}

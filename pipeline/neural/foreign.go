@@ -122,7 +122,7 @@ func (f *fitting) own(ctx context.Context, in graph.Port, c card.Input) (feed, e
 	case card.Image:
 		return f.ownImage(ctx, in, c)
 	case card.Sequence:
-		m, usable, err := FitSequences(f.t, c.Name, Sequence{MaxLen: 1 << 24})
+		m, usable, err := FitSequences(f.t, c.Name, nil, Sequence{MaxLen: 1 << 24})
 		if err != nil {
 			return nil, err
 		}

@@ -83,7 +83,7 @@ func (f *fitting) sequenceOf(in graph.Port, column string) (feed, error) {
 	if !numeric(t.DType) || t.Unranked || len(t.Dims) < 2 || len(t.Dims) > 3 {
 		return nil, fault.New(fault.Invalid, "lists of numbers cannot be given to an input "+t.String()).At(column)
 	}
-	s, usable, err := FitSequences(f.t, column, Sequence{MaxLen: 1 << 24})
+	s, usable, err := FitSequences(f.t, column, nil, Sequence{MaxLen: 1 << 24})
 	if err != nil {
 		return nil, err
 	}

@@ -28,17 +28,25 @@ type Sequences struct {
 }
 
 // FitSequences measures a column of sequences, which table and check.Sequence hold as texts. A row without a sequence, or with an empty one, cannot be learned
-// from: usable lists the others.
+// from: usable lists the others. rows are those that count, in their order; nil means all.
 //
 // Errors: fault.BadData for steps of different widths, numbers that are not finite, no sequence at all, and sequences of more than 10,000 steps where o does not
 // say how many to look at.
-func FitSequences(t *table.Table, column string, o Sequence) (s *Sequences, usable []int, err error) {
+func FitSequences(t *table.Table, column string, rows []int, o Sequence) (s *Sequences, usable []int, err error) {
 	c := t.Column(column)
 	s = &Sequences{max: o.MaxLen, column: card.Input{Name: column, Type: "float32", Kind: card.Sequence}}
+	count := len(rows)
+	if rows == nil {
+		count = t.Rows
+	}
 	longest, steps := 0, 0.
 	var sum, squares []float64
 	var row []float32
-	for i := range t.Rows {
+	for k := range count {
+		i := k
+		if rows != nil {
+			i = rows[k]
+		}
 		var width int
 		if row, width, err = s.read(c, i, row); err != nil {
 			return nil, nil, err
@@ -75,7 +83,7 @@ func FitSequences(t *table.Table, column string, o Sequence) (s *Sequences, usab
 		s.Mean, s.Scale = append(s.Mean, mean), append(s.Scale, scale)
 	}
 	s.column.Shape = []int{-1, s.width}
-	s.column.Missing = float64(t.Rows-len(usable)) / float64(t.Rows)
+	s.column.Missing = float64(count-len(usable)) / float64(count)
 	return s, usable, nil
 }
 
