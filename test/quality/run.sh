@@ -4,7 +4,8 @@
 #
 #   test/quality/run.sh JARVIS [mnist|reviews|vowels]…
 #
-# TORCH_PYTHON is a Python with torch for the comparison; without it only Jarvis is measured. SEEDS, QUALITY_CACHE: what they say.
+# TORCH_PYTHON is a Python with torch for the comparison, and with onnxruntime and Pillow, which answer with the last artifact too; without it only Jarvis is
+# measured. SEEDS, QUALITY_CACHE: what they say.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 jarvis=$(realpath "$1"); shift
@@ -33,7 +34,13 @@ train() { # train SET SEED: the share of right answers on the test rows
 
 mean() { awk '{ s += $1 } END { printf "%.2f", s / NR }'; }
 
-printf '| set | seeds | Jarvis, accuracy %% | PyTorch | difference |\n|---|---|---|---|---|\n'
+agrees() { # agrees SET: by how much onnxruntime differs from the last answers
+	local test=$1/test.jsonl
+	[ "$1" != mnist ] || test=mnist/test
+	[ -z "${TORCH_PYTHON:-}" ] || ! "$TORCH_PYTHON" -c 'import onnxruntime, PIL' 2>/dev/null || "$TORCH_PYTHON" "$here/agree.py" "$1.onnx" "$test" "$1.csv"
+}
+
+printf '| set | seeds | Jarvis, accuracy %% | PyTorch | difference | onnxruntime differs by |\n|---|---|---|---|---|---|\n'
 for set in "${sets[@]}"; do
 	fetch "$set"
 	ours=$(for s in "${seeds[@]}"; do train "$set" "$s"; done)
@@ -42,8 +49,8 @@ for set in "${sets[@]}"; do
 	a=$(mean <<<"$ours")
 	if [ -n "$theirs" ]; then
 		b=$(mean <<<"$theirs")
-		printf '| %s | %s | %s (%s) | %s (%s) | %+.2f |\n' "$set" "${#seeds[@]}" "$a" "$(xargs <<<"$ours")" "$b" "$(xargs <<<"$theirs")" "$(awk "BEGIN { print $a - $b }")"
+		printf '| %s | %s | %s (%s) | %s (%s) | %+.2f | %s |\n' "$set" "${#seeds[@]}" "$a" "$(xargs <<<"$ours")" "$b" "$(xargs <<<"$theirs")" "$(awk "BEGIN { print $a - $b }")" "$(agrees "$set")"
 	else
-		printf '| %s | %s | %s (%s) | | |\n' "$set" "${#seeds[@]}" "$a" "$(xargs <<<"$ours")"
+		printf '| %s | %s | %s (%s) | | | %s |\n' "$set" "${#seeds[@]}" "$a" "$(xargs <<<"$ours")" "$(agrees "$set")"
 	fi
 done
