@@ -188,7 +188,8 @@ func write(t *testing.T, path string, x *tensor.Tensor) {
 func TestPPOCR(t *testing.T) {
 	x, class := blobs(48, 2, 3, 48, 192)
 	types := map[string]tensor.Type{"x": tensor.TypeOf(tensor.Float32, tensor.Free, 3, 48, 192)}
-	t.Run("whole", trial{"real/ppocr_gutenye_cls", tune.Options{Outputs: 2, Types: types, BatchSize: 16}, []*tensor.Tensor{x}, class, 1e-3, 5, nil}.try)
+	// for ten epochs, until the running statistics are those of the data: before, the net is so ill-conditioned that onnxruntime is further than 1e-5 from the exact answer
+	t.Run("whole", trial{"real/ppocr_gutenye_cls", tune.Options{Outputs: 2, Types: types, BatchSize: 16}, []*tensor.Tensor{x}, class, 3e-4, 10, nil}.try)
 	t.Run("small batches", trial{"real/ppocr_gutenye_cls", tune.Options{Outputs: 2, BatchSize: 8}, []*tensor.Tensor{x}, class, 1e-3, 3, nil}.try)
 	x, class = blobs(48, 4, 3, 48, 192)
 	t.Run("head", trial{"real/ppocr_gutenye_cls", tune.Options{Outputs: 4, Head: true, BatchSize: 16, Types: types}, []*tensor.Tensor{x}, class, 2e-3, 6, nil}.try)
