@@ -42,7 +42,7 @@ def read(folder, part):
 
 
 def words(text):
-    return re.findall(r"\w+|[^\w\s]", text.lower())
+    return re.findall(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_", text.lower())  # as package token cuts
 
 
 def prepare(kind, folder):
