@@ -47,12 +47,13 @@ func Fit(ctx context.Context, in Input, d Data, s Spec, w Watch) (*Net, error) {
 	if n.net, n.Summary, err = nn.Build(in.Type(), append(layers, nn.Dense{OutFeatures: d.outputs()}), d.Seed); err != nil {
 		return nil, err
 	}
+	c := s.config(in, d)
+	n.Summary.Batch = c.BatchSize
 	w.say(n.Summary.String())
 	learn, valid, err := n.split(ctx, d, s)
 	if err != nil {
 		return nil, err
 	}
-	c := s.config(in, d)
 	n.Outcome, err = w.run(ctx, n.net, learn, valid, c)
 	return n, err
 }
@@ -110,7 +111,7 @@ func (s Spec) config(in Input, d Data) train.Config {
 		c.Epochs = 30
 	}
 	if c.BatchSize == 0 {
-		c.BatchSize = max(8, min(64, d.Table.Rows/20))
+		c.BatchSize = max(8, min(64, d.Table.Rows/20), min(512, d.Table.Rows/1000))
 	}
 	if c.Optimizer.Name == "" {
 		c.Optimizer.Name = "adamw"

@@ -13,6 +13,7 @@ import (
 type Summary struct {
 	Input tensor.Type
 	Lines []Line
+	Batch int // rows that are trained on at a time, 0 for 32: String tells what memory that takes
 
 	net *train.Net
 }
@@ -102,7 +103,7 @@ func (s *Summary) Memory(rows int) (int64, error) {
 	return train.Needs(s.net, train.Objective{Loss: train.MSE}, rows, 2)
 }
 
-// String is a table of the layers with their shapes, weights and work, and what training holds for a batch of 32 rows.
+// String is a table of the layers with their shapes, weights and work, and what training holds for a batch.
 func (s *Summary) String() string {
 	rows := [][4]string{{"layer", "output", "params", "FLOPs"}}
 	for _, l := range s.Lines {
@@ -123,14 +124,18 @@ func (s *Summary) String() string {
 		}
 		b.WriteString(line + "\n")
 	}
+	batch := s.Batch
+	if batch == 0 {
+		batch = defaultBatch
+	}
 	if bytes, err := s.Memory(batch); err == nil {
 		b.WriteString("training on " + strconv.Itoa(batch) + " rows at a time holds about " + grouped((bytes+1e6-1)/1e6) + " MB\n")
 	}
 	return b.String()
 }
 
-// batch is the number of rows whose memory is told: the default of train.Config.
-const batch = 32
+// defaultBatch is that of train.Config.
+const defaultBatch = 32
 
 // grouped writes 1234567 as 1,234,567.
 func grouped(n int64) string {
