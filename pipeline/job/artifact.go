@@ -95,7 +95,7 @@ func (w *work) card(l learner) card.Card {
 	return card.Card{
 		Signature: card.Signature{Task: string(w.target.task), Target: w.spec.Target, Classes: w.target.classes, Inputs: inputs},
 		Provenance: card.Provenance{
-			DataSHA256: Fingerprint(w.table), DataName: w.spec.DataName, Dataset: w.spec.Dataset, Rows: len(w.train), Seed: w.spec.Seed,
+			DataSHA256: w.fingerprint(), DataName: w.spec.DataName, Dataset: w.spec.Dataset, Rows: len(w.train), Seed: w.spec.Seed,
 			Estimator: l.name(), Config: config(w.spec, l.parameters()), Created: created.UTC().Truncate(time.Second), Dropped: dropped,
 			Versions: map[string]string{"jarvis": w.spec.Version, "go": runtime.Version()},
 		},
@@ -139,6 +139,16 @@ func netOf(c card.Card) (*neural.Spec, error) {
 	}
 	spec, err := neural.Decode(text)
 	return &spec, err
+}
+
+// fingerprint is that of the data, with the pictures that they name.
+func (w *work) fingerprint() string {
+	data := Fingerprint(w.table)
+	if w.look == nil || w.look.images == nil || w.look.images.Digest() == "" {
+		return data
+	}
+	sum := sha256.Sum256([]byte(data + w.look.images.Digest()))
+	return hex.EncodeToString(sum[:])
 }
 
 // Fingerprint is the SHA-256 of a table's column names, kinds and values, in row order: the same data gives the same

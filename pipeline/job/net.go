@@ -236,7 +236,7 @@ func (l *netLearner) append(ctx context.Context, b *graph.Builder) (graph.Value,
 // run names the training by all that its outcome follows from.
 func (l *netLearner) run() string {
 	s := l.w.spec
-	text, _ := json.Marshal([]any{Fingerprint(l.w.table), l.look.spec, s.Target, s.Weight, l.w.target.task, s.Seed, s.Threads, s.Holdout, s.HoldoutBy, s.Version}) // plain fields
+	text, _ := json.Marshal([]any{l.w.fingerprint(), l.look.spec, s.Target, s.Weight, l.w.target.task, s.Seed, s.Threads, s.Holdout, s.HoldoutBy, s.Version}) // plain fields
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
 }

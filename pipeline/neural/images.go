@@ -2,6 +2,8 @@ package neural
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"sync"
 	"sync/atomic"
 
@@ -37,6 +39,9 @@ type Images struct {
 	mu    sync.Mutex
 	shots map[string]*shot // by the table's text
 	room  atomic.Int64     // bytes that may still be kept
+
+	opened atomic.Bool // a picture was a file that the table names
+	digest [sha256.Size]byte
 
 	usable    []int
 	notices   []string
@@ -131,6 +136,14 @@ func (m *Images) Usable() []int { return m.usable }
 
 // Notices say what was left out, and why.
 func (m *Images) Notices() []string { return m.notices }
+
+// Digest tells apart what stands in the files that the table names, as the net sees it; it is empty where the pictures lie in the table itself.
+func (m *Images) Digest() string {
+	if !m.opened.Load() {
+		return ""
+	}
+	return hex.EncodeToString(m.digest[:])
+}
 
 // Moments are the mean and the standard deviation of each channel over the pictures that FitImages saw, where 0 is black and 1 the most: what nn.Pixels takes.
 func (m *Images) Moments() (mean, std []float64) { return m.mean, m.std }

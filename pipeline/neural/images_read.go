@@ -113,6 +113,7 @@ func (m *Images) file(ctx context.Context, value string) ([]byte, error) {
 	if m.o.Files == nil {
 		return nil, fault.New(fault.Denied, "the data names files, and none may be opened here").Try("name the folder or bucket that the pictures lie in as the data, or put the pictures themselves into the table")
 	}
+	m.opened.Store(true)
 	return m.o.Files(ctx, value)
 }
 

@@ -2,6 +2,7 @@ package neural
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"math"
 	"runtime"
@@ -115,6 +116,7 @@ func (m *Images) scan(ctx context.Context, c *table.Column) error {
 		all        sync.WaitGroup
 		broken     = make([]error, len(codes))
 		shots      = make([]*shot, len(codes))
+		digests    = make([]byte, len(codes)*sha256.Size)
 		sums       = make([]moments, runtime.GOMAXPROCS(0))
 	)
 	for i, code := range codes {
@@ -134,6 +136,8 @@ func (m *Images) scan(ctx context.Context, c *table.Column) error {
 					}
 				} else {
 					sums[w].add(pix, m.o.Channels)
+					digest := sha256.Sum256(pix)
+					copy(digests[i*sha256.Size:], digest[:])
 				}
 				if n := int(done.Add(1)); m.o.Progress != nil && (n%256 == 0 || n == len(shots)) {
 					m.o.Progress(n, len(shots))
@@ -153,6 +157,7 @@ func (m *Images) scan(ctx context.Context, c *table.Column) error {
 		sums[0].join(s)
 	}
 	m.mean, m.std = sums[0].of(m.o.Channels)
+	m.digest = sha256.Sum256(digests)
 	return m.judge(c, codes, broken)
 }
 

@@ -213,6 +213,19 @@ func TestImagesBroken(t *testing.T) {
 		t.Errorf("a broken picture is read: %v", err)
 	}
 
+	digests := map[string]bool{m.Digest(): true}
+	for _, light := range []uint64{0, 99} { // the first as it was
+		files["a/10.png"] = picture(28, 28, true, light)
+		data, open = photos(t, files)
+		other, err := FitImages(ctx, data, "image", ImageOptions{Files: open})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if known := digests[other.Digest()]; known != (light == 0) {
+			t.Errorf("picture %d is the same: %v", light, known)
+		}
+	}
+
 	files["b/a.png"] = []byte("no picture")
 	data, open = photos(t, files)
 	if _, err := FitImages(ctx, data, "image", ImageOptions{Files: open}); !fault.Is(err, fault.BadData) || !strings.Contains(err.Error(), "3 of 43") || fault.HintOf(err) == "" {
