@@ -16,7 +16,6 @@ import (
 	"github.com/jarvis-ml/jarvis/pipeline/job"
 	"github.com/jarvis-ml/jarvis/pipeline/neural"
 	"github.com/jarvis-ml/jarvis/pipeline/onnxfile"
-	"github.com/jarvis-ml/jarvis/pipeline/paged"
 	"github.com/jarvis-ml/jarvis/pipeline/predict"
 	"github.com/jarvis-ml/jarvis/pipeline/registry"
 	"github.com/jarvis-ml/jarvis/pipeline/source"
@@ -92,7 +91,7 @@ func (c finetuneCommand) Run(ctx context.Context, a *app) error {
 	bar := a.progress()
 	defer bar.close()
 	bar.say("reading %s", c.Data)
-	paged.Enable("")
+	makeRoom()
 	rows, files, notices, err := c.read(ctx, a, m)
 	if err != nil {
 		return err

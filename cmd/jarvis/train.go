@@ -19,7 +19,6 @@ import (
 	"github.com/jarvis-ml/jarvis/pipeline/check"
 	"github.com/jarvis-ml/jarvis/pipeline/dataset"
 	"github.com/jarvis-ml/jarvis/pipeline/job"
-	"github.com/jarvis-ml/jarvis/pipeline/paged"
 	"github.com/jarvis-ml/jarvis/pipeline/registry"
 	"github.com/jarvis-ml/jarvis/pipeline/source"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
@@ -106,7 +105,7 @@ func (c trainCommand) Run(ctx context.Context, a *app, file *configFile) error {
 	if c.Target == "" {
 		c.Target = source.LabelColumn
 	}
-	paged.Enable("")
+	makeRoom()
 	t, files, notices, err := a.read(ctx, c.Data)
 	if err != nil {
 		return err

@@ -85,6 +85,7 @@ func duplicateColumns(t *table.Table, r *Report, s sample) []Problem {
 }
 
 func hashColumn(c *table.Column, s sample, seed maphash.Seed) uint64 {
+	c.Ahead()
 	h := uint64(c.Kind)
 	if c.Kind == table.Number {
 		for i := range s.n {

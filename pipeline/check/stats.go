@@ -18,6 +18,7 @@ var quantiles = []float64{0.05, 0.25, 0.5, 0.75, 0.95}
 func profile(c *table.Column) Column {
 	out := Column{Name: c.Name, Type: c.Kind.String()}
 	var t texts
+	c.Ahead()
 	if c.Kind == table.Number {
 		out.numbers(c.Numbers)
 	} else {

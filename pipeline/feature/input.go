@@ -8,6 +8,7 @@ import (
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 	"github.com/jarvis-ml/jarvis/pipeline/check"
+	"github.com/jarvis-ml/jarvis/pipeline/paged"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
@@ -81,6 +82,7 @@ func Floats(c *table.Column, first int, out []float32) error {
 			out[i] = float32(math.NaN())
 		}
 	case c.Kind == table.Number:
+		paged.Ahead(c.Numbers[first : first+len(out)])
 		for i, x := range c.Numbers[first : first+len(out)] {
 			out[i] = float32(x)
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 	"github.com/jarvis-ml/jarvis/pipeline/feature"
+	"github.com/jarvis-ml/jarvis/pipeline/paged"
 	"github.com/jarvis-ml/jarvis/pipeline/table"
 )
 
@@ -28,6 +29,7 @@ func (f *Features) Type() tensor.Type { return tensor.Rows(tensor.Float32, f.Pla
 // Rows implements Input.
 func (f *Features) Rows(ctx context.Context, t *table.Table) (Rows, error) {
 	x, err := f.Plan.Transform(ctx, t)
+	paged.Scattered(x)
 	return features{x, f.Plan.Width()}, err
 }
 

@@ -3,6 +3,7 @@ package paged
 import (
 	"os"
 	"syscall"
+	"unsafe"
 )
 
 // mapped maps a file without a name, whose room on the disk is taken at once: a full disk is found here, not when the memory is written to. It returns nil where
@@ -21,6 +22,13 @@ func mapped(folder string, size int) []byte {
 		return nil
 	}
 	return b
+}
+
+func scattered(b []byte) { _ = syscall.Madvise(b, syscall.MADV_RANDOM) } // advice: a system that does not take it reads more than it needs
+
+// ahead has the pages of b read; those of ordinary memory are left as they are.
+func ahead(b []byte) {
+	_, _, _ = syscall.Syscall(syscall.SYS_MADVISE, uintptr(unsafe.Pointer(&b[0]))&^uintptr(os.Getpagesize()-1), uintptr(len(b)), syscall.MADV_WILLNEED) // advice
 }
 
 func unmap(b []byte) { _ = syscall.Munmap(b) } // of what Mmap gave

@@ -4,4 +4,8 @@ package paged
 
 func mapped(string, int) []byte { return nil }
 
+func scattered([]byte) {}
+
+func ahead([]byte) {}
+
 func unmap([]byte) {}

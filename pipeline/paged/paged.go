@@ -10,19 +10,25 @@ import (
 	"unsafe"
 )
 
-// Large is the size in bytes from which slices are paged.
-const Large = 256 << 20
+// Large is the size in bytes from which slices are paged; those from small on are paged too when ordinary ones take the room that there is for them.
+const (
+	Large = 256 << 20
+	small = 1 << 20
+)
 
 var (
 	enabled atomic.Bool
 	folder  string
+	room    atomic.Int64 // that ordinary slices from small on may still take
 	mu      sync.Mutex
 	regions = map[unsafe.Pointer][]byte{} // by their first byte
 )
 
-// Enable lets large slices lie in files of a folder, "" for that of temporary files. The files have no names and are gone when the process ends.
-func Enable(dir string) {
+// Enable lets large slices lie in files of a folder, "" for that of temporary files, and smaller ones when those in memory take so many bytes. The files have no
+// names and are gone when the process ends.
+func Enable(dir string, memory int64) {
 	folder = dir
+	room.Store(memory)
 	enabled.Store(true)
 }
 
@@ -38,17 +44,34 @@ type Number interface {
 func Make[T Number](n int) []T { return MakeRoom[T](n, n) }
 
 // MakeRoom returns a slice of n zeros with room for more.
-func MakeRoom[T Number](n, room int) []T {
-	var one T
-	if size := room * int(unsafe.Sizeof(one)); size >= Large && enabled.Load() {
-		if b := mapped(folder, size); b != nil {
-			mu.Lock()
-			regions[unsafe.Pointer(&b[0])] = b
-			mu.Unlock()
-			return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), room)[:n]
-		}
+func MakeRoom[T Number](n, capacity int) []T {
+	size := bytes[T](capacity)
+	if size < small || !enabled.Load() {
+		return make([]T, n, capacity)
 	}
-	return make([]T, n, room)
+	if size < Large && room.Add(-size) >= 0 {
+		return make([]T, n, capacity)
+	}
+	if size < Large {
+		room.Add(size)
+	}
+	b := mapped(folder, int(size))
+	if b == nil {
+		return make([]T, n, capacity)
+	}
+	if size < Large { // of many columns, what is read ahead of one drives out another
+		scattered(b)
+	}
+	mu.Lock()
+	regions[unsafe.Pointer(&b[0])] = b
+	mu.Unlock()
+	return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), capacity)[:n]
+}
+
+// bytes is how many a slice of n takes.
+func bytes[T Number](n int) int64 {
+	var one T
+	return int64(n) * int64(unsafe.Sizeof(one))
 }
 
 // Grow returns s with room for at least n elements. s itself is not to be used any more.
@@ -62,6 +85,25 @@ func Grow[T Number](s []T, n int) []T {
 	return out
 }
 
+// Ahead tells that all of a slice is about to be read, which need not begin where one that Make returned does.
+func Ahead[T Number](s []T) {
+	if size := bytes[T](len(s)); size >= 1<<12 && size < Large && enabled.Load() { // of larger ones the system reads ahead by itself
+		ahead(unsafe.Slice((*byte)(unsafe.Pointer(&s[0])), size))
+	}
+}
+
+// Scattered tells that a slice that Make returned will be read here and there, so that what lies around is not read with it.
+func Scattered[T Number](s []T) {
+	if cap(s) == 0 {
+		return
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if b := regions[unsafe.Pointer(unsafe.SliceData(s))]; b != nil {
+		scattered(b)
+	}
+}
+
 // Free gives the memory of a slice that Make returned back; nobody may use it any more. Ordinary slices are left to the collector.
 func Free[T Number](s []T) {
 	if cap(s) == 0 {
@@ -72,7 +114,9 @@ func Free[T Number](s []T) {
 	b := regions[first]
 	delete(regions, first)
 	mu.Unlock()
-	if b != nil {
+	if size := bytes[T](cap(s)); b != nil {
 		unmap(b)
+	} else if size >= small && size < Large && enabled.Load() {
+		room.Add(size)
 	}
 }

@@ -104,12 +104,19 @@ func (t *Table) Column(name string) *Column {
 	return nil
 }
 
+// Ahead tells that the whole column is about to be read, in case that it lies in a file.
+func (c *Column) Ahead() {
+	paged.Ahead(c.Numbers)
+	paged.Ahead(c.Codes)
+}
+
 // Take returns a table of the given rows, in that order. Dictionaries are shared.
 func (t *Table) Take(rows []int) *Table {
 	out := &Table{Rows: len(rows), Columns: make([]Column, len(t.Columns))}
 	for i := range t.Columns {
 		c, o := &t.Columns[i], &out.Columns[i]
 		o.Field, o.Dict = c.Field, c.Dict
+		c.Ahead()
 		if c.Kind == Number {
 			o.Numbers = paged.Make[float64](len(rows))
 			for j, r := range rows {
