@@ -144,10 +144,10 @@ func netOf(c card.Card) (*neural.Spec, error) {
 // fingerprint is that of the data, with the pictures that they name.
 func (w *work) fingerprint() string {
 	data := Fingerprint(w.table)
-	if w.look == nil || w.look.images == nil || w.look.images.Digest() == "" {
+	if w.digest == "" {
 		return data
 	}
-	sum := sha256.Sum256([]byte(data + w.look.images.Digest()))
+	sum := sha256.Sum256([]byte(data + w.digest))
 	return hex.EncodeToString(sum[:])
 }
 

@@ -162,6 +162,7 @@ func (l *tuned) connect(ctx context.Context) error {
 	if l.inputs, err = neural.FitForeign(ctx, open, w.table, w.report, o); err != nil {
 		return err
 	}
+	w.digest = l.inputs.Digest()
 	l.notes = append(l.notes, l.inputs.Notes...)
 	columns := l.inputs.Columns()
 	if err := w.checkNames(columns); err != nil {
@@ -308,7 +309,7 @@ func (l *tuned) run() string {
 		fixed[name] = t.Bytes()
 	}
 	file := sha256.Sum256(l.how.Model)
-	text, _ := json.Marshal([]any{Fingerprint(l.w.table), hex.EncodeToString(file[:]), l.how, fixed, s.Target, s.Weight, l.w.target.task, s.Seed, s.Threads, s.Holdout, s.HoldoutBy, s.Version}) // plain fields
+	text, _ := json.Marshal([]any{l.w.fingerprint(), hex.EncodeToString(file[:]), l.how, fixed, s.Target, s.Weight, l.w.target.task, s.Seed, s.Threads, s.Holdout, s.HoldoutBy, s.Version}) // plain fields
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
 }

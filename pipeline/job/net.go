@@ -127,6 +127,7 @@ func (l *look) rows(ctx context.Context, w *work, rows []int) ([]int, error) {
 	if l.images, err = neural.FitImages(ctx, w.table.Take(rows), l.column, o); err != nil {
 		return nil, err
 	}
+	w.digest = l.images.Digest()
 	for _, n := range l.images.Notices() {
 		w.tell(Event{Stage: Understand, Message: n})
 	}

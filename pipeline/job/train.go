@@ -77,8 +77,9 @@ type work struct {
 	weight      []float32 // (rows), or nil
 	report      *check.Report
 	target      *target
-	look        *look // what a net looks at; nil for estimators on features
-	train, test []int // rows
+	look        *look  // what a net looks at; nil for estimators on features
+	digest      string // of what stands in files that the table names
+	train, test []int  // rows
 }
 
 func understand(ctx context.Context, t *table.Table, s Spec, report func(Event)) (*work, error) {

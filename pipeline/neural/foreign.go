@@ -229,6 +229,16 @@ func (f *Foreign) Append(b *graph.Builder, inputs []graph.Port) ([]graph.Value, 
 	return out, nil
 }
 
+// Digest tells apart what stands in the files of pictures that the table names, as that of Images does.
+func (f *Foreign) Digest() (digest string) {
+	for _, fed := range f.feeds {
+		if i, ok := fed.(*imageFeed); ok {
+			digest += i.images.Digest()
+		}
+	}
+	return digest
+}
+
 // varied reports whether a row is not read the same each time.
 func (f *Foreign) varied() bool {
 	return slices.ContainsFunc(f.feeds, func(fed feed) bool {
