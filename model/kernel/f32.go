@@ -1,5 +1,7 @@
 package kernel
 
+import "github.com/jarvis-ml/jarvis/model/memory"
+
 // Activation is what an epilogue does to each sum at last.
 type Activation int
 
@@ -56,7 +58,7 @@ func PackedLenF32(k, n int) int { return k * padded(n) }
 func NewPackedF32(k, n int, buf []float32) PackedF32 {
 	size := PackedLenF32(k, n)
 	if cap(buf) < size {
-		buf = make([]float32, size)
+		buf = memory.Make[float32](size)
 	}
 	return PackedF32{K: k, N: n, KBlock: kBlock(k), data: buf[:size]}
 }

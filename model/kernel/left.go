@@ -1,6 +1,10 @@
 package kernel
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/jarvis-ml/jarvis/model/memory"
+)
 
 // LeftF32 is A (m, k) of a product, constant, laid out once: cut into tiles of rows, each tile contiguous by columns, so that a product with few
 // columns, which uses each element of A a few times only, reads it as it lies in memory.
@@ -14,7 +18,7 @@ func LeftLenF32(m, k int) int { return m*k + half }
 
 // PackLeftF32 lays out A (m, k) with rows ld apart.
 func PackLeftF32(a []float32, m, k, ld int) *LeftF32 {
-	l := &LeftF32{M: m, K: k, data: make([]float32, LeftLenF32(m, k))}
+	l := &LeftF32{M: m, K: k, data: memory.Make[float32](LeftLenF32(m, k))}
 	if m > 0 && k > 0 {
 		packA(l.data, a, m, k, ld, tileHigh())
 	}

@@ -1,6 +1,10 @@
 package kernel
 
-import "math"
+import (
+	"math"
+
+	"github.com/jarvis-ml/jarvis/model/memory"
+)
 
 // Convolution by 3×3 taps with 16 multiplications for four results where the definition has 36: F(2×2, 3×3) of Lavin and Gray, "Fast Algorithms for
 // Convolutional Neural Networks", 2016, section 4.1. What a tile of 2×2 results sees, d (4, 4), is turned into Bᵀ·d·B, the filter g (3, 3) into
@@ -40,7 +44,7 @@ func NewWinograd(w []float32, m, k int) (*Winograd, bool) {
 // Resize makes p one for filters (m, k, 3, 3), in the memory that it has where that is enough. All blocks are to be laid then.
 func (w *Winograd) Resize(m, k int) {
 	if n := winogradElements * m * k; cap(w.u) < n {
-		w.u = make([]float32, n)
+		w.u = memory.Make[float32](n)
 	} else {
 		w.u = w.u[:n]
 	}

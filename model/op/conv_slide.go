@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/jarvis-ml/jarvis/model/kernel"
+	"github.com/jarvis-ml/jarvis/model/memory"
 	"github.com/jarvis-ml/jarvis/model/reuse"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
@@ -73,7 +74,7 @@ func newSlide(c *conv[float32], end kernel.End, after func([]float32), w *tensor
 		steps *= int(n)
 	}
 	if k := w.Len() / m; taps > 1 || steps > 1 { // else it is not slid
-		s.weights = make([]float32, kernel.SlideLen(m, k))
+		s.weights = memory.Make[float32](kernel.SlideLen(m, k))
 		s.pack(s.weights, w.F32(), m/c.group, k)
 	}
 	return s

@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/jarvis-ml/jarvis/model/kernel"
+	"github.com/jarvis-ml/jarvis/model/memory"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -30,7 +31,7 @@ func newTransposeTiles[T float](c *convTranspose[T], w *tensor.Tensor) *transpos
 	t := &transposeTiles{convTranspose: f32}
 	t.e.Act, t.e.Lo, t.e.Hi, t.e.Func = epilogueOf(f32.act)
 	if w != nil && w.Rank() >= 3 && w.Len() > 0 && w.Shape()[0]%c.group == 0 && w.DType() == tensor.Float32 {
-		t.w = make([]float32, w.Len())
+		t.w = memory.Make[float32](w.Len())
 		t.turn(t.w, w.F32(), w.Shape()[0]/c.group, w.Len()/w.Shape()[0])
 	}
 	return t

@@ -1,5 +1,7 @@
 package reuse
 
+import "github.com/jarvis-ml/jarvis/model/memory"
+
 // Slices are memory that is borrowed for the length of a call. The zero Slices are ready.
 type Slices[T any] struct{ pool Pool[[]T] }
 
@@ -7,7 +9,7 @@ type Slices[T any] struct{ pool Pool[[]T] }
 func (s *Slices[T]) Take(n int) *[]T {
 	p := s.pool.Take()
 	if cap(*p) < n {
-		*p = make([]T, n)
+		*p = memory.Make[T](n)
 	}
 	*p = (*p)[:n]
 	return p

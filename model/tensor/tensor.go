@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/model/memory"
 )
 
 // Element is a Go type that elements of a numeric tensor can be seen as. Float16 and BFloat16 are seen as uint16.
@@ -215,6 +216,6 @@ func alloc(size int) []byte {
 	if size == 0 {
 		return nil
 	}
-	words := make([]uint64, (size+7)/8)
+	words := memory.Make[uint64]((size + 7) / 8)
 	return unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), size)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/fit/train"
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/memory"
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
@@ -149,7 +150,7 @@ func (s *Scope) Param(name string, draw func(*rand.Rand) float64, shape ...int) 
 	if s.build.count += n; s.build.count > most {
 		return "", fault.New(fault.TooLarge, "a net of more than "+strconv.Itoa(most)+" weights").Try("fewer or smaller layers are needed")
 	}
-	v := make([]float32, n)
+	v := memory.Make[float32](n)
 	for i := range v {
 		v[i] = float32(draw(s.build.random))
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/kernel"
+	"github.com/jarvis-ml/jarvis/model/memory"
 )
 
 // Param is a tensor that learns.
@@ -98,7 +99,7 @@ func New(c Config, params []Param, threads int) (*Optimizer, error) {
 			slots = nil
 		}
 		for k := range slots {
-			slots[k] = make([]float32, len(p.Value))
+			slots[k] = memory.Make[float32](len(p.Value))
 		}
 		o.slots = append(o.slots, slots)
 		for lo := 0; lo < len(p.Value); lo += pieceLength {

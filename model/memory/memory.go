@@ -1,0 +1,17 @@
+// Package memory makes slices for large arrays of numbers. Where the operating system can, they lie on huge pages: a first touch of ordinary ones costs
+// more than the arithmetic on them, and it is the first step of a training run, or the first answer of a server, that pays for it.
+package memory
+
+import "unsafe"
+
+// least is the size in bytes from which a slice is worth a call to the operating system.
+const least = 512 << 10
+
+// Make is make([]T, n) for numbers.
+func Make[T any](n int) []T {
+	s := make([]T, n)
+	if size := uintptr(n) * unsafe.Sizeof(*new(T)); size >= least {
+		advise(unsafe.Pointer(unsafe.SliceData(s)), size)
+	}
+	return s
+}
