@@ -46,14 +46,8 @@ func Make[T Number](n int) []T { return MakeRoom[T](n, n) }
 // MakeRoom returns a slice of n zeros with room for more.
 func MakeRoom[T Number](n, capacity int) []T {
 	size := bytes[T](capacity)
-	if size < small || !enabled.Load() {
+	if !enabled.Load() || size < Large && fits(size) {
 		return make([]T, n, capacity)
-	}
-	if size < Large && room.Add(-size) >= 0 {
-		return make([]T, n, capacity)
-	}
-	if size < Large {
-		room.Add(size)
 	}
 	b := mapped(folder, int(size))
 	if b == nil {
@@ -66,6 +60,15 @@ func MakeRoom[T Number](n, capacity int) []T {
 	regions[unsafe.Pointer(&b[0])] = b
 	mu.Unlock()
 	return unsafe.Slice((*T)(unsafe.Pointer(&b[0])), capacity)[:n]
+}
+
+// fits reports whether an ordinary slice of so many bytes may be made, and counts it.
+func fits(size int64) bool {
+	if size < small || room.Add(-size) >= 0 {
+		return true
+	}
+	room.Add(size)
+	return false
 }
 
 // bytes is how many a slice of n takes.
