@@ -33,6 +33,7 @@ type trainCommand struct {
 	Epochs          int           `help:"Nets: times that every row is learned from, at most; 0 means what suits." default:"0"`
 	BatchSize       int           `help:"Nets: rows of a step; 0 means what suits." default:"0"`
 	LR              float64       `help:"Nets: learning rate; 0 means what suits." default:"0" name:"lr"`
+	Monitor         string        `help:"Nets: what the best epoch is chosen by, on rows held out: loss, which keeps probabilities honest, or accuracy, which often keeps a later epoch." enum:",loss,accuracy" default:"" placeholder:"loss|accuracy"`
 	CheckpointEvery time.Duration `help:"Nets: time between two checkpoints, from which a training that was killed goes on when it is started again." default:"1m"`
 	Fresh           bool          `help:"Nets: begin anew where a training of the same data and settings was interrupted."`
 	Name            string        `help:"Publish under this name; by default the name of the data file, unless --out is given." placeholder:"NAME"`

@@ -74,7 +74,7 @@ func (modelSetting) jsonSchema() map[string]any {
 // learner puts what --model and the flags of nets ask for into a Spec.
 func (c trainCommand) learner(s *job.Spec) {
 	s.Model, s.Net = c.Model.name, c.Model.net
-	if c.Epochs == 0 && c.BatchSize == 0 && c.LR == 0 {
+	if c.Epochs == 0 && c.BatchSize == 0 && c.LR == 0 && c.Monitor == "" {
 		return
 	}
 	if s.Net == nil {
@@ -92,12 +92,15 @@ func (c trainCommand) learner(s *job.Spec) {
 	if c.LR > 0 {
 		s.Net.Optimizer.LR = c.LR
 	}
+	if c.Monitor != "" {
+		s.Net.Monitor = c.Monitor
+	}
 }
 
 // check refuses flags of nets for what is none.
 func (c trainCommand) checkNet() error {
-	if (c.Epochs != 0 || c.BatchSize != 0 || c.LR != 0) && (c.Model.name == "linear" || c.Model.name == "boost") {
-		return fault.New(fault.Invalid, "--epochs, --batch-size and --lr are for nets, not for "+c.Model.name).At("--model")
+	if (c.Epochs != 0 || c.BatchSize != 0 || c.LR != 0 || c.Monitor != "") && (c.Model.name == "linear" || c.Model.name == "boost") {
+		return fault.New(fault.Invalid, "--epochs, --batch-size, --lr and --monitor are for nets, not for "+c.Model.name).At("--model")
 	}
 	if c.Epochs < 0 || c.BatchSize < 0 || !(c.LR >= 0) {
 		return fault.New(fault.Invalid, "--epochs, --batch-size and --lr must be above 0")

@@ -19,7 +19,8 @@ type Config struct {
 	Epochs         int            `json:"epochs,omitempty"`          // at most; 0 means 100
 	BatchSize      int            `json:"batch_size,omitempty"`      // rows of a step; 0 means 32
 	Patience       int            `json:"patience,omitempty"`        // epochs without gain after which training ends; 0 means 10, below 0: never
-	MinDelta       float64        `json:"min_delta,omitempty"`       // what the loss must fall by to count as a gain
+	MinDelta       float64        `json:"min_delta,omitempty"`       // what the loss, or the share of wrong rows, must fall by to count as a gain
+	Monitor        string         `json:"monitor,omitempty"`         // what the best epoch is chosen by, on the rows held out: loss ("" means it) or accuracy (cross_entropy)
 	LabelSmoothing float64        `json:"label_smoothing,omitempty"` // share of the target that is spread over all classes (cross_entropy)
 	ClassWeight    []float64      `json:"class_weight,omitempty"`    // what each class counts, in their order (cross_entropy): the loss is the mean by these, as PyTorch's; none: equal
 	Balanced       bool           `json:"balanced,omitempty"`        // classes count so that each has the same part in the data, in place of ClassWeight; data is a Counter
@@ -55,7 +56,7 @@ type Hooks struct {
 type Outcome struct {
 	Epochs  int     // that ended
 	Best    int     // the epoch whose weights the net now has, counted from 1; 0 where none ended
-	Loss    float64 // of the best epoch, by the rows held out where there are some
+	Loss    float64 // of the best epoch, by the rows held out where there are some; its share of wrong rows where Monitor is accuracy
 	Stopped bool    // by Hooks.Stop
 }
 
@@ -95,6 +96,15 @@ func (c Config) checked() (Config, error) {
 	}
 	if c.LabelSmoothing > 0 && c.Loss != CrossEntropy {
 		return c, fault.New(fault.Invalid, "label smoothing is for the loss cross_entropy").At("label_smoothing")
+	}
+	switch c.Monitor {
+	case "", "loss":
+	case "accuracy":
+		if c.Loss != CrossEntropy {
+			return c, fault.New(fault.Invalid, "only classes have an accuracy, with the loss cross_entropy").At("monitor").Try("monitor: loss")
+		}
+	default:
+		return c, fault.New(fault.Invalid, "no monitor "+strconv.Quote(c.Monitor)).At("monitor").Try("loss or accuracy")
 	}
 	if c.Balanced && len(c.ClassWeight) > 0 {
 		return c, fault.New(fault.Invalid, "classes are balanced, or have weights").At("balanced").Try("leave out one of balanced and class_weight")
@@ -369,7 +379,9 @@ func (t *trainer) finish(ctx context.Context) error {
 		if p.Valid, p.Accuracy, err = t.judge.score(ctx, t.valid); err != nil {
 			return interrupted(ctx, err)
 		}
-		judged = p.Valid
+		if judged = p.Valid; t.Monitor == "accuracy" {
+			judged = 1 - p.Accuracy
+		}
 	}
 	if judged-judged != 0 {
 		return t.back()

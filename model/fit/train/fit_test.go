@@ -201,6 +201,35 @@ func TestEarly(t *testing.T) {
 	}
 }
 
+// TestMonitor: the epoch is kept that is the best by what is asked for, where the two disagree.
+func TestMonitor(t *testing.T) {
+	data, valid := classes(60), classes(400)
+	kept := map[string]int{}
+	for _, by := range []string{"loss", "accuracy"} {
+		var losses, accuracies []float64
+		out, err := train.Run(context.Background(), twoLayers(2), data, valid, train.Config{Monitor: by, Optimizer: optim.Config{LR: .03}, Epochs: 30, Patience: -1, Threads: 1}, train.Hooks{
+			Report: func(p train.Progress) {
+				if p.Valid == p.Valid {
+					losses, accuracies = append(losses, p.Valid), append(accuracies, -p.Accuracy)
+				}
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		best := 1 + slices.Index(losses, slices.Min(losses))
+		if by == "accuracy" {
+			best = 1 + slices.Index(accuracies, slices.Min(accuracies))
+		}
+		if kept[by] = out.Best; out.Best != best {
+			t.Errorf("%s: epoch %d is kept, epoch %d is the best", by, out.Best, best)
+		}
+	}
+	if kept["loss"] == kept["accuracy"] {
+		t.Errorf("both keep epoch %d: this shows nothing", kept["loss"])
+	}
+}
+
 // TestSteady: a step allocates nothing once one went before.
 func TestSteady(t *testing.T) {
 	ctx := context.Background()
@@ -248,7 +277,7 @@ func TestLosses(t *testing.T) {
 			t.Errorf("%s: from %v to %v, %v", name, first, out.Loss, err)
 		}
 	}
-	for field, c := range map[string]train.Config{"loss": {Loss: "hinge"}, "label_smoothing": {Loss: train.MSE, LabelSmoothing: .1}, "mixup": {Mixup: -1}, "epochs": {Epochs: -1}} {
+	for field, c := range map[string]train.Config{"loss": {Loss: "hinge"}, "label_smoothing": {Loss: train.MSE, LabelSmoothing: .1}, "mixup": {Mixup: -1}, "epochs": {Epochs: -1}, "monitor": {Monitor: "f1"}} {
 		_, err := train.Run(ctx, twoLayers(3), sectors(16), nil, c, train.Hooks{})
 		if f := (*fault.Error)(nil); !errors.As(err, &f) || f.Field != field {
 			t.Errorf("%s: %v", field, err)
