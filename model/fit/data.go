@@ -18,7 +18,7 @@ func (d Data) Check(missing bool) error {
 		return fault.New(fault.Invalid, "no data to learn from: "+strconv.Itoa(d.Rows)+" rows and "+strconv.Itoa(d.Cols)+" features").
 			Try("at least one row and one feature that varies are needed")
 	}
-	if len(d.X) != d.Rows*d.Cols || (d.Names != nil && len(d.Names) != d.Cols) || (d.Weight != nil && len(d.Weight) != d.Rows) {
+	if len(d.X) != d.Rows*d.Cols || (d.Names != nil && len(d.Names) != d.Cols) || (d.Weight != nil && len(d.Weight) != d.Rows) || (d.Group != nil && len(d.Group) != d.Rows) {
 		return fault.New(fault.Internal, "training data whose parts have different lengths")
 	}
 	if err := d.checkTarget(); err != nil {
@@ -116,17 +116,14 @@ func (d Data) Workers() int {
 func (d Data) Rand(purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(d.Seed, purpose)) }
 
 // Split draws a validation set of that fraction of the rows, the same for the same seed: of each class its share, but
-// never the last row of a class. valid is empty when there are too few rows, or where one part would hold rows without
+// never the last row of a class; where rows have groups, whole groups and never the last one. valid is empty when there are too few rows, or where one part would hold rows without
 // weight only. Both are in ascending order.
 func (d Data) Split(fraction float64) (train, valid []int32) {
 	held := make([]bool, d.Rows)
-	random := d.Rand(0x5b117)
-	for _, group := range d.groups() {
-		take := min(int(math.Round(fraction*float64(len(group)))), len(group)-1)
-		random.Shuffle(len(group), func(i, j int) { group[i], group[j] = group[j], group[i] })
-		for _, r := range group[:max(0, take)] {
-			held[r] = true
-		}
+	if random := d.Rand(0x5b117); d.Group != nil {
+		d.holdGroups(held, fraction, random)
+	} else {
+		d.hold(held, fraction, random)
 	}
 	var weights [2]float64
 	for r, h := range held {
@@ -144,6 +141,36 @@ func (d Data) Split(fraction float64) (train, valid []int32) {
 	return train, valid
 }
 
+// hold marks that share of the rows of each class.
+func (d Data) hold(held []bool, fraction float64, random *rand.Rand) {
+	for _, group := range d.groups() {
+		take := min(int(math.Round(fraction*float64(len(group)))), len(group)-1)
+		random.Shuffle(len(group), func(i, j int) { group[i], group[j] = group[j], group[i] })
+		for _, r := range group[:max(0, take)] {
+			held[r] = true
+		}
+	}
+}
+
+// holdGroups marks the rows of that share of the groups.
+func (d Data) holdGroups(held []bool, fraction float64, random *rand.Rand) {
+	chosen := map[int32]bool{} // false: seen, and left to learn from
+	var groups []int32
+	for _, g := range d.Group {
+		if _, seen := chosen[g]; !seen {
+			chosen[g] = false
+			groups = append(groups, g)
+		}
+	}
+	random.Shuffle(len(groups), func(i, j int) { groups[i], groups[j] = groups[j], groups[i] })
+	for _, g := range groups[:min(int(math.Round(fraction*float64(len(groups)))), len(groups)-1)] {
+		chosen[g] = true
+	}
+	for r, g := range d.Group {
+		held[r] = chosen[g]
+	}
+}
+
 func everyRow(n int) []int32 {
 	all := make([]int32, n)
 	for i := range all {
@@ -151,6 +178,9 @@ func everyRow(n int) []int32 {
 	}
 	return all
 }
+
+// Classed says how many classes there are, for messages.
+func (d Data) Classed() string { return strconv.Itoa(d.Classes) + " classes" }
 
 // groups are the rows of each class, or all rows as one group.
 func (d Data) groups() [][]int32 {

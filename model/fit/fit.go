@@ -27,6 +27,7 @@ type Data struct {
 	Class   []int32   // classification: class indices (rows), 0 … Classes-1
 	Classes int       // classification: number of classes, at least 2
 	Weight  []float32 // weights (rows), or nil for equal ones
+	Group   []int32   // which rows belong together (rows), or nil: they are never divided between training and validation, and are ranked among each other
 	Names   []string  // feature names (cols), or nil
 	Seed    uint64    // every random choice follows from it: same data, seed and thread count, same model
 	Threads int       // goroutines to use at most; 0 means GOMAXPROCS

@@ -199,7 +199,7 @@ func subset(d fit.Data, rows []int) fit.Data {
 	out := d
 	out.Rows = len(rows)
 	out.X = make([]float32, 0, len(rows)*d.Cols)
-	out.Y, out.Class, out.Weight = nil, nil, nil
+	out.Y, out.Class, out.Weight, out.Group = nil, nil, nil, nil
 	for _, r := range rows {
 		out.X = append(out.X, d.X[r*d.Cols:(r+1)*d.Cols]...)
 		if d.Y != nil {
@@ -210,6 +210,9 @@ func subset(d fit.Data, rows []int) fit.Data {
 		}
 		if d.Weight != nil {
 			out.Weight = append(out.Weight, d.Weight[r])
+		}
+		if d.Group != nil {
+			out.Group = append(out.Group, d.Group[r])
 		}
 	}
 	return out

@@ -1,16 +1,18 @@
 package boost
 
 import (
-	"slices"
+	"math"
 
 	"github.com/jarvis-ml/jarvis/model/fit"
+	"github.com/jarvis-ml/jarvis/model/memory"
 )
 
 // binned holds the features as bin numbers. Bin b of feature f holds values in (cuts[f][b-1], cuts[f][b]]; the last
 // bin has no upper cut. Where values are missing, they have the bin behind the last.
 type binned struct {
 	rows, cols int
-	byRow      []uint8     // (rows, cols): histograms read whole rows
+	byRow      []uint8     // (rows, cols): histograms read whole rows; nil where they are sparse
+	sparse     *sparse     // nil where they are not
 	byCol      []uint8     // (cols, rows): partitions read one feature
 	cuts       [][]float32 // ascending, of each feature
 	missing    []bool      // which features have a bin of missing values
@@ -25,25 +27,19 @@ const sampled = 200_000
 
 func bin(d fit.Data, maxBin int) *binned {
 	m := &binned{
-		rows: d.Rows, cols: d.Cols, byRow: make([]uint8, d.Rows*d.Cols), byCol: make([]uint8, d.Rows*d.Cols),
-		cuts: make([][]float32, d.Cols), missing: make([]bool, d.Cols), offset: make([]uint32, d.Cols+1),
+		rows: d.Rows, cols: d.Cols, byRow: memory.Make[uint8](d.Rows * d.Cols), byCol: memory.Make[uint8](d.Rows * d.Cols),
+		cuts: make([][]float32, d.Cols), missing: missing(d), offset: make([]uint32, d.Cols+1),
 	}
 	rows := sample(d)
+	table := gather(d, rows)
+	steps := make([]ladder, d.Cols)
 	fit.Parallel(d.Workers(), d.Cols, func(f int) {
-		for i := f; i < len(d.X) && !m.missing[f]; i += d.Cols {
-			m.missing[f] = d.X[i] != d.X[i]
-		}
 		limit := maxBin
 		if m.missing[f] {
 			limit--
 		}
-		column := make([]float32, 0, len(rows))
-		for _, r := range rows {
-			if v := d.X[int(r)*d.Cols+f]; v == v {
-				column = append(column, v)
-			}
-		}
-		m.cuts[f] = cut(column, limit)
+		m.cuts[f] = cut(table[f*len(rows):(f+1)*len(rows)], limit)
+		steps[f] = newLadder(m.cuts[f])
 	})
 	for f := range d.Cols {
 		n := m.values(f)
@@ -52,11 +48,37 @@ func bin(d fit.Data, maxBin int) *binned {
 		}
 		m.offset[f+1] = m.offset[f] + uint32(n)
 	}
-	const block = 64 // rows: a block of X stays in the first-level cache
-	fit.Parallel(d.Workers(), (d.Rows+block-1)/block, func(p int) {
-		m.assign(d.X, p*block, min(d.Rows, (p+1)*block))
+	fit.Parallel(d.Workers(), (d.Rows+binRows-1)/binRows, func(p int) {
+		m.assign(steps, d.X, p*binRows, min(d.Rows, (p+1)*binRows))
 	})
+	m.thin(d.Workers())
 	return m
+}
+
+// binRows is how many rows are looked at together: a block of them stays in the first-level cache.
+const binRows = 64
+
+// missing tells which features have missing values.
+func missing(d fit.Data) []bool {
+	const block = 1 << 12
+	parts := make([][]bool, (d.Rows+block-1)/block)
+	fit.Parallel(d.Workers(), len(parts), func(p int) {
+		parts[p] = make([]bool, d.Cols)
+		for i := p * block; i < min(d.Rows, (p+1)*block); i++ {
+			for f, v := range d.Row(i) {
+				if v != v {
+					parts[p][f] = true
+				}
+			}
+		}
+	})
+	out := make([]bool, d.Cols)
+	for _, part := range parts {
+		for f, there := range part {
+			out[f] = out[f] || there
+		}
+	}
+	return out
 }
 
 // sample returns the rows that cuts are taken from.
@@ -71,12 +93,49 @@ func sample(d fit.Data) []int32 {
 	return rows
 }
 
-// cut chooses at most bins-1 cuts of a column, which it sorts: between all values where they are few, else such that
-// bins hold about equal numbers of rows. A cut lies at or above the value below it and under the value above it, so
-// that comparing in float32 tells them apart.
-func cut(column []float32, bins int) []float32 {
-	slices.Sort(column)
-	var values []float32
+// gather returns the ordinals of features (cols, rows), of some rows.
+func gather(d fit.Data, rows []int32) []uint32 {
+	out := make([]uint32, d.Cols*len(rows))
+	fit.Parallel(d.Workers(), (len(rows)+binRows-1)/binRows, func(p int) {
+		from, to := p*binRows, min(len(rows), (p+1)*binRows)
+		for f := range d.Cols {
+			column := out[f*len(rows) : (f+1)*len(rows)]
+			for i := from; i < to; i++ {
+				column[i] = ordinal(d.X[int(rows[i])*d.Cols+f])
+			}
+		}
+	})
+	return out
+}
+
+// absent is the ordinal of missing values, behind all others.
+const absent = math.MaxUint32
+
+// ordinal maps numbers to integers of the same order; both zeros to one.
+func ordinal(v float32) uint32 {
+	if v != v {
+		return absent
+	}
+	bits := math.Float32bits(v + 0)
+	return bits ^ uint32(int32(bits)>>31|math.MinInt32)
+}
+
+// float is the number of an ordinal.
+func float(o uint32) float32 {
+	if o>>31 == 0 {
+		return math.Float32frombits(^o)
+	}
+	return math.Float32frombits(o ^ 1<<31)
+}
+
+// cut chooses at most bins-1 cuts of a column of ordinals, which it sorts: between all values where they are few, else such that bins hold about equal numbers
+// of rows. A cut lies at or above the value below it and under the value above it, so that comparing in float32 tells them apart.
+func cut(column []uint32, bins int) []float32 {
+	column = sorted(column)
+	for len(column) > 0 && column[len(column)-1] == absent {
+		column = column[:len(column)-1]
+	}
+	var values []uint32
 	var upto []int // rows with this value or a smaller one
 	for i, v := range column {
 		if len(values) == 0 || v != values[len(values)-1] {
@@ -91,9 +150,32 @@ func cut(column []float32, bins int) []float32 {
 		if len(values)-k > left && (upto[k]-done)*left < len(column)-done {
 			continue
 		}
-		cuts, done = append(cuts, between(values[k], values[k+1])), upto[k]
+		cuts, done = append(cuts, between(float(values[k]), float(values[k+1]))), upto[k]
 	}
 	return cuts
+}
+
+// sorted sorts by the digits of 11 bits, the last one first. It uses the memory of v.
+func sorted(v []uint32) []uint32 {
+	other := make([]uint32, len(v))
+	for shift := 0; shift < 32; shift += 11 {
+		var at [1 << 11]int
+		for _, k := range v {
+			at[k>>shift&(1<<11-1)]++
+		}
+		sum := 0
+		for i, n := range at {
+			at[i] = sum
+			sum += n
+		}
+		for _, k := range v {
+			d := k >> shift & (1<<11 - 1)
+			other[at[d]] = k
+			at[d]++
+		}
+		v, other = other, v
+	}
+	return v
 }
 
 // between returns the middle of two numbers a < b, rounded such that a <= middle < b.
@@ -105,34 +187,65 @@ func between(a, b float32) float32 {
 	return middle
 }
 
+// ladder finds bins without a branch: the cuts of a feature as ordinals, filled up to a power of two less one.
+type ladder struct {
+	cuts  *[256]uint32
+	first uint32 // step of the search
+	after uint8  // the bin of missing values
+}
+
+func newLadder(cuts []float32) ladder {
+	l := ladder{cuts: new([256]uint32), first: 1, after: uint8(len(cuts) + 1)}
+	for i := range l.cuts {
+		l.cuts[i] = absent
+	}
+	for i, c := range cuts {
+		l.cuts[i] = ordinal(c)
+	}
+	for int(2*l.first) <= len(cuts) {
+		l.first *= 2
+	}
+	return l
+}
+
+// step moves a search on: by s where the cut before is below v.
+func (l *ladder) step(at, s, v uint32) uint32 {
+	return at + s&uint32((int64(l.cuts[uint8(at+s-1)])-int64(v))>>63)
+}
+
 // assign writes the bins of rows from … to-1.
-func (m *binned) assign(x []float32, from, to int) {
-	for f, cuts := range m.cuts {
-		column := m.byCol[f*m.rows : (f+1)*m.rows]
-		for i := from; i < to; i++ {
-			b := m.find(cuts, x[i*m.cols+f])
-			column[i] = b
-			m.byRow[i*m.cols+f] = b
+func (m *binned) assign(steps []ladder, x []float32, from, to int) {
+	var column [binRows]uint8
+	for f := range steps {
+		m.find(&steps[f], &column, x[from*m.cols+f:], to-from)
+		copy(m.byCol[f*m.rows+from:], column[:to-from])
+		for i, b := range column[:to-from] {
+			m.byRow[(from+i)*m.cols+f] = b
 		}
 	}
 }
 
-// find returns the number of cuts below v, and of a missing value the number of the bin behind the last.
-func (m *binned) find(cuts []float32, v float32) uint8 {
-	if v != v {
-		return uint8(len(cuts) + 1)
+// find writes the bins of n values that lie cols apart, from x[0] on: the number of cuts below each, and of a missing value the bin behind the last. Four searches
+// go on at a time, since each waits for its own steps.
+func (m *binned) find(l *ladder, bins *[binRows]uint8, x []float32, n int) {
+	var v [binRows]uint32
+	for i := range n {
+		v[i] = ordinal(x[i*m.cols])
 	}
-	low, n := 0, len(cuts)
-	for n > 0 {
-		half := (n + 1) / 2
-		if cuts[low+half-1] < v {
-			low += half
-			n -= half
-		} else {
-			n = half - 1
+	for i := 0; i < n; i += 4 {
+		k := v[i&(binRows-4):][:4:4]
+		var a, b, c, d uint32
+		for s := l.first; s > 0; s /= 2 {
+			a, b, c, d = l.step(a, s, k[0]), l.step(b, s, k[1]), l.step(c, s, k[2]), l.step(d, s, k[3])
+		}
+		to := bins[i&(binRows-4):][:4:4]
+		to[0], to[1], to[2], to[3] = uint8(a), uint8(b), uint8(c), uint8(d)
+	}
+	for i, k := range v[:n] {
+		if k == absent {
+			bins[i] = l.after
 		}
 	}
-	return uint8(low)
 }
 
 // mix is a hash of three numbers (splitmix64, Steele et al. 2014): randomness that does not depend on order.

@@ -14,10 +14,13 @@ import (
 	"github.com/jarvis-ml/jarvis/model/graph"
 )
 
-// Boost is gradient boosting for regression (squared error), two classes (logistic) and more (softmax). NaN in X is a
-// missing value: each split learns to which side missing values go; where training saw none, they follow the heavier
-// side.
+// Boost is gradient boosting for regression, two classes (logistic), more (softmax), and ranking. NaN in X is a missing value: each split learns to which side
+// missing values go; where training saw none, they follow the heavier side.
 type Boost struct {
+	Objective string  `json:"objective,omitempty"` // what is made small, see the constants; "" means reg:squarederror, binary:logistic or multi:softprob, by the task
+	Custom    *Custom `json:"-"`                   // an objective of one's own, in place of Objective
+	Booster   string  `json:"booster,omitempty"`   // "gbtree" (default), or "dart": trees are dropped while others grow; without EarlyStoppingRounds
+
 	NEstimators     int     `json:"n_estimators,omitempty"`     // rounds, each one tree (a tree for each class with 3 or more); 0 means 100
 	LearningRate    float64 `json:"learning_rate,omitempty"`    // factor on each tree, above 0; 0 means 0.3 (XGBoost: also "eta")
 	MaxDepth        int     `json:"max_depth,omitempty"`        // splits above a leaf at most; 0 means 6, negative: no limit
@@ -30,6 +33,21 @@ type Boost struct {
 	Subsample       float64 `json:"subsample,omitempty"`        // share of rows drawn for each tree, above 0 up to 1; 0 means 1
 	ColsampleBytree float64 `json:"colsample_bytree,omitempty"` // share of features drawn for each tree, above 0 up to 1; 0 means 1
 	MaxBin          int     `json:"max_bin,omitempty"`          // bins of a feature at most, 2 … 256, missing values included; 0 means 256
+
+	SamplingMethod   string  `json:"sampling_method,omitempty"`   // with Subsample: "uniform" (default), or "gradient_based": rows of large derivatives are likelier, and fewer of them do
+	ColsampleBylevel float64 `json:"colsample_bylevel,omitempty"` // share of a tree's features drawn for each level, above 0 up to 1; 0 means 1
+	ColsampleBynode  float64 `json:"colsample_bynode,omitempty"`  // share of a level's features drawn for each split, above 0 up to 1; 0 means 1
+	MaxDeltaStep     float64 `json:"max_delta_step,omitempty"`    // bound of a leaf before the learning rate; 0 means none (count:poisson: 0.7, which it adds to scores in second derivatives)
+
+	MonotoneConstraints    map[string]int `json:"monotone_constraints,omitempty"`    // by feature: 1, predictions never fall as it grows; -1, they never rise
+	InteractionConstraints [][]string     `json:"interaction_constraints,omitempty"` // sets of features; only features of one set meet on the way to a leaf
+
+	RateDrop float64 `json:"rate_drop,omitempty"` // dart: chance of each round's trees to be dropped, 0 … 1; 0 means 0.1
+	SkipDrop float64 `json:"skip_drop,omitempty"` // dart: chance of a round that drops none, 0 … 1; default 0
+
+	HuberSlope           float64 `json:"huber_slope,omitempty"`            // reg:pseudohubererror: where errors begin to count linearly, above 0; 0 means 1
+	QuantileAlpha        float64 `json:"quantile_alpha,omitempty"`         // reg:quantileerror: which quantile, between 0 and 1; 0 means 0.5
+	TweedieVariancePower float64 `json:"tweedie_variance_power,omitempty"` // reg:tweedie: between 1 and 2; 0 means 1.5
 
 	// EarlyStoppingRounds ends training when the loss on held-out rows has not fallen for so many rounds, and keeps
 	// the rounds up to the best; 0 means off. ValidationFraction of the rows are held out (0 means 0.1), of each class its
@@ -66,8 +84,17 @@ func (p Boost) defaults() (Boost, error) {
 	number(&p.ColsampleBytree, 1)
 	whole(&p.MaxBin, 256)
 	number(&p.ValidationFraction, .1)
-	if p.GrowPolicy == "" {
-		p.GrowPolicy = "depthwise"
+	number(&p.ColsampleBylevel, 1)
+	number(&p.ColsampleBynode, 1)
+	number(&p.RateDrop, .1)
+	number(&p.HuberSlope, 1)
+	number(&p.QuantileAlpha, .5)
+	number(&p.TweedieVariancePower, 1.5)
+	text(&p.GrowPolicy, "depthwise")
+	text(&p.Booster, "gbtree")
+	text(&p.SamplingMethod, "uniform")
+	if p.Objective == Poisson {
+		number(&p.MaxDeltaStep, .7)
 	}
 	if p.MaxDepth < 0 {
 		p.MaxDepth = math.MaxInt32
@@ -89,6 +116,17 @@ func (p Boost) defaults() (Boost, error) {
 		{p.ColsampleBytree > 0 && p.ColsampleBytree <= 1, "colsample_bytree", "above 0, at most 1"},
 		{p.MaxBin >= 2 && p.MaxBin <= 256, "max_bin", "2 … 256"},
 		{p.EarlyStoppingRounds >= 0, "early_stopping_rounds", "0 or more"},
+		{p.EarlyStoppingRounds == 0 || p.Booster != "dart", "early_stopping_rounds", "0 with the booster dart, which goes on to change the trees of earlier rounds"},
+		{p.Booster == "gbtree" || p.Booster == "dart", "booster", "gbtree or dart"},
+		{p.SamplingMethod == "uniform" || p.SamplingMethod == "gradient_based", "sampling_method", "uniform or gradient_based"},
+		{p.ColsampleBylevel > 0 && p.ColsampleBylevel <= 1, "colsample_bylevel", "above 0, at most 1"},
+		{p.ColsampleBynode > 0 && p.ColsampleBynode <= 1, "colsample_bynode", "above 0, at most 1"},
+		{p.MaxDeltaStep >= 0 && !math.IsInf(p.MaxDeltaStep, 1), "max_delta_step", "0 or more"},
+		{p.RateDrop >= 0 && p.RateDrop <= 1, "rate_drop", "0 … 1"},
+		{p.SkipDrop >= 0 && p.SkipDrop <= 1, "skip_drop", "0 … 1"},
+		{p.HuberSlope > 0 && !math.IsInf(p.HuberSlope, 1), "huber_slope", "a number above 0"},
+		{p.QuantileAlpha > 0 && p.QuantileAlpha < 1, "quantile_alpha", "above 0 and below 1"},
+		{p.TweedieVariancePower > 1 && p.TweedieVariancePower < 2, "tweedie_variance_power", "above 1 and below 2"},
 		{p.ValidationFraction > 0 && p.ValidationFraction < 1, "validation_fraction", "above 0 and below 1"},
 	} {
 		if !c.ok {
@@ -100,6 +138,12 @@ func (p Boost) defaults() (Boost, error) {
 
 func whole(field *int, def int) {
 	if *field == 0 {
+		*field = def
+	}
+}
+
+func text(field *string, def string) {
+	if *field == "" {
 		*field = def
 	}
 }

@@ -23,7 +23,7 @@ func (e *ensemble) emit(b *graph.Builder, x graph.Value) graph.Value {
 	attrs := append(append(a.nodes(), a.weights("target")...), base, graph.IntAttr("n_targets", 1))
 	y := b.Node(graph.ML, "TreeEnsembleRegressor", []graph.Value{x}, 1, attrs...)[0]
 	if e.task == fit.Regression {
-		return y
+		return e.objective.link(b, y)
 	}
 	return b.Op("Sigmoid", b.Op("Mul", y, b.Floats("sign", []float32{-1, 1}))) // (rows, 1) * (2) = (rows, 2)
 }

@@ -3,17 +3,18 @@ package boost
 import (
 	"context"
 	"math"
-	"slices"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/fit"
+	"github.com/jarvis-ml/jarvis/model/reuse"
 )
 
 // ensemble is a trained model: the scores of a row are base plus the values of its leaves.
 type ensemble struct {
-	task  fit.Task
-	base  []float64 // (outs)
-	trees []tree    // of round i and output k: trees[i*outs+k]
+	task      fit.Task
+	objective objective
+	base      []float64 // (outs)
+	trees     []tree    // of round i and output k: trees[i*outs+k]
 }
 
 // trainer is the state of one training.
@@ -21,42 +22,50 @@ type trainer struct {
 	Boost
 	data        fit.Data
 	bins        *binned
-	objective   objective
+	loss        objective
 	base        []float64
 	outs        int
 	train       []int32 // rows to learn from
 	valid       []int32 // rows held out
 	score, g, h [][]float32
 	growers     chan *grower // one for each tree that grows at the same time
+	scratch     reuse.Pool[scratch]
 }
 
 func (p Boost) train(ctx context.Context, d fit.Data, report func(fit.Progress)) (*ensemble, error) {
-	t := p.prepare(ctx, d)
-	e := &ensemble{task: d.Task, base: t.base}
+	t, err := p.prepare(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return t.run(ctx, report)
+}
+
+// run trains round by round.
+func (t *trainer) run(ctx context.Context, report func(fit.Progress)) (*ensemble, error) {
+	e := &ensemble{task: t.data.Task, objective: t.loss, base: t.base}
 	best, bestRound := math.Inf(1), 0
-	for round := range p.NEstimators {
+	for round := range t.NEstimators {
 		if err := fit.Stopped(ctx); err != nil {
 			return nil, err
 		}
-		loss := t.derive(t.train, true)
-		if math.IsNaN(loss) || math.IsInf(loss, 0) {
-			return nil, fault.New(fault.Invalid, "boosting diverged: its training loss is not finite").At("learning_rate").Try("lower learning_rate, or scale the target")
-		}
+		dropped := t.drop(e.trees, round)
+		loss := t.derive(t.train, report != nil)
 		trees, err := t.round(round)
 		if err != nil {
 			return nil, err
 		}
+		t.normalize(dropped, trees)
 		e.trees = append(e.trees, trees...)
 		valid := math.NaN()
 		if len(t.valid) > 0 {
-			if valid = t.derive(t.valid, false); valid < best {
+			if valid = t.measure(t.valid); valid < best {
 				best, bestRound = valid, round
 			}
 		}
 		if report != nil {
-			report(fit.Progress{Step: round + 1, Steps: p.NEstimators, Loss: loss, Valid: valid})
+			report(fit.Progress{Step: round + 1, Steps: t.NEstimators, Loss: loss, Valid: valid})
 		}
-		if len(t.valid) > 0 && round-bestRound >= p.EarlyStoppingRounds {
+		if len(t.valid) > 0 && round-bestRound >= t.EarlyStoppingRounds {
 			break
 		}
 	}
@@ -66,8 +75,16 @@ func (p Boost) train(ctx context.Context, d fit.Data, report func(fit.Progress))
 	return e, nil
 }
 
-func (p Boost) prepare(ctx context.Context, d fit.Data) *trainer {
-	t := &trainer{Boost: p, data: d, bins: bin(d, p.MaxBin)}
+func (p Boost) prepare(ctx context.Context, d fit.Data) (*trainer, error) {
+	loss, err := p.objective(d)
+	if err != nil {
+		return nil, err
+	}
+	limits, err := p.limits(d)
+	if err != nil {
+		return nil, err
+	}
+	t := &trainer{Boost: p, data: d, loss: loss, bins: bin(d, p.MaxBin)}
 	if p.EarlyStoppingRounds > 0 {
 		t.train, t.valid = d.Split(p.ValidationFraction)
 	} else {
@@ -75,7 +92,7 @@ func (p Boost) prepare(ctx context.Context, d fit.Data) *trainer {
 			t.train = append(t.train, int32(i))
 		}
 	}
-	t.objective, t.base = start(d, t.train)
+	t.base = loss.base(d, t.train)
 	t.outs = len(t.base)
 	for range t.outs {
 		t.score = append(t.score, make([]float32, d.Rows))
@@ -90,54 +107,26 @@ func (p Boost) prepare(ctx context.Context, d fit.Data) *trainer {
 	}
 	t.growers = make(chan *grower, side)
 	for range side {
-		t.growers <- &grower{Boost: p, ctx: ctx, bins: t.bins, workers: within, packed: packed{gh: make([]uint64, d.Rows)}}
+		t.growers <- &grower{Boost: p, ctx: ctx, bins: t.bins, workers: within, limits: limits, packed: packed{gh: make([]uint64, d.Rows)}}
 	}
-	return t
-}
-
-// derive returns the mean loss over rows, and with keep writes their derivatives.
-func (t *trainer) derive(rows []int32, keep bool) float64 {
-	const block = 1 << 12
-	parts := (len(rows) + block - 1) / block
-	losses, weights := make([]float64, parts), make([]float64, parts)
-	fit.Parallel(t.data.Workers(), parts, func(p int) {
-		s, g, h := make([]float64, t.outs), make([]float64, t.outs), make([]float64, t.outs)
-		for _, r := range rows[p*block : min(len(rows), (p+1)*block)] {
-			for k := range s {
-				s[k] = float64(t.score[k][r])
-			}
-			w := t.data.W(int(r))
-			losses[p] += w * t.objective.derive(int(r), s, g, h)
-			weights[p] += w
-			for k := range g {
-				if keep {
-					t.g[k][r] = float32(min(max(w*g[k], -math.MaxFloat32), math.MaxFloat32))
-					t.h[k][r] = float32(w * h[k])
-				}
-			}
-		}
-	})
-	var loss, weight float64
-	for p := range losses {
-		loss += losses[p]
-		weight += weights[p]
-	}
-	return loss / max(weight, math.SmallestNonzeroFloat64)
+	return t, nil
 }
 
 // round grows one tree for each output, and adds it to the scores.
 func (t *trainer) round(round int) ([]tree, error) {
 	trees, failures := make([]tree, t.outs), make([]error, t.outs)
+	rows, others := t.draw(round)
 	fit.Parallel(cap(t.growers), t.outs, func(k int) {
 		g := <-t.growers
 		defer func() { t.growers <- g }()
-		stream := round*t.outs + k
-		rows, others := t.draw(round)
-		g.features = t.drawFeatures(stream)
-		g.pack(g.workers, t.g[k], t.h[k], rows, t.data.Seed, 2*stream+2)
-		if trees[k], failures[k] = g.grow(rows); failures[k] == nil {
-			g.settle(t.g[k], t.h[k], t.score[k])
-			trees[k].apply(g.workers, t.bins, others, t.score[k])
+		g.begin(t.data, round*t.outs+k)
+		if !g.pack(t.g[k], t.h[k], rows) {
+			failures[k] = fault.New(fault.Invalid, "boosting diverged: its derivatives are not finite").At("learning_rate").Try("lower learning_rate, or scale the target")
+			return
+		}
+		if trees[k], failures[k] = g.grow(); failures[k] == nil {
+			t.settle(g, k)
+			trees[k].apply(g.workers, t.bins, others, t.score[k], 1)
 		}
 	})
 	for _, err := range failures {
@@ -148,34 +137,46 @@ func (t *trainer) round(round int) ([]tree, error) {
 	return trees, nil
 }
 
-// draw returns the rows that a round's trees grow from, as a copy, and the others (held-out rows included).
-func (t *trainer) draw(round int) (rows, others []int32) {
-	if t.Subsample == 1 {
-		return slices.Clone(t.train), t.valid
-	}
-	others = slices.Clone(t.valid)
-	share := uint64(t.Subsample * (1 << 32))
-	for _, r := range t.train {
-		if mix(t.data.Seed, 2*round+1, int(r))>>32 < share {
-			rows = append(rows, r)
+// settle sets the values of the leaves from the exact derivatives of their rows, or from their residuals, and adds them to the scores of output k.
+func (t *trainer) settle(g *grower, k int) {
+	renew, _ := t.loss.(renewed)
+	leaves := g.nodes.leaves()
+	fit.Parallel(g.workers, len(leaves), func(i int) {
+		n := &g.nodes[leaves[i]]
+		rows := g.rows[n.lo:n.hi]
+		if renew != nil {
+			n.value = float32(t.LearningRate * n.within(float64(t.renew(renew, rows))))
 		} else {
-			others = append(others, r)
+			n.value = narrow(t.LearningRate * n.within(g.newton(t.g[k], t.h[k], rows)))
 		}
-	}
-	return rows, others
+		score := t.score[k]
+		for _, r := range rows {
+			score[r] += n.value
+		}
+	})
 }
 
-// drawFeatures returns the features that a tree may use, ascending.
-func (t *trainer) drawFeatures(stream int) []int32 {
-	all := make([]int32, t.data.Cols)
-	for f := range all {
-		all[f] = int32(f)
+// newton is the value that makes the quadratic approximation of the loss least: -G/(H + λ).
+func (t *grower) newton(g, h []float32, rows []int32) float64 {
+	var G, H float64
+	for _, r := range rows {
+		G += float64(g[r])
+		H += float64(h[r])
 	}
-	n := max(1, int(math.Round(t.ColsampleBytree*float64(len(all)))))
-	if n < len(all) {
-		t.data.Rand(uint64(stream)<<8|0xc0).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-		all = all[:n]
-		slices.Sort(all)
+	if H += t.RegLambda; H > 0 {
+		return -shrink(G, t.RegAlpha) / H
 	}
-	return all
+	return 0
+}
+
+// renew is the value of a leaf from the residuals of its rows.
+func (t *trainer) renew(o renewed, rows []int32) float32 {
+	residuals, weights := make([]float32, len(rows)), []float32(nil)
+	for i, r := range rows {
+		residuals[i] = float32(float64(t.data.Y[r]) - t.base[0] - float64(t.score[0][r]))
+		if t.data.Weight != nil {
+			weights = append(weights, t.data.Weight[r])
+		}
+	}
+	return o.renew(residuals, weights)
 }

@@ -3,6 +3,7 @@ package boost
 import (
 	"context"
 	"math"
+	"slices"
 
 	"github.com/jarvis-ml/jarvis/model/fit"
 )
@@ -18,6 +19,8 @@ type node struct {
 	depth  int
 	sum    uint64   // packed sums of gradients
 	hist   []uint64 // while the node waits to be split
+	path   []int32  // features on the way from the root, where constraints ask for them
+	bounds
 }
 
 // tree is a list of nodes, the root first, children behind their parents.
@@ -29,8 +32,11 @@ type grower struct {
 	ctx     context.Context
 	bins    *binned
 	workers int
+	limits
 
 	packed
+	data       fit.Data
+	stream     int   // which tree of the training it is
 	least      int64 // MinChildWeight as an integer
 	features   []int32
 	rows, rest []int32 // rows in the order of nodes, and scratch of the same length
@@ -39,19 +45,20 @@ type grower struct {
 	nodes      tree
 }
 
-// grow grows a tree from packed gradients of rows, which it reorders.
-func (t *grower) grow(rows []int32) (tree, error) {
-	t.rows, t.nodes, t.open = rows, nil, t.open[:0]
+// grow grows a tree from the gradients that were packed.
+func (t *grower) grow() (tree, error) {
+	rows := t.rows
+	t.nodes, t.open = nil, t.open[:0]
 	t.least = max(1, int64(math.Ceil(t.MinChildWeight*t.scaleH)))
 	if len(t.rest) < len(rows) {
 		t.rest = make([]int32, len(rows))
 	}
-	root := node{hi: len(rows)}
+	root := node{hi: len(rows), bounds: t.whole()}
 	for _, r := range rows {
 		root.sum += t.gh[r]
 	}
 	if t.splittable(&root) {
-		root.hist = t.histogram(rows)
+		root.hist = t.histogram(rows, root.sum)
 	}
 	t.add(root)
 	for leaves := 1; len(t.open) > 0 && (t.MaxLeaves == 0 || leaves < t.MaxLeaves); leaves++ {
@@ -77,7 +84,7 @@ func (t *grower) splittable(n *node) bool {
 // add appends a node, and queues it when a split lowers the loss.
 func (t *grower) add(n node) {
 	if n.hist != nil {
-		n.split = t.best(n.hist, n.sum)
+		n.split = t.best(t.candidates(len(t.nodes), &n), &n)
 		if n.gain > 0 {
 			t.open = append(t.open, len(t.nodes))
 		} else {
@@ -114,12 +121,20 @@ func (t *grower) divide(i int) {
 	middle := n.lo + t.partition(n)
 	left := node{lo: n.lo, hi: middle, depth: n.depth + 1, sum: n.split.left}
 	right := node{lo: middle, hi: n.hi, depth: n.depth + 1, sum: n.sum - n.split.left}
+	left.bounds, right.bounds = n.bounds, n.bounds
+	if t.bounding() {
+		left.bounds, right.bounds = t.inherit(&n)
+	}
+	if len(t.together) > 0 {
+		left.path = append(slices.Clone(n.path), n.feature)
+		right.path = left.path
+	}
 	small, large := &left, &right
 	if right.hi-right.lo < left.hi-left.lo {
 		small, large = large, small
 	}
 	if t.splittable(large) || t.splittable(small) {
-		small.hist = t.histogram(t.rows[small.lo:small.hi])
+		small.hist = t.histogram(t.rows[small.lo:small.hi], small.sum)
 		large.hist = n.hist
 		for b, v := range small.hist { // the larger sibling is the parent without the smaller
 			large.hist[b] -= v
@@ -223,40 +238,20 @@ func (t tree) leaves() []int {
 	return out
 }
 
-// settle sets the values of the leaves from the exact derivatives of their rows, and adds them to score (rows).
-func (t *grower) settle(g, h, score []float32) {
-	leaves := t.nodes.leaves()
-	fit.Parallel(t.workers, len(leaves), func(i int) {
-		n := &t.nodes[leaves[i]]
-		var G, H float64
-		for _, r := range t.rows[n.lo:n.hi] {
-			G += float64(g[r])
-			H += float64(h[r])
-		}
-		if H += t.RegLambda; H > 0 {
-			v := -t.LearningRate * shrink(G, t.RegAlpha) / H
-			n.value = float32(min(max(v, -math.MaxFloat32), math.MaxFloat32))
-		}
-		for _, r := range t.rows[n.lo:n.hi] {
-			score[r] += n.value
-		}
-	})
-}
-
-// apply adds the tree's values to the scores of rows that it was not grown from.
-func (t tree) apply(workers int, m *binned, rows []int32, score []float32) {
+// apply adds the tree's values, so many times, to the scores of rows that it was not grown from.
+func (t tree) apply(workers int, m *binned, rows []int32, score []float32, times float32) {
 	const block = 1 << 12
 	fit.Parallel(workers, (len(rows)+block-1)/block, func(p int) {
 		for _, r := range rows[p*block : min(len(rows), (p+1)*block)] {
-			i, bins := 0, m.byRow[int(r)*m.cols:(int(r)+1)*m.cols]
+			i := 0
 			for t[i].left > 0 {
-				if t[i].goesLeft(bins[t[i].feature], m) {
+				if t[i].goesLeft(m.byCol[int(t[i].feature)*m.rows+int(r)], m) {
 					i = t[i].left
 				} else {
 					i = t[i].right
 				}
 			}
-			score[r] += t[i].value
+			score[r] += times * t[i].value
 		}
 	})
 }

@@ -68,7 +68,7 @@ func load(t testing.TB, name string) (fit.Data, []float32) {
 // Subset returns the rows of d, as data of their own.
 func Subset(d fit.Data, rows []int32) fit.Data {
 	out := d
-	out.Rows, out.X, out.Y, out.Class, out.Weight = len(rows), nil, nil, nil, nil
+	out.Rows, out.X, out.Y, out.Class, out.Weight, out.Group = len(rows), nil, nil, nil, nil, nil
 	for _, r := range rows {
 		out.X = append(out.X, d.Row(int(r))...)
 		if d.Y != nil {
@@ -79,6 +79,9 @@ func Subset(d fit.Data, rows []int32) fit.Data {
 		}
 		if d.Weight != nil {
 			out.Weight = append(out.Weight, d.Weight[r])
+		}
+		if d.Group != nil {
+			out.Group = append(out.Group, d.Group[r])
 		}
 	}
 	return out
