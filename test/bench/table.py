@@ -81,6 +81,14 @@ for line in load("train") or []:
     unit = {"step": "µs", "memory": "MB", "first": "ms"}[line["kind"]]
     row(what, f"{line['jarvis']:,.0f} {unit}", f"PyTorch: {line['peer']:,.0f} {unit}", f"{line['ratio']:.2f}×", f"≥ {line['least']}×", line["ratio"] >= line["least"])
 
+for line in load("boost") or []:
+    what = f"boosting {line['what']}, {line['threads']} thread{'s' * (line['threads'] > 1)}"
+    if "missing" in line:
+        row(what, "", line["missing"], "", f"≥ {line['least']}×", False)
+        continue
+    tell = {side: f"{line[side]['seconds']:.2f} s, loss {line[side]['loss']:.4f}, {line[side]['peak_mb']:,.0f} MB" for side in ("jarvis", "theirs")}
+    row(f"{what}, {line['rounds']} rounds", tell["jarvis"], f"{line['peer']}: {tell['theirs']}", f"{line['ratio']:.2f}×", f"≥ {line['least']}×", line["ratio"] >= line["least"])
+
 print("| What | Jarvis | Peer | Ratio | Target | Met |\n|---|---|---|---|---|---|")
 for r in rows:
     print("| " + " | ".join(r) + " |")
