@@ -16,14 +16,35 @@ type golden struct {
 		Classes int
 		Truth   []int32
 		Proba   []float32
+		Weight  []float32
 		Want    map[string]float64
 	}
 	Regression []struct {
-		Name        string
-		Truth, Pred []float32
-		Want        map[string]float64
+		Name                string
+		Truth, Pred, Weight []float32
+		Want                map[string]float64
+		Pinball             [][2]float64 // quantile, value
+	}
+	Ranking []struct {
+		Name             string
+		K                int
+		Group            []int32
+		Relevance, Score []float32
+		Want             float64
+	}
+	Clusters []struct {
+		Name    string
+		Cols    int
+		X       []float32
+		Cluster []int32
+		Want    *float64 // nil where it is not defined
 	}
 }
+
+var (
+	classNames  = []string{"accuracy", "balanced_accuracy", "f1_macro", "f1_micro", "f1_weighted", "mcc", "kappa", "log_loss", "brier", "roc_auc", "pr_auc"}
+	numberNames = []string{"r2", "rmse", "mae", "mape", "pinball"}
+)
 
 // TestGolden compares with scikit-learn; test/goldens/make_fit_metric.py remakes the file.
 func TestGolden(t *testing.T) {
@@ -36,11 +57,50 @@ func TestGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range g.Classification {
-		compare(t, c.Name, metric.Classification(c.Classes, c.Truth, c.Proba), c.Want, 1e-6)
+		compare(t, c.Name, named(classNames, func(name string) (float64, bool) {
+			return metric.OfClasses(name, c.Classes, c.Truth, c.Proba, c.Weight)
+		}), c.Want, 1e-6)
+		if c.Weight == nil {
+			compare(t, c.Name, metric.Classification(c.Classes, c.Truth, c.Proba), only(c.Want, "accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc"), 1e-6)
+		}
 	}
 	for _, c := range g.Regression {
-		compare(t, c.Name, metric.Regression(c.Truth, c.Pred), c.Want, 1e-12)
+		compare(t, c.Name, named(numberNames, func(name string) (float64, bool) { return metric.OfNumbers(name, c.Truth, c.Pred, c.Weight) }), c.Want, 1e-12)
+		if c.Weight == nil {
+			compare(t, c.Name, metric.Regression(c.Truth, c.Pred), only(c.Want, "rmse", "mae", "r2"), 1e-12)
+		}
+		for _, p := range c.Pinball {
+			got, _ := metric.Pinball(p[0], c.Truth, c.Pred, c.Weight)
+			compare(t, c.Name, map[string]float64{"pinball": got}, map[string]float64{"pinball": p[1]}, 1e-12)
+		}
 	}
+	for _, c := range g.Ranking {
+		got, _ := metric.NDCGAt(c.K, c.Group, c.Relevance, c.Score)
+		compare(t, c.Name, map[string]float64{"ndcg": got}, map[string]float64{"ndcg": c.Want}, 1e-12)
+	}
+	for _, c := range g.Clusters {
+		got, ok := metric.SilhouetteOf(c.Cols, c.X, c.Cluster)
+		if ok != (c.Want != nil) {
+			t.Errorf("%s: silhouette is defined: %v", c.Name, ok)
+		} else if ok {
+			compare(t, c.Name, map[string]float64{"silhouette": got}, map[string]float64{"silhouette": *c.Want}, 1e-6)
+		}
+	}
+}
+
+// named are the metrics of these names that are defined.
+func named(names []string, of func(string) (float64, bool)) map[string]float64 {
+	out := map[string]float64{}
+	for _, name := range names {
+		if v, ok := of(name); ok {
+			out[name] = v
+		}
+	}
+	return out
+}
+
+func only(m map[string]float64, names ...string) map[string]float64 {
+	return named(names, func(name string) (float64, bool) { v, ok := m[name]; return v, ok })
 }
 
 func compare(t *testing.T, name string, got, want map[string]float64, tol float64) {
