@@ -78,6 +78,7 @@ kernels:
 	cd model/kernel/gen && GOFLAGS= go run ./winograd -out ../winograd_amd64.s -stubs ../winograd_amd64.go -pkg kernel
 	cd model/kernel/gen && GOFLAGS= go run ./tree -out ../tree_amd64.s -stubs ../tree_amd64.go -pkg kernel
 	cd model/kernel/gen && GOFLAGS= go run ./histogram -out ../histogram_amd64.s -stubs ../histogram_amd64.go -pkg kernel
+	cd model/kernel/gen && GOFLAGS= go run ./wide -out ../wide_amd64.s -stubs ../wide_amd64.go -pkg kernel
 	cd model/kernel/gen && GOFLAGS= go run ./descent -out ../descent_amd64.s -stubs ../descent_amd64.go -pkg kernel
 	cd model/kernel/gen && GOFLAGS= go run ./neon
 

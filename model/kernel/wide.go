@@ -1,0 +1,111 @@
+package kernel
+
+// Sums in float64 over rows of float32, as linear models need them: products of two float32 are exact in float64, so that what collinear or far-off
+// features lose is what float64 loses. Rows of x have as many columns as mean, and follow each other without a gap; mean is taken from each row.
+
+const (
+	wideStep = 4 // columns that go together, and rows in WideDots
+	wideTall = 4 // rows of a tile of WideGram
+	// WideColumns is what the columns of WideGram are a multiple of.
+	WideColumns = 8
+)
+
+// WideDots adds to each element of dst (rows) the product of a row of x, centred, with u (cols).
+func WideDots(dst []float64, x []float32, mean, u []float64) {
+	cols := len(mean)
+	u = u[:cols]
+	if len(dst) == 0 || cols == 0 {
+		return
+	}
+	x = x[:len(dst)*cols]
+	done := wideDotsMachine(dst, x, mean, u) // columns
+	rest := dst[:len(dst)&^(wideStep-1)]
+	if done == 0 {
+		rest = nil
+	}
+	for i := range dst {
+		from := 0
+		if i < len(rest) {
+			from = done
+		}
+		var s float64
+		row := x[i*cols:][:cols]
+		for j := from; j < cols; j++ {
+			s += (float64(row[j]) - mean[j]) * u[j]
+		}
+		dst[i] += s
+	}
+}
+
+// WideSums adds to sum (cols) each row of x, centred, times its element of a (rows).
+func WideSums(sum []float64, x []float32, mean, a []float64) {
+	cols := len(mean)
+	sum = sum[:cols]
+	if len(a) == 0 || cols == 0 {
+		return
+	}
+	x = x[:len(a)*cols]
+	from := wideSumsMachine(sum, x, mean, a)
+	for i := 0; i < len(a) && from < cols; i++ {
+		row := x[i*cols:][:cols]
+		for j := from; j < cols; j++ {
+			sum[j] += a[i] * (float64(row[j]) - mean[j])
+		}
+	}
+}
+
+// WideMoments is WideSums, and adds to squares (cols) the squares of the centred rows, each times its element of a.
+func WideMoments(sum, squares []float64, x []float32, mean, a []float64) {
+	cols := len(mean)
+	sum, squares = sum[:cols], squares[:cols]
+	if len(a) == 0 || cols == 0 {
+		return
+	}
+	x = x[:len(a)*cols]
+	from := wideMomentsMachine(sum, squares, x, mean, a)
+	for i := 0; i < len(a) && from < cols; i++ {
+		row := x[i*cols:][:cols]
+		for j := from; j < cols; j++ {
+			d := float64(row[j]) - mean[j]
+			sum[j] += a[i] * d
+			squares[j] += a[i] * d * d
+		}
+	}
+}
+
+// WideRows writes rows of x, centred, times their elements of a (rows), to z (rows, ld).
+func WideRows(z []float64, ld int, x []float32, mean, a []float64) {
+	cols := len(mean)
+	if len(a) == 0 || cols == 0 {
+		return
+	}
+	x, z = x[:len(a)*cols], z[:(len(a)-1)*ld+cols]
+	from := wideRowsMachine(z, ld, x, mean, a)
+	for i, w := range a {
+		row, out := x[i*cols:][:cols], z[i*ld:][:cols]
+		for j := from; j < cols; j++ {
+			out[j] = w * (float64(row[j]) - mean[j])
+		}
+	}
+}
+
+// WideGram adds left'·right to g (n, n), where n, a multiple of WideColumns, is the width of both (rows, n). The product must be symmetric, as it is
+// where left is right, or right with rows multiplied by numbers; only its upper triangle is complete in g.
+func WideGram(g, left, right []float64, rows, n int) {
+	g, left, right = g[:n*n], left[:rows*n], right[:rows*n]
+	if rows == 0 || n == 0 || wideGramMachine(g, left, right, rows, n) {
+		return
+	}
+	for r := range rows {
+		row := right[r*n:][:n]
+		for i, v := range left[r*n:][:n] {
+			if v == 0 {
+				continue
+			}
+			out := g[i*n:][:n]
+			for j := i; j < n; j++ {
+				out[j] += v * row[j]
+			}
+		}
+	}
+}
