@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 )
 
 // Check verifies what every estimator relies on: lengths that fit, at least one row and one column, class indices in
@@ -27,15 +28,34 @@ func (d Data) Check(missing bool) error {
 	if err := d.checkWeight(); err != nil {
 		return err
 	}
-	for i, v := range d.X {
-		if v-v == 0 || (missing && v != v) { // v-v is NaN for an infinity or NaN
+	return d.checkFeatures(missing)
+}
+
+// checkFeatures looks for the first number that is not allowed. A sum that is finite had finite parts only, so that most
+// data is done with at the pace of memory; others are looked at one by one.
+func (d Data) checkFeatures(missing bool) error {
+	const block = 1 << 14
+	blocks := (len(d.X) + block - 1) / block
+	suspect := make([]bool, blocks)
+	Parallel(d.Workers(), blocks, func(b int) {
+		s := kernel.Sum(d.X[b*block : min(len(d.X), (b+1)*block)])
+		suspect[b] = s-s != 0
+	})
+	for b, s := range suspect {
+		if !s {
 			continue
 		}
-		what, hint := "holds an infinite number", "replace it, or leave it empty to mean missing"
-		if v != v {
-			what, hint = "has a missing value", "impute missing values before, or use boosting, which takes them"
+		for i := b * block; i < min(len(d.X), (b+1)*block); i++ {
+			v := d.X[i]
+			if v-v == 0 || (missing && v != v) { // v-v is NaN for an infinity or NaN
+				continue
+			}
+			what, hint := "holds an infinite number", "replace it, or leave it empty to mean missing"
+			if v != v {
+				what, hint = "has a missing value", "impute missing values before, or use boosting, which takes them"
+			}
+			return fault.New(fault.Invalid, what+" in row "+strconv.Itoa(i/d.Cols)).At(d.Name(i % d.Cols)).Try(hint)
 		}
-		return fault.New(fault.Invalid, what+" in row "+strconv.Itoa(i/d.Cols)).At(d.Name(i % d.Cols)).Try(hint)
 	}
 	return nil
 }

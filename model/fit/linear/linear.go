@@ -1,26 +1,29 @@
-// Package linear learns models that are linear in their features: ridge regression and multinomial logistic
-// regression. Parameters carry scikit-learn's names, and the optimum is scikit-learn's; solvers work in float64 on
-// features that are centred and scaled inside, so that unscaled and collinear data does no harm.
+// Package linear learns models that are linear in their features: ridge, lasso and elastic-net regression, binomial and
+// multinomial logistic regression, and support vector machines. Parameters carry scikit-learn's names, and the optimum is
+// scikit-learn's; solvers work in float64 on features that are centred and scaled inside, so that unscaled and collinear
+// data does no harm.
 package linear
 
 import (
 	"context"
 
-	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas64"
-
 	"github.com/jarvis-ml/jarvis/model/fit"
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 )
 
 // design is the matrix of features as solvers see it: centred, each feature j multiplied by scale[j]. Rows are handled
-// in blocks whose number depends on the data only, so that sums do not depend on the number of workers.
+// in blocks whose number depends on the data only, so that sums do not depend on the number of workers, and within a
+// block in chunks that stay in cache.
 type design struct {
 	fit.Data
 	mean, scale []float64 // (cols)
 	block       int       // rows in one block
 	blocks      int
 }
+
+// chunk is how many rows are handled at a time.
+const chunk = 128
 
 func newDesign(d fit.Data, mean, scale []float64) *design {
 	m := &design{Data: d, mean: mean, scale: scale}
@@ -29,10 +32,16 @@ func newDesign(d fit.Data, mean, scale []float64) *design {
 	return m
 }
 
-// rows are the first row of a block and the row after its last.
-func (m *design) rows(block int) (int, int) {
-	return block * m.block, min(m.Rows, (block+1)*m.block)
+// chunks calls f for each chunk of a block, rows from…to, while ctx lasts.
+func (m *design) chunks(ctx context.Context, block int, f func(from, to int)) {
+	last := min(m.Rows, (block+1)*m.block)
+	for from := block * m.block; from < last && ctx.Err() == nil; from += chunk {
+		f(from, min(last, from+chunk))
+	}
 }
+
+// x are the features of rows from…to.
+func (m *design) x(from, to int) []float32 { return m.X[from*m.Cols : to*m.Cols] }
 
 // raw turns coefficients of the scaled features into coefficients of the features themselves.
 func (m *design) raw(v []float64) []float64 {
@@ -43,60 +52,27 @@ func (m *design) raw(v []float64) []float64 {
 	return out
 }
 
-// dot is row · u, where row is centred and u holds coefficients of the features themselves.
-func (m *design) dot(row []float32, u []float64) float64 {
-	var s float64
-	mean := m.mean[:len(row)]
-	u = u[:len(row)]
-	for j, x := range row {
-		s += (float64(x) - mean[j]) * u[j]
-	}
-	return s
-}
-
-// add adds a times the centred row to sum (cols).
-func (m *design) add(sum []float64, a float64, row []float32) {
-	mean := m.mean[:len(row)]
-	sum = sum[:len(row)]
-	for j, x := range row {
-		sum[j] += a * (float64(x) - mean[j])
-	}
-}
-
-// gram returns the upper triangle of Zᵀ W Z (cols, cols), Z the scaled features and W the weights.
-func (m *design) gram(ctx context.Context) (blas64.Symmetric, error) {
-	n := m.Cols
-	parts := min(m.blocks, max(1, (64<<20)/(8*n*n)))
-	sums := make([]blas64.Symmetric, parts)
-	fit.Parallel(m.Workers(), parts, func(p int) {
-		sums[p] = blas64.Symmetric{N: n, Stride: n, Uplo: blas.Upper, Data: make([]float64, n*n)}
-		panel := blas64.General{Cols: n, Stride: n, Data: make([]float64, 128*n)}
-		for b := p; b < m.blocks && ctx.Err() == nil; b += parts {
-			from, to := m.rows(b)
-			for ; from < to; from += panel.Rows {
-				panel.Rows = min(128, to-from)
-				m.fill(panel, from)
-				blas64.Syrk(blas.Trans, 1, panel, 1, sums[p])
-			}
-		}
+// reduce returns Σ a·z (cols) over the scaled rows z; f writes the numbers a of rows from…to.
+func (m *design) reduce(ctx context.Context, f func(a []float64, from, to int)) ([]float64, error) {
+	sums := make([][]float64, m.blocks)
+	fit.Parallel(m.Workers(), m.blocks, func(b int) {
+		sums[b] = make([]float64, m.Cols)
+		a := make([]float64, chunk)
+		m.chunks(ctx, b, func(from, to int) {
+			f(a[:to-from], from, to)
+			kernel.WideSums(sums[b], m.x(from, to), m.mean, a[:to-from])
+		})
 	})
-	for _, s := range sums[1:] {
-		for i, v := range s.Data {
-			sums[0].Data[i] += v
+	total := sums[0]
+	for _, sum := range sums[1:] {
+		for j, v := range sum {
+			total[j] += v
 		}
 	}
-	return sums[0], fit.Stopped(ctx)
-}
-
-// fill writes the scaled rows from, from+1 … into panel (rows, cols), each times the root of its weight.
-func (m *design) fill(panel blas64.General, from int) {
-	for i := range panel.Rows {
-		out := panel.Data[i*m.Cols : (i+1)*m.Cols]
-		w := root(m.W(from + i))
-		for j, x := range m.Row(from + i) {
-			out[j] = w * (float64(x) - m.mean[j]) * m.scale[j]
-		}
+	for j := range total {
+		total[j] *= m.scale[j]
 	}
+	return total, fit.Stopped(ctx)
 }
 
 // emit appends x · weight + bias to b, from x (rows, cols) to (rows, outs). weight (outs, cols) and bias (outs) refer

@@ -10,6 +10,7 @@ import (
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/fit"
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 )
 
 // Ridge is linear regression with a penalty on the squares of the coefficients, the intercept excepted. It minimises
@@ -41,98 +42,88 @@ func (r Ridge) Fit(ctx context.Context, d fit.Data, b *graph.Builder, x graph.Va
 	if err := d.Check(false); err != nil {
 		return "", err
 	}
-	s := fit.Standardize(d)
-	coef, bias, loss, err := r.solve(ctx, d, s)
+	found, s, err := r.solve(ctx, d)
 	if err != nil {
 		return "", err
 	}
 	if report != nil {
-		report(fit.Progress{Step: 1, Steps: 1, Loss: loss, Valid: math.NaN()})
+		report(fit.Progress{Step: 1, Steps: 1, Loss: found.loss, Valid: math.NaN()})
 	}
-	return emit(b, x, s, [][]float64{coef}, []float64{bias}), nil
+	return emit(b, x, s, [][]float64{found.coef}, []float64{found.bias}), nil
 }
 
-// solve returns coefficients (cols), the mean target and the mean squared error.
-func (r Ridge) solve(ctx context.Context, d fit.Data, s fit.Standard) (coef []float64, bias, loss float64, err error) {
-	var total float64
-	for i, y := range d.Y {
-		total += d.W(i)
-		bias += d.W(i) * float64(y)
+// line is what least squares finds: coefficients (cols) of the centred features, the mean target, and the mean squared
+// error.
+type line struct {
+	coef       []float64
+	bias, loss float64
+}
+
+func (r Ridge) solve(ctx context.Context, d fit.Data) (line, fit.Standard, error) {
+	if d.Cols > direct {
+		s := fit.Standardize(d)
+		l, err := r.conjugate(ctx, d, s)
+		return l, s, err
 	}
-	bias /= total
-	// With this scale the matrix Zᵀ W Z + alpha·scale² has ones on its diagonal: the best diagonal preconditioner.
-	scale := make([]float64, d.Cols)
+	s, err := measure(ctx, d)
+	if err != nil {
+		return line{}, fit.Standard{}, err
+	}
+	coef, err := s.normal(r.Alpha)
+	return line{coef, s.center, s.loss(coef)}, s.Standard, err
+}
+
+// loss is the mean squared error of coefficients.
+func (s *second) loss(coef []float64) float64 {
+	n := len(coef)
+	squares := s.square
+	for i, v := range coef {
+		squares -= 2 * v * s.right[i]
+		for j, w := range coef {
+			squares += v * s.gram[i*n+j] * w
+		}
+	}
+	return max(0, squares) / s.total
+}
+
+// preconditioner is the scale at which the matrix Zᵀ W Z + alpha·scale² has ones on its diagonal, Z the scaled features:
+// the best one that is diagonal.
+func preconditioner(s fit.Standard, total, alpha float64) []float64 {
+	scale := make([]float64, len(s.Scale))
 	for j, inverse := range s.Scale {
 		if inverse != 0 {
-			scale[j] = 1 / math.Sqrt(total/(inverse*inverse)+r.Alpha)
+			scale[j] = 1 / math.Sqrt(total/(inverse*inverse)+alpha)
 		}
 	}
-	m := newDesign(d, s.Mean, scale)
-	right, err := m.moment(ctx, bias)
-	if err != nil {
-		return nil, 0, 0, err
-	}
-	var v []float64
-	if d.Cols <= direct {
-		v, err = m.normal(ctx, right, r.Alpha)
-	} else {
-		v, err = m.conjugate(ctx, right, r.Alpha)
-	}
-	if err != nil {
-		return nil, 0, 0, err
-	}
-	coef = m.raw(v)
-	for i, y := range d.Y {
-		e := float64(y) - bias - m.dot(d.Row(i), coef)
-		loss += d.W(i) * e * e
-	}
-	return coef, bias, loss / total, nil
+	return scale
 }
 
-// moment returns Zᵀ W (y - center) (cols).
-func (m *design) moment(ctx context.Context, center float64) ([]float64, error) {
-	return m.reduce(ctx, func(i int) float64 { return m.W(i) * (float64(m.Y[i]) - center) })
+// normal solves (Xᵀ W X + alpha) coef = right by factoring.
+func (s *second) normal(alpha float64) ([]float64, error) {
+	n := len(s.right)
+	scale := preconditioner(s.Standard, s.total, alpha)
+	g, right := make([]float64, n*n), make([]float64, n)
+	for i := range n {
+		for j := range n {
+			g[i*n+j] = s.gram[i*n+j] * scale[i] * scale[j]
+		}
+		g[i*n+i] += alpha * scale[i] * scale[i]
+		if scale[i] == 0 {
+			g[i*n+i] = 1 // a constant feature: its coefficient is 0
+		}
+		right[i] = s.right[i] * scale[i]
+	}
+	v, err := solveSymmetric(mat.NewSymDense(n, g), right)
+	for j := range v {
+		v[j] *= scale[j]
+	}
+	return v, err
 }
 
-// reduce returns Σ a(i)·z(i) (cols) over the scaled rows z.
-func (m *design) reduce(ctx context.Context, a func(i int) float64) ([]float64, error) {
-	sums := make([][]float64, m.blocks)
-	fit.Parallel(m.Workers(), m.blocks, func(b int) {
-		sum := make([]float64, m.Cols)
-		from, to := m.rows(b)
-		for i := from; i < to && ctx.Err() == nil; i++ {
-			m.add(sum, a(i), m.Row(i))
-		}
-		sums[b] = sum
-	})
-	total := make([]float64, m.Cols)
-	for _, sum := range sums {
-		for j, v := range sum {
-			total[j] += v
-		}
-	}
-	for j := range total {
-		total[j] *= m.scale[j]
-	}
-	return total, fit.Stopped(ctx)
-}
-
-// normal solves (Zᵀ W Z + alpha·scale²) v = right by factoring.
-func (m *design) normal(ctx context.Context, right []float64, alpha float64) ([]float64, error) {
-	g, err := m.gram(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for j, s := range m.scale {
-		g.Data[j*g.N+j] += alpha * s * s
-		if s == 0 {
-			g.Data[j*g.N+j] = 1 // a constant feature: v = 0
-		}
-	}
-	a := mat.NewSymDense(g.N, g.Data)
-	v := mat.NewVecDense(g.N, nil)
+func solveSymmetric(a *mat.SymDense, right []float64) ([]float64, error) {
+	v := mat.NewVecDense(len(right), nil)
 	var chol mat.Cholesky
-	if chol.Factorize(a) && chol.Cond() < 1e13 && chol.SolveVecTo(v, mat.NewVecDense(g.N, right)) == nil {
+	if chol.Factorize(a) && chol.Cond() < 1e13 && chol.SolveVecTo(v, mat.NewVecDense(len(right), right)) == nil {
 		return v.RawVector().Data, nil
 	}
 	return smallest(a, right)
@@ -163,6 +154,40 @@ func smallest(a *mat.SymDense, right []float64) ([]float64, error) {
 }
 
 // conjugate solves the same system without forming it (Hestenes and Stiefel 1952), for many features.
+func (r Ridge) conjugate(ctx context.Context, d fit.Data, s fit.Standard) (line, error) {
+	total, bias := center(d)
+	m := newDesign(d, s.Mean, preconditioner(s, total, r.Alpha))
+	right, err := m.reduce(ctx, func(a []float64, from, _ int) {
+		for i := range a {
+			a[i] = m.W(from+i) * (float64(m.Y[from+i]) - bias)
+		}
+	})
+	if err != nil {
+		return line{}, err
+	}
+	v, err := m.conjugate(ctx, right, r.Alpha)
+	if err != nil {
+		return line{}, err
+	}
+	coef := m.raw(v)
+	var loss float64
+	for i, y := range d.Y {
+		z := []float64{bias - float64(y)}
+		kernel.WideDots(z, d.Row(i), m.mean, coef)
+		loss += d.W(i) * z[0] * z[0]
+	}
+	return line{coef, bias, loss / total}, nil
+}
+
+// center returns the sum of the weights and the mean target.
+func center(d fit.Data) (total, mean float64) {
+	for i, y := range d.Y {
+		total += d.W(i)
+		mean += d.W(i) * float64(y)
+	}
+	return total, mean / total
+}
+
 func (m *design) conjugate(ctx context.Context, right []float64, alpha float64) ([]float64, error) {
 	n := len(right)
 	vector := func(x []float64) blas64.Vector { return blas64.Vector{N: n, Inc: 1, Data: x} }
@@ -175,7 +200,13 @@ func (m *design) conjugate(ctx context.Context, right []float64, alpha float64) 
 			break
 		}
 		u := m.raw(p)
-		q, err := m.reduce(ctx, func(i int) float64 { return m.W(i) * m.dot(m.Row(i), u) })
+		q, err := m.reduce(ctx, func(a []float64, from, to int) {
+			clear(a)
+			kernel.WideDots(a, m.x(from, to), m.mean, u)
+			for i := range a {
+				a[i] *= m.W(from + i)
+			}
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -191,11 +222,4 @@ func (m *design) conjugate(ctx context.Context, right []float64, alpha float64) 
 		square = next
 	}
 	return v, nil
-}
-
-func root(x float64) float64 {
-	if x == 1 {
-		return 1
-	}
-	return math.Sqrt(x)
 }

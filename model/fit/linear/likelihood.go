@@ -1,0 +1,107 @@
+package linear
+
+import (
+	"math"
+	"slices"
+
+	"github.com/jarvis-ml/jarvis/model/fit"
+)
+
+// likelihood is the negative logarithm of the class's probability: of one score for two classes, and of a score for each
+// class where there are more.
+type likelihood struct{ fit.Data }
+
+func (l likelihood) of(d fit.Data) loss { return likelihood{d} }
+
+func (l likelihood) slope(z [][]float64, from int) (total float64) {
+	if len(z) == 1 {
+		return l.binary(z[0], from)
+	}
+	score := make([]float64, len(z))
+	for i := range z[0] {
+		for k := range z {
+			score[k] = z[k][i]
+		}
+		class, w := int(l.Class[from+i]), l.W(from+i)
+		own := score[class]
+		total += w * (normalize(score) - own)
+		score[class]--
+		for k := range z {
+			z[k][i] = w * score[k]
+		}
+	}
+	return total
+}
+
+// binary: loss = log(1 + e^-m), derivative by m = -1/(1 + e^m), where m is the score towards the row's class.
+// The logarithm of a product takes the place of logarithms of its factors, which lie between 1 and 2.
+func (l likelihood) binary(z []float64, from int) (total float64) {
+	product := 1.0
+	for i, m := range z {
+		sign := float64(2*l.Class[from+i] - 1)
+		m *= sign
+		e := math.Exp(-math.Abs(m))
+		p := 1 / (1 + e)
+		if m > 0 {
+			p *= e
+		}
+		if l.Weight == nil {
+			z[i] = -sign * p
+			product *= 1 + e
+			total += max(0, -m)
+			continue
+		}
+		w := float64(l.Weight[from+i])
+		z[i] = -sign * p * w
+		total += w * (max(0, -m) + math.Log1p(e))
+	}
+	return total + math.Log(product)
+}
+
+// normalize turns scores into probabilities, and returns the logarithm of what it divides their powers by.
+func normalize(score []float64) float64 {
+	top := slices.Max(score)
+	var sum float64
+	for k, v := range score {
+		score[k] = math.Exp(v - top)
+		sum += score[k]
+	}
+	for k := range score {
+		score[k] /= sum
+	}
+	return top + math.Log(sum)
+}
+
+func (l likelihood) curve(z [][]float64, from int) {
+	if len(z) == 1 {
+		for i, m := range z[0] {
+			e := math.Exp(-math.Abs(m))
+			z[0][i] = l.W(from+i) * e / ((1 + e) * (1 + e))
+		}
+		return
+	}
+	score := make([]float64, len(z))
+	for i := range z[0] {
+		for k := range z {
+			score[k] = z[k][i]
+		}
+		normalize(score)
+		for k := range z {
+			z[k][i] = score[k]
+		}
+	}
+}
+
+func (l likelihood) pair(a []float64, z [][]float64, k, other, from int) {
+	if len(z) == 1 {
+		copy(a, z[0])
+		return
+	}
+	for i := range a {
+		p := -z[k][i] * z[other][i]
+		if k == other {
+			p += z[k][i]
+		}
+		a[i] = p * l.W(from+i)
+	}
+}
