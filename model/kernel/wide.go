@@ -1,5 +1,7 @@
 package kernel
 
+import "math"
+
 // Sums in float64 over rows of float32, as linear models need them: products of two float32 are exact in float64, so that what collinear or far-off
 // features lose is what float64 loses. Rows of x have as many columns as mean, and follow each other without a gap; mean is taken from each row.
 
@@ -107,5 +109,14 @@ func WideGram(g, left, right []float64, rows, n int) {
 				out[j] += v * row[j]
 			}
 		}
+	}
+}
+
+// WideExp writes e^x for x <= 0; what is below -708 gives e^-708 or less. dst is as long as src, and may be it.
+func WideExp(dst, src []float64) {
+	dst = dst[:len(src)]
+	done := wideExpMachine(dst, src)
+	for i, x := range src[done:] {
+		dst[done+i] = math.Exp(x)
 	}
 }

@@ -301,3 +301,236 @@ row:
 	ADDQ         CX, AX
 	VZEROUPPER
 	RET
+
+DATA wideLeast<>+0(SB)/8, $0xc086200000000000
+DATA wideLeast<>+8(SB)/8, $0xc086200000000000
+DATA wideLeast<>+16(SB)/8, $0xc086200000000000
+DATA wideLeast<>+24(SB)/8, $0xc086200000000000
+GLOBL wideLeast<>(SB), RODATA|NOPTR, $32
+
+DATA widePerLn2<>+0(SB)/8, $0x3ff71547652b82fe
+DATA widePerLn2<>+8(SB)/8, $0x3ff71547652b82fe
+DATA widePerLn2<>+16(SB)/8, $0x3ff71547652b82fe
+DATA widePerLn2<>+24(SB)/8, $0x3ff71547652b82fe
+GLOBL widePerLn2<>(SB), RODATA|NOPTR, $32
+
+DATA wideRound<>+0(SB)/8, $0x4338000000000000
+DATA wideRound<>+8(SB)/8, $0x4338000000000000
+DATA wideRound<>+16(SB)/8, $0x4338000000000000
+DATA wideRound<>+24(SB)/8, $0x4338000000000000
+GLOBL wideRound<>(SB), RODATA|NOPTR, $32
+
+DATA wideLn2High<>+0(SB)/8, $0x3fe62e42fee00000
+DATA wideLn2High<>+8(SB)/8, $0x3fe62e42fee00000
+DATA wideLn2High<>+16(SB)/8, $0x3fe62e42fee00000
+DATA wideLn2High<>+24(SB)/8, $0x3fe62e42fee00000
+GLOBL wideLn2High<>(SB), RODATA|NOPTR, $32
+
+DATA wideLn2Low<>+0(SB)/8, $0x3dea39ef35793c76
+DATA wideLn2Low<>+8(SB)/8, $0x3dea39ef35793c76
+DATA wideLn2Low<>+16(SB)/8, $0x3dea39ef35793c76
+DATA wideLn2Low<>+24(SB)/8, $0x3dea39ef35793c76
+GLOBL wideLn2Low<>(SB), RODATA|NOPTR, $32
+
+DATA wideSeries0<>+0(SB)/8, $0x3ff0000000000000
+DATA wideSeries0<>+8(SB)/8, $0x3ff0000000000000
+DATA wideSeries0<>+16(SB)/8, $0x3ff0000000000000
+DATA wideSeries0<>+24(SB)/8, $0x3ff0000000000000
+GLOBL wideSeries0<>(SB), RODATA|NOPTR, $32
+
+DATA wideSeries1<>+0(SB)/8, $0x3ff0000000000000
+DATA wideSeries1<>+8(SB)/8, $0x3ff0000000000000
+DATA wideSeries1<>+16(SB)/8, $0x3ff0000000000000
+DATA wideSeries1<>+24(SB)/8, $0x3ff0000000000000
+GLOBL wideSeries1<>(SB), RODATA|NOPTR, $32
+
+DATA wideSeries2<>+0(SB)/8, $0x3fe0000000000000
+DATA wideSeries2<>+8(SB)/8, $0x3fe0000000000000
+DATA wideSeries2<>+16(SB)/8, $0x3fe0000000000000
+DATA wideSeries2<>+24(SB)/8, $0x3fe0000000000000
+GLOBL wideSeries2<>(SB), RODATA|NOPTR, $32
+
+DATA wideSeries3<>+0(SB)/8, $0x3fc5555555555555
+DATA wideSeries3<>+8(SB)/8, $0x3fc5555555555555
+DATA wideSeries3<>+16(SB)/8, $0x3fc5555555555555
+DATA wideSeries3<>+24(SB)/8, $0x3fc5555555555555
+GLOBL wideSeries3<>(SB), RODATA|NOPTR, $32
+
+DATA wideSeries4<>+0(SB)/8, $0x3fa5555555555555
+DATA wideSeries4<>+8(SB)/8, $0x3fa5555555555555
+DATA wideSeries4<>+16(SB)/8, $0x3fa5555555555555
+DATA wideSeries4<>+24(SB)/8, $0x3fa5555555555555
+GLOBL wideSeries4<>(SB), RODATA|NOPTR, $32
+
+DATA wideSeries5<>+0(SB)/8, $0x3f81111111111111
+DATA wideSeries5<>+8(SB)/8, $0x3f81111111111111
+DATA wideSeries5<>+16(SB)/8, $0x3f81111111111111
+DATA wideSeries5<>+24(SB)/8, $0x3f81111111111111
+GLOBL wideSeries5<>(SB), RODATA|NOPTR, $32
+
+DATA wideSeries6<>+0(SB)/8, $0x3f56c16c16c16c17
+DATA wideSeries6<>+8(SB)/8, $0x3f56c16c16c16c17
+DATA wideSeries6<>+16(SB)/8, $0x3f56c16c16c16c17
+DATA wideSeries6<>+24(SB)/8, $0x3f56c16c16c16c17
+GLOBL wideSeries6<>(SB), RODATA|NOPTR, $32
+
+DATA wideSeries7<>+0(SB)/8, $0x3f2a01a01a01a01a
+DATA wideSeries7<>+8(SB)/8, $0x3f2a01a01a01a01a
+DATA wideSeries7<>+16(SB)/8, $0x3f2a01a01a01a01a
+DATA wideSeries7<>+24(SB)/8, $0x3f2a01a01a01a01a
+GLOBL wideSeries7<>(SB), RODATA|NOPTR, $32
+
+DATA wideSeries8<>+0(SB)/8, $0x3efa01a01a01a01a
+DATA wideSeries8<>+8(SB)/8, $0x3efa01a01a01a01a
+DATA wideSeries8<>+16(SB)/8, $0x3efa01a01a01a01a
+DATA wideSeries8<>+24(SB)/8, $0x3efa01a01a01a01a
+GLOBL wideSeries8<>(SB), RODATA|NOPTR, $32
+
+DATA wideSeries9<>+0(SB)/8, $0x3ec71de3a556c734
+DATA wideSeries9<>+8(SB)/8, $0x3ec71de3a556c734
+DATA wideSeries9<>+16(SB)/8, $0x3ec71de3a556c734
+DATA wideSeries9<>+24(SB)/8, $0x3ec71de3a556c734
+GLOBL wideSeries9<>(SB), RODATA|NOPTR, $32
+
+DATA wideSeries10<>+0(SB)/8, $0x3e927e4fb7789f5c
+DATA wideSeries10<>+8(SB)/8, $0x3e927e4fb7789f5c
+DATA wideSeries10<>+16(SB)/8, $0x3e927e4fb7789f5c
+DATA wideSeries10<>+24(SB)/8, $0x3e927e4fb7789f5c
+GLOBL wideSeries10<>(SB), RODATA|NOPTR, $32
+
+DATA wideSeries11<>+0(SB)/8, $0x3e5ae64567f544e4
+DATA wideSeries11<>+8(SB)/8, $0x3e5ae64567f544e4
+DATA wideSeries11<>+16(SB)/8, $0x3e5ae64567f544e4
+DATA wideSeries11<>+24(SB)/8, $0x3e5ae64567f544e4
+GLOBL wideSeries11<>(SB), RODATA|NOPTR, $32
+
+DATA wideSeries12<>+0(SB)/8, $0x3e21eed8eff8d898
+DATA wideSeries12<>+8(SB)/8, $0x3e21eed8eff8d898
+DATA wideSeries12<>+16(SB)/8, $0x3e21eed8eff8d898
+DATA wideSeries12<>+24(SB)/8, $0x3e21eed8eff8d898
+GLOBL wideSeries12<>(SB), RODATA|NOPTR, $32
+
+DATA wideSeries13<>+0(SB)/8, $0x3de6124613a86d09
+DATA wideSeries13<>+8(SB)/8, $0x3de6124613a86d09
+DATA wideSeries13<>+16(SB)/8, $0x3de6124613a86d09
+DATA wideSeries13<>+24(SB)/8, $0x3de6124613a86d09
+GLOBL wideSeries13<>(SB), RODATA|NOPTR, $32
+
+// func wideExp(dst *float64, src *float64, groups int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·wideExp(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ groups+16(FP), DX
+
+group:
+	VMOVUPD      wideLeast<>+0(SB), Y0
+	VMAXPD       (CX), Y0, Y0
+	VMOVUPD      wideRound<>+0(SB), Y1
+	VMOVUPD      widePerLn2<>+0(SB), Y2
+	VFMADD231PD  Y2, Y0, Y1
+	VSUBPD       wideRound<>+0(SB), Y1, Y2
+	VFNMADD231PD wideLn2High<>+0(SB), Y2, Y0
+	VFNMADD231PD wideLn2Low<>+0(SB), Y2, Y0
+	VMOVUPD      wideSeries13<>+0(SB), Y2
+	VMOVUPD      wideLeast<>+0(SB), Y3
+	VMAXPD       32(CX), Y3, Y3
+	VMOVUPD      wideRound<>+0(SB), Y4
+	VMOVUPD      widePerLn2<>+0(SB), Y5
+	VFMADD231PD  Y5, Y3, Y4
+	VSUBPD       wideRound<>+0(SB), Y4, Y5
+	VFNMADD231PD wideLn2High<>+0(SB), Y5, Y3
+	VFNMADD231PD wideLn2Low<>+0(SB), Y5, Y3
+	VMOVUPD      wideSeries13<>+0(SB), Y5
+	VMOVUPD      wideLeast<>+0(SB), Y6
+	VMAXPD       64(CX), Y6, Y6
+	VMOVUPD      wideRound<>+0(SB), Y7
+	VMOVUPD      widePerLn2<>+0(SB), Y8
+	VFMADD231PD  Y8, Y6, Y7
+	VSUBPD       wideRound<>+0(SB), Y7, Y8
+	VFNMADD231PD wideLn2High<>+0(SB), Y8, Y6
+	VFNMADD231PD wideLn2Low<>+0(SB), Y8, Y6
+	VMOVUPD      wideSeries13<>+0(SB), Y8
+	VMOVUPD      wideLeast<>+0(SB), Y9
+	VMAXPD       96(CX), Y9, Y9
+	VMOVUPD      wideRound<>+0(SB), Y10
+	VMOVUPD      widePerLn2<>+0(SB), Y11
+	VFMADD231PD  Y11, Y9, Y10
+	VSUBPD       wideRound<>+0(SB), Y10, Y11
+	VFNMADD231PD wideLn2High<>+0(SB), Y11, Y9
+	VFNMADD231PD wideLn2Low<>+0(SB), Y11, Y9
+	VMOVUPD      wideSeries13<>+0(SB), Y11
+	VFMADD213PD  wideSeries12<>+0(SB), Y0, Y2
+	VFMADD213PD  wideSeries12<>+0(SB), Y3, Y5
+	VFMADD213PD  wideSeries12<>+0(SB), Y6, Y8
+	VFMADD213PD  wideSeries12<>+0(SB), Y9, Y11
+	VFMADD213PD  wideSeries11<>+0(SB), Y0, Y2
+	VFMADD213PD  wideSeries11<>+0(SB), Y3, Y5
+	VFMADD213PD  wideSeries11<>+0(SB), Y6, Y8
+	VFMADD213PD  wideSeries11<>+0(SB), Y9, Y11
+	VFMADD213PD  wideSeries10<>+0(SB), Y0, Y2
+	VFMADD213PD  wideSeries10<>+0(SB), Y3, Y5
+	VFMADD213PD  wideSeries10<>+0(SB), Y6, Y8
+	VFMADD213PD  wideSeries10<>+0(SB), Y9, Y11
+	VFMADD213PD  wideSeries9<>+0(SB), Y0, Y2
+	VFMADD213PD  wideSeries9<>+0(SB), Y3, Y5
+	VFMADD213PD  wideSeries9<>+0(SB), Y6, Y8
+	VFMADD213PD  wideSeries9<>+0(SB), Y9, Y11
+	VFMADD213PD  wideSeries8<>+0(SB), Y0, Y2
+	VFMADD213PD  wideSeries8<>+0(SB), Y3, Y5
+	VFMADD213PD  wideSeries8<>+0(SB), Y6, Y8
+	VFMADD213PD  wideSeries8<>+0(SB), Y9, Y11
+	VFMADD213PD  wideSeries7<>+0(SB), Y0, Y2
+	VFMADD213PD  wideSeries7<>+0(SB), Y3, Y5
+	VFMADD213PD  wideSeries7<>+0(SB), Y6, Y8
+	VFMADD213PD  wideSeries7<>+0(SB), Y9, Y11
+	VFMADD213PD  wideSeries6<>+0(SB), Y0, Y2
+	VFMADD213PD  wideSeries6<>+0(SB), Y3, Y5
+	VFMADD213PD  wideSeries6<>+0(SB), Y6, Y8
+	VFMADD213PD  wideSeries6<>+0(SB), Y9, Y11
+	VFMADD213PD  wideSeries5<>+0(SB), Y0, Y2
+	VFMADD213PD  wideSeries5<>+0(SB), Y3, Y5
+	VFMADD213PD  wideSeries5<>+0(SB), Y6, Y8
+	VFMADD213PD  wideSeries5<>+0(SB), Y9, Y11
+	VFMADD213PD  wideSeries4<>+0(SB), Y0, Y2
+	VFMADD213PD  wideSeries4<>+0(SB), Y3, Y5
+	VFMADD213PD  wideSeries4<>+0(SB), Y6, Y8
+	VFMADD213PD  wideSeries4<>+0(SB), Y9, Y11
+	VFMADD213PD  wideSeries3<>+0(SB), Y0, Y2
+	VFMADD213PD  wideSeries3<>+0(SB), Y3, Y5
+	VFMADD213PD  wideSeries3<>+0(SB), Y6, Y8
+	VFMADD213PD  wideSeries3<>+0(SB), Y9, Y11
+	VFMADD213PD  wideSeries2<>+0(SB), Y0, Y2
+	VFMADD213PD  wideSeries2<>+0(SB), Y3, Y5
+	VFMADD213PD  wideSeries2<>+0(SB), Y6, Y8
+	VFMADD213PD  wideSeries2<>+0(SB), Y9, Y11
+	VFMADD213PD  wideSeries1<>+0(SB), Y0, Y2
+	VFMADD213PD  wideSeries1<>+0(SB), Y3, Y5
+	VFMADD213PD  wideSeries1<>+0(SB), Y6, Y8
+	VFMADD213PD  wideSeries1<>+0(SB), Y9, Y11
+	VFMADD213PD  wideSeries0<>+0(SB), Y0, Y2
+	VFMADD213PD  wideSeries0<>+0(SB), Y3, Y5
+	VFMADD213PD  wideSeries0<>+0(SB), Y6, Y8
+	VFMADD213PD  wideSeries0<>+0(SB), Y9, Y11
+	VPSLLQ       $0x34, Y1, Y1
+	VPADDQ       wideSeries0<>+0(SB), Y1, Y1
+	VMULPD       Y1, Y2, Y2
+	VMOVUPD      Y2, (AX)
+	VPSLLQ       $0x34, Y4, Y4
+	VPADDQ       wideSeries0<>+0(SB), Y4, Y4
+	VMULPD       Y4, Y5, Y5
+	VMOVUPD      Y5, 32(AX)
+	VPSLLQ       $0x34, Y7, Y7
+	VPADDQ       wideSeries0<>+0(SB), Y7, Y7
+	VMULPD       Y7, Y8, Y8
+	VMOVUPD      Y8, 64(AX)
+	VPSLLQ       $0x34, Y10, Y10
+	VPADDQ       wideSeries0<>+0(SB), Y10, Y10
+	VMULPD       Y10, Y11, Y11
+	VMOVUPD      Y11, 96(AX)
+	ADDQ         $0x80, CX
+	ADDQ         $0x80, AX
+	DECQ         DX
+	JNZ          group
+	VZEROUPPER
+	RET

@@ -63,3 +63,13 @@ func wideGramMachine(g, left, right []float64, rows, n int) bool {
 	}
 	return true
 }
+
+// wideExpMachine returns how many numbers it did.
+func wideExpMachine(dst, src []float64) int {
+	groups := len(src) / 16
+	if path != avx2 || groups == 0 {
+		return 0
+	}
+	wideExp(&dst[0], &src[0], groups)
+	return 16 * groups
+}

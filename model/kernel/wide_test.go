@@ -72,6 +72,35 @@ func holdWide(t *testing.T, rows, cols int) {
 	}
 }
 
+// TestWideExp compares with package math, from 0 to beyond where numbers are normal, and at what is no number.
+func TestWideExp(t *testing.T) {
+	inPaths(t, func(t *testing.T) {
+		var x []float64
+		for v := 0.0; v > -720; v -= .0371 {
+			x = append(x, v, v/1e3)
+		}
+		x = append(x, math.Inf(-1), math.NaN(), -1e300, -1e-300)
+		x = append(x, x[:16-len(x)%16]...)
+		got := make([]float64, len(x))
+		WideExp(got, x)
+		for i, v := range x {
+			want := math.Exp(v)
+			switch {
+			case v != v:
+				if got[i] == got[i] {
+					t.Errorf("e^NaN is %v", got[i])
+				}
+			case v < -708:
+				if !(got[i] >= 0 && got[i] < 4e-308) {
+					t.Errorf("e^%v is %v", v, got[i])
+				}
+			case !(math.Abs(got[i]-want) <= 3e-16*want):
+				t.Errorf("e^%v is %v, want %v", v, got[i], want)
+			}
+		}
+	})
+}
+
 func clone(x []float64) []float64 { return append([]float64(nil), x...) }
 
 func BenchmarkWide(b *testing.B) {
@@ -83,6 +112,7 @@ func BenchmarkWide(b *testing.B) {
 		"sums":    func() { WideSums(u, x, mean, a) },
 		"moments": func() { WideMoments(u, mean, x, mean, a) },
 		"rows":    func() { WideRows(z, n, x, mean, a) },
+		"exp":     func() { WideExp(a, a) },
 		"gram":    func() { WideGram(g, z, z, rows, n) },
 	} {
 		b.Run(name, func(b *testing.B) {

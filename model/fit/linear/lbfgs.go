@@ -15,8 +15,6 @@ type lbfgs struct {
 // remembered is how many steps lbfgs keeps.
 const remembered = 20
 
-func newLBFGS(start *newton) *lbfgs { return &lbfgs{start: start} }
-
 func (l *lbfgs) learn(step, change []float64) {
 	if !(dot(step, change) > 0) {
 		return // rounding; a convex function has positive curvature

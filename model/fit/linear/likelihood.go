@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/jarvis-ml/jarvis/model/fit"
+	"github.com/jarvis-ml/jarvis/model/kernel"
 )
 
 // likelihood is the negative logarithm of the class's probability: of one score for two classes, and of a score for each
@@ -36,26 +37,37 @@ func (l likelihood) slope(z [][]float64, from int) (total float64) {
 // binary: loss = log(1 + e^-m), derivative by m = -1/(1 + e^m), where m is the score towards the row's class.
 // The logarithm of a product takes the place of logarithms of its factors, which lie between 1 and 2.
 func (l likelihood) binary(z []float64, from int) (total float64) {
-	product := 1.0
+	var power [chunk]float64
+	e := l.powers(power[:], z)
+	product, class := 1.0, l.Class[from:from+len(z)]
 	for i, m := range z {
-		sign := float64(2*l.Class[from+i] - 1)
+		sign := float64(2*class[i] - 1)
 		m *= sign
-		e := math.Exp(-math.Abs(m))
-		p := 1 / (1 + e)
+		p := 1 / (1 + e[i])
 		if m > 0 {
-			p *= e
+			p *= e[i]
 		}
 		if l.Weight == nil {
 			z[i] = -sign * p
-			product *= 1 + e
+			product *= 1 + e[i]
 			total += max(0, -m)
 			continue
 		}
 		w := float64(l.Weight[from+i])
 		z[i] = -sign * p * w
-		total += w * (max(0, -m) + math.Log1p(e))
+		total += w * (max(0, -m) + math.Log1p(e[i]))
 	}
 	return total + math.Log(product)
+}
+
+// powers writes e^-|z|.
+func (l likelihood) powers(e, z []float64) []float64 {
+	e = e[:len(z)]
+	for i, v := range z {
+		e[i] = -math.Abs(v)
+	}
+	kernel.WideExp(e, e)
+	return e
 }
 
 // normalize turns scores into probabilities, and returns the logarithm of what it divides their powers by.
@@ -74,8 +86,8 @@ func normalize(score []float64) float64 {
 
 func (l likelihood) curve(z [][]float64, from int) {
 	if len(z) == 1 {
-		for i, m := range z[0] {
-			e := math.Exp(-math.Abs(m))
+		var power [chunk]float64
+		for i, e := range l.powers(power[:], z[0]) {
 			z[0][i] = l.W(from+i) * e / ((1 + e) * (1 + e))
 		}
 		return

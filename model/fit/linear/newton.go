@@ -11,8 +11,8 @@ import (
 // few is the number of parameters up to which their second derivatives are taken together.
 const few = 1024
 
-// sampleRows are the rows of the sample that a fit of many rows begins with.
-const sampleRows = 32768
+// samples are the numbers of rows that a fit of many more rows begins with, one after another.
+var samples = []int{8192, 65536}
 
 // solver minimises an objective to a tolerance: no partial derivative is larger.
 type solver struct {
@@ -22,37 +22,45 @@ type solver struct {
 	report func(fit.Progress)
 }
 
-// smooth minimises o from 0. Few parameters go by Newton's method; where rows are many, this is done on a sample of
-// them, and all rows then take the few steps that are left by L-BFGS with the curvature of the sample. Many
+// smooth minimises o from 0. Few parameters go by Newton's method; where rows are many, this is done on samples of
+// them, and all rows then take the few steps that are left by L-BFGS with the curvature of the last sample. Many
 // parameters go by L-BFGS alone. Steps that find nothing lower in float64 end it.
 func (s *solver) smooth(o *objective) ([]float64, error) {
 	theta := make([]float64, o.outs*(o.Cols+1))
 	if len(theta) > few {
-		return s.descend(o, theta, newLBFGS(nil))
+		return s.descend(o, theta, s.tol, &lbfgs{})
 	}
-	if o.Rows < 2*sampleRows {
-		return s.descend(o, theta, &newton{o: o})
+	var last *newton
+	for _, part := range o.samples() {
+		var err error
+		last = &newton{o: part}
+		if theta, err = s.descend(part, theta, max(s.tol, roughly), last); err != nil {
+			return nil, err
+		}
 	}
-	part, ok := o.sample()
-	if !ok {
-		return s.descend(o, theta, &newton{o: o})
+	if last == nil || !last.factored {
+		return s.descend(o, theta, s.tol, &newton{o: o})
 	}
-	theta, err := s.descend(part, theta, &newton{o: part})
-	if err != nil {
-		return nil, err
-	}
-	n := &newton{o: part}
-	n.factor(theta)
-	return s.descend(o, theta, newLBFGS(n))
+	return s.descend(o, theta, s.tol, &lbfgs{start: last})
 }
 
-// sample is the objective of every so many-th row; it is false where these have no weight.
-func (o *objective) sample() (*objective, bool) {
-	stride := o.Rows / sampleRows
-	d := pick(o.Data, func(row int) bool { return row%stride == 0 })
-	part := *o
-	part.design, part.loss, part.total = newDesign(d, o.mean, o.scale), o.of(d), weights(d)
-	return &part, part.total > 0
+// roughly is a tolerance for samples, which know no more of all rows.
+const roughly = 1e-3
+
+// samples are objectives of some of the rows, the smallest first, that have weight.
+func (o *objective) samples() (parts []*objective) {
+	for _, rows := range samples {
+		if o.Rows < 2*rows {
+			break
+		}
+		d := every(o.Data, o.Rows/rows)
+		part := *o
+		part.design, part.loss, part.total = newDesign(d, o.mean, o.scale), o.of(d), weights(d)
+		if part.total > 0 {
+			parts = append(parts, &part)
+		}
+	}
+	return parts
 }
 
 // director gives directions to go in, and learns from steps.
@@ -61,10 +69,10 @@ type director interface {
 	learn(step, change []float64) // of theta and of the gradient
 }
 
-// descend goes down from theta by steps of a director.
-func (s *solver) descend(o *objective, theta []float64, by director) ([]float64, error) {
+// descend goes down from theta by steps of a director, to a tolerance.
+func (s *solver) descend(o *objective, theta []float64, tol float64, by director) ([]float64, error) {
 	value, g := o.evaluate(theta)
-	for largest(g) > s.tol && s.step < s.steps {
+	for largest(g) > tol && s.step < s.steps {
 		if err := fit.Stopped(o.ctx); err != nil {
 			return nil, err
 		}
@@ -109,8 +117,9 @@ func (o *objective) search(theta, d []float64, value, slope, steepness float64) 
 
 // newton goes to the minimum of the second-order model.
 type newton struct {
-	o    *objective
-	chol mat.Cholesky
+	o        *objective
+	chol     mat.Cholesky // of the second derivatives where they were taken last
+	factored bool
 }
 
 func (n *newton) direction(theta, g []float64) []float64 {
@@ -123,6 +132,7 @@ func (n *newton) learn(_, _ []float64) {}
 // factor takes the second derivatives at theta. What they say nothing about, as of a class that never occurs or of what
 // all classes' intercepts have in common, gets next to nothing.
 func (n *newton) factor(theta []float64) {
+	n.factored = true
 	size := len(theta)
 	h := n.o.hessian(theta)
 	var most float64

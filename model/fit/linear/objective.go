@@ -39,6 +39,9 @@ func newObjective(ctx context.Context, d fit.Data, s fit.Standard, l loss, outs 
 }
 
 func weights(d fit.Data) (total float64) {
+	if d.Weight == nil {
+		return float64(d.Rows)
+	}
 	for i := range d.Rows {
 		total += d.W(i)
 	}

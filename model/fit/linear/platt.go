@@ -14,8 +14,9 @@ const folds = 5
 // calibrate returns a and b such that σ(a·score + b) is the probability of a class, from scores of rows that the machines
 // which gave them were not trained on. Each class deals its rows to the folds in turn.
 func (l SVM) calibrate(ctx context.Context, d fit.Data, s fit.Standard, class int32) (a, b float64, err error) {
-	if stride := d.Rows / sampleRows; stride > 1 {
-		d = pick(d, func(row int) bool { return row%stride == 0 })
+	const enough = 32768 // rows
+	if stride := d.Rows / enough; stride > 1 {
+		d = every(d, stride)
 	}
 	fold, dealt := make([]int, d.Rows), make([]int, d.Classes)
 	for i, k := range d.Class {
@@ -24,7 +25,13 @@ func (l SVM) calibrate(ctx context.Context, d fit.Data, s fit.Standard, class in
 	}
 	scores := make([]float64, d.Rows)
 	for f := range folds {
-		in := pick(d, func(row int) bool { return fold[row] != f })
+		var rows []int
+		for i := range fold {
+			if fold[i] != f {
+				rows = append(rows, i)
+			}
+		}
+		in := pick(d, rows)
 		if !(weights(in) > 0) {
 			continue // the scores stay 0
 		}
@@ -41,29 +48,6 @@ func (l SVM) calibrate(ctx context.Context, d fit.Data, s fit.Standard, class in
 	}
 	a, b = platt(d, class, scores)
 	return a, b, nil
-}
-
-// pick is the data of the rows that are taken.
-func pick(d fit.Data, taken func(row int) bool) fit.Data {
-	out := d
-	out.Rows, out.X, out.Class, out.Y, out.Weight = 0, nil, nil, nil, nil
-	for i := range d.Rows {
-		if !taken(i) {
-			continue
-		}
-		out.Rows++
-		out.X = append(out.X, d.Row(i)...)
-		if d.Class != nil {
-			out.Class = append(out.Class, d.Class[i])
-		}
-		if d.Y != nil {
-			out.Y = append(out.Y, d.Y[i])
-		}
-		if d.Weight != nil {
-			out.Weight = append(out.Weight, d.Weight[i])
-		}
-	}
-	return out
 }
 
 // platt fits a and b by Newton's method (Lin, Lin and Weng 2007) to targets that lie a little inside 0 and 1, as if each

@@ -7,21 +7,19 @@ import (
 )
 
 // sparse minimises o plus l1·Σ |coef|, from 0. Few parameters go by the proximal Newton method (Lee, Sun and Saunders
-// 2014), on a sample of the rows first where they are many; many parameters by FISTA (Beck and Teboulle 2009).
+// 2014), on samples of the rows first where they are many; many parameters by FISTA (Beck and Teboulle 2009).
 func (s *solver) sparse(o *objective, l1 float64) ([]float64, error) {
 	theta := make([]float64, o.outs*(o.Cols+1))
 	if len(theta) > few {
 		return s.fista(&sparse{o, o.thresholds(l1)}, theta)
 	}
-	if o.Rows >= 2*sampleRows {
-		if part, ok := o.sample(); ok {
-			var err error
-			if theta, err = s.proximal(&sparse{part, o.thresholds(l1)}, theta); err != nil {
-				return nil, err
-			}
+	for _, part := range o.samples() {
+		var err error
+		if theta, err = s.proximal(&sparse{part, o.thresholds(l1)}, theta, max(s.tol, roughly)); err != nil {
+			return nil, err
 		}
 	}
-	return s.proximal(&sparse{o, o.thresholds(l1)}, theta)
+	return s.proximal(&sparse{o, o.thresholds(l1)}, theta, s.tol)
 }
 
 // sparse is an objective with a penalty on absolute values: Σ at·|theta|.
@@ -62,14 +60,14 @@ func shrink(x, at float64) float64 {
 	return math.Copysign(max(0, math.Abs(x)-at), x)
 }
 
-func (s *solver) proximal(p *sparse, theta []float64) ([]float64, error) {
+func (s *solver) proximal(p *sparse, theta []float64, tol float64) ([]float64, error) {
 	value, g := p.evaluate(theta)
 	for s.step < s.steps {
 		if err := fit.Stopped(p.ctx); err != nil {
 			return nil, err
 		}
 		left := p.violation(theta, g)
-		if left <= s.tol {
+		if left <= tol {
 			break
 		}
 		d := p.model(theta, g, .01*left*min(1, left))

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"math"
 	"strconv"
 
 	"github.com/mmcloughlin/avo/attr"
@@ -25,6 +26,7 @@ func main() {
 	moments(1)
 	rows()
 	tile()
+	exponential()
 	Generate()
 }
 
@@ -210,5 +212,65 @@ func tile() {
 		add(c, s[2*i:2*i+2])
 		ADDQ(ldc, c)
 	}
+	done()
+}
+
+// number is a vector of equal numbers in memory.
+func number(name string, bits uint64) Mem {
+	m := GLOBL(name, attr.RODATA|attr.NOPTR)
+	for i := range 4 {
+		DATA(8*i, U64(bits))
+	}
+	return m
+}
+
+func float(name string, v float64) Mem { return number(name, math.Float64bits(v)) }
+
+// exponential: dst = e^x for groups of sixteen numbers from -708 to 0; those below count as -708. x = k·ln 2 + r, and e^r by its Taylor series of
+// degree 13, which leaves 4e-18 where |r| is at most ln 2 / 2.
+func exponential() {
+	const terms, vectors = 13, 4
+	const ln2High, ln2Low = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+	least, perLn2, round := float("wideLeast", -708), float("widePerLn2", math.Log2E), float("wideRound", 0x1.8p52)
+	high, low := float("wideLn2High", ln2High), float("wideLn2Low", ln2Low)
+	series, factorial := make([]Mem, terms+1), 1.0
+	for i := range series {
+		if i > 0 {
+			factorial *= float64(i)
+		}
+		series[i] = float("wideSeries"+strconv.Itoa(i), 1/factorial)
+	}
+	text("wideExp", "dst, src *float64, groups int")
+	r := load("dst", "src", "groups")
+	dst, src, groups := r[0], r[1], r[2]
+	Label("group")
+	x, k, p := make([]vec, vectors), make([]vec, vectors), make([]vec, vectors)
+	for i := range vectors {
+		x[i], k[i], p[i] = YMM(), YMM(), YMM()
+		VMOVUPD(least, x[i])
+		VMAXPD(Mem{Base: src, Disp: 32 * i}, x[i], x[i]) // NaN stays NaN
+		VMOVUPD(round, k[i])
+		VMOVUPD(perLn2, p[i])
+		VFMADD231PD(p[i], x[i], k[i]) // the last bits are those of the integer
+		VSUBPD(round, k[i], p[i])
+		VFNMADD231PD(high, p[i], x[i])
+		VFNMADD231PD(low, p[i], x[i])
+		VMOVUPD(series[terms], p[i])
+	}
+	for n := terms - 1; n >= 0; n-- {
+		for i := range vectors {
+			VFMADD213PD(series[n], x[i], p[i])
+		}
+	}
+	for i := range vectors {
+		VPSLLQ(Imm(52), k[i], k[i])
+		VPADDQ(series[0], k[i], k[i]) // 2^k, for the first of the series is 1
+		VMULPD(k[i], p[i], p[i])
+		VMOVUPD(p[i], Mem{Base: dst, Disp: 32 * i})
+	}
+	ADDQ(Imm(32*vectors), src)
+	ADDQ(Imm(32*vectors), dst)
+	DECQ(groups)
+	JNZ(LabelRef("group"))
 	done()
 }
