@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/jarvis-ml/jarvis/model/fit"
@@ -235,8 +236,15 @@ func probabilities(z []float64) []float64 {
 	if len(z) == 1 {
 		z = []float64{0, z[0]}
 	}
-	normalize(z)
-	return z
+	var sum float64
+	for _, v := range z {
+		sum += math.Exp(v - slices.Max(z))
+	}
+	p := make([]float64, len(z))
+	for k, v := range z {
+		p[k] = math.Exp(v-slices.Max(z)) / sum
+	}
+	return p
 }
 
 // shares are sigmoids divided by their sum.

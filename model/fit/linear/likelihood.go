@@ -2,7 +2,6 @@ package linear
 
 import (
 	"math"
-	"slices"
 
 	"github.com/jarvis-ml/jarvis/model/fit"
 	"github.com/jarvis-ml/jarvis/model/kernel"
@@ -18,17 +17,19 @@ func (l likelihood) slope(z [][]float64, from int) (total float64) {
 	if len(z) == 1 {
 		return l.binary(z[0], from)
 	}
-	score := make([]float64, len(z))
+	var own [chunk]float64
 	for i := range z[0] {
-		for k := range z {
-			score[k] = z[k][i]
-		}
-		class, w := int(l.Class[from+i]), l.W(from+i)
-		own := score[class]
-		total += w * (normalize(score) - own)
-		score[class]--
-		for k := range z {
-			z[k][i] = w * score[k]
+		own[i] = z[l.Class[from+i]][i]
+	}
+	var normal [chunk]float64
+	for i, v := range normalize(normal[:], z) {
+		w := l.W(from + i)
+		total += w * (v - own[i])
+		z[l.Class[from+i]][i]--
+		if l.Weight != nil {
+			for k := range z {
+				z[k][i] *= w
+			}
 		}
 	}
 	return total
@@ -70,18 +71,34 @@ func (l likelihood) powers(e, z []float64) []float64 {
 	return e
 }
 
-// normalize turns scores into probabilities, and returns the logarithm of what it divides their powers by.
-func normalize(score []float64) float64 {
-	top := slices.Max(score)
-	var sum float64
-	for k, v := range score {
-		score[k] = math.Exp(v - top)
-		sum += score[k]
+// normalize turns scores (outs, rows) into probabilities, and writes the logarithms of what it divides their powers by.
+func normalize(normal []float64, z [][]float64) []float64 {
+	normal = normal[:len(z[0])]
+	copy(normal, z[0])
+	for _, scores := range z[1:] {
+		for i, v := range scores {
+			normal[i] = max(normal[i], v)
+		}
 	}
-	for k := range score {
-		score[k] /= sum
+	var sum [chunk]float64
+	for _, scores := range z {
+		for i, top := range normal {
+			scores[i] -= top
+		}
+		kernel.WideExp(scores, scores)
+		for i, v := range scores {
+			sum[i] += v
+		}
 	}
-	return top + math.Log(sum)
+	for _, scores := range z {
+		for i := range scores {
+			scores[i] /= sum[i]
+		}
+	}
+	for i := range normal {
+		normal[i] += math.Log(sum[i])
+	}
+	return normal
 }
 
 func (l likelihood) curve(z [][]float64, from int) {
@@ -92,16 +109,8 @@ func (l likelihood) curve(z [][]float64, from int) {
 		}
 		return
 	}
-	score := make([]float64, len(z))
-	for i := range z[0] {
-		for k := range z {
-			score[k] = z[k][i]
-		}
-		normalize(score)
-		for k := range z {
-			z[k][i] = score[k]
-		}
-	}
+	var normal [chunk]float64
+	normalize(normal[:], z)
 }
 
 func (l likelihood) pair(a []float64, z [][]float64, k, other, from int) {
