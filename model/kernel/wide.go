@@ -8,6 +8,8 @@ import "math"
 const (
 	wideStep = 4 // columns that go together, and rows in WideDots
 	wideTall = 4 // rows of a tile of WideGram
+	// wideNarrow is the width up to which WideGram reads tiles where they lie; wider rows would be too far apart for the caches.
+	wideNarrow = 128
 	// WideColumns is what the columns of WideGram are a multiple of.
 	WideColumns = 8
 )
@@ -91,11 +93,20 @@ func WideRows(z []float64, ld int, x []float32, mean, a []float64) {
 	}
 }
 
+// WideSpace is how many elements WideGram needs beside its arguments.
+func WideSpace(rows, n int) int {
+	if n > wideNarrow {
+		return 2 * rows * n
+	}
+	return 0
+}
+
 // WideGram adds left'·right to g (n, n), where n, a multiple of WideColumns, is the width of both (rows, n). The product must be symmetric, as it is
-// where left is right, or right with rows multiplied by numbers; only its upper triangle is complete in g.
-func WideGram(g, left, right []float64, rows, n int) {
+// where left is right, or right with rows multiplied by numbers; only its upper triangle is complete in g. space has
+// WideSpace elements, of any content.
+func WideGram(g, left, right []float64, rows, n int, space []float64) {
 	g, left, right = g[:n*n], left[:rows*n], right[:rows*n]
-	if rows == 0 || n == 0 || wideGramMachine(g, left, right, rows, n) {
+	if rows == 0 || n == 0 || wideGramMachine(g, left, right, rows, n, space) {
 		return
 	}
 	for r := range rows {

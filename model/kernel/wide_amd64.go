@@ -16,6 +16,6 @@ func wideMoments4(sum *float64, squares *float64, x *float32, ld uintptr, mean *
 
 func wideRows(z *float64, to uintptr, x *float32, ld uintptr, mean *float64, a *float64, rows int, vectors int)
 
-func wideTile(c *float64, ldc uintptr, left *float64, right *float64, ld uintptr, rows int)
+func wideTile(c *float64, ldc uintptr, left *float64, leftLD uintptr, right *float64, rightLD uintptr, rows int)
 
 func wideExp(dst *float64, src *float64, groups int)

@@ -242,15 +242,16 @@ vector:
 	VZEROUPPER
 	RET
 
-// func wideTile(c *float64, ldc uintptr, left *float64, right *float64, ld uintptr, rows int)
+// func wideTile(c *float64, ldc uintptr, left *float64, leftLD uintptr, right *float64, rightLD uintptr, rows int)
 // Requires: AVX, FMA3
-TEXT ·wideTile(SB), NOSPLIT, $0-48
+TEXT ·wideTile(SB), NOSPLIT, $0-56
 	MOVQ   c+0(FP), AX
 	MOVQ   ldc+8(FP), CX
 	MOVQ   left+16(FP), DX
-	MOVQ   right+24(FP), BX
-	MOVQ   ld+32(FP), SI
-	MOVQ   rows+40(FP), DI
+	MOVQ   leftLD+24(FP), BX
+	MOVQ   right+32(FP), SI
+	MOVQ   rightLD+40(FP), DI
+	MOVQ   rows+48(FP), R8
 	VXORPD Y0, Y0, Y0
 	VXORPD Y1, Y1, Y1
 	VXORPD Y2, Y2, Y2
@@ -261,8 +262,8 @@ TEXT ·wideTile(SB), NOSPLIT, $0-48
 	VXORPD Y7, Y7, Y7
 
 row:
-	VMOVUPD      (BX), Y8
-	VMOVUPD      32(BX), Y9
+	VMOVUPD      (SI), Y8
+	VMOVUPD      32(SI), Y9
 	VBROADCASTSD (DX), Y10
 	VFMADD231PD  Y8, Y10, Y0
 	VFMADD231PD  Y9, Y10, Y1
@@ -275,9 +276,9 @@ row:
 	VBROADCASTSD 24(DX), Y10
 	VFMADD231PD  Y8, Y10, Y6
 	VFMADD231PD  Y9, Y10, Y7
-	ADDQ         SI, DX
-	ADDQ         SI, BX
-	DECQ         DI
+	ADDQ         BX, DX
+	ADDQ         DI, SI
+	DECQ         R8
 	JNZ          row
 	VADDPD       (AX), Y0, Y0
 	VMOVUPD      Y0, (AX)

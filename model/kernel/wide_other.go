@@ -10,6 +10,6 @@ func wideMomentsMachine([]float64, []float64, []float32, []float64, []float64) i
 
 func wideRowsMachine([]float64, int, []float32, []float64, []float64) int { return 0 }
 
-func wideGramMachine([]float64, []float64, []float64, int, int) bool { return false }
+func wideGramMachine([]float64, []float64, []float64, int, int, []float64) bool { return false }
 
 func wideExpMachine([]float64, []float64) int { return 0 }

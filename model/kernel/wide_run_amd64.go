@@ -51,17 +51,32 @@ func wideRowsMachine(z []float64, to int, x []float32, mean, a []float64) int {
 	return whole
 }
 
-func wideGramMachine(g, left, right []float64, rows, n int) bool {
+func wideGramMachine(g, left, right []float64, rows, n int, space []float64) bool {
 	if path != avx2 {
 		return false
 	}
-	ld := uintptr(n) * 8
-	for j := 0; j < n; j += WideColumns {
-		for i := 0; i < j+WideColumns; i += wideTall {
-			wideTile(&g[i*n+j], ld, &left[i], &right[j], ld, rows)
+	leftAt, rightAt, leftLD, rightLD := 1, 1, n, n // elements from column to column, and from row to row
+	if n > wideNarrow {
+		left, right = strips(space[:rows*n], left, rows, n, wideTall), strips(space[rows*n:2*rows*n], right, rows, n, WideColumns)
+		leftAt, rightAt, leftLD, rightLD = rows, rows, wideTall, WideColumns
+	}
+	for i := 0; i < n; i += wideTall {
+		for j := i / WideColumns * WideColumns; j < n; j += WideColumns {
+			wideTile(&g[i*n+j], uintptr(n)*8, &left[i*leftAt], uintptr(leftLD)*8, &right[j*rightAt], uintptr(rightLD)*8, rows)
 		}
 	}
 	return true
+}
+
+// strips copies z (rows, n) into strips of so many columns, one after another, so that rows of a strip lie together.
+func strips(dst, z []float64, rows, n, width int) []float64 {
+	for r := range rows {
+		row := z[r*n:][:n]
+		for j := 0; j < n; j += width {
+			copy(dst[j*rows+r*width:][:width], row[j:])
+		}
+	}
+	return dst
 }
 
 // wideExpMachine returns how many numbers it did.

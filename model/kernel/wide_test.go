@@ -10,7 +10,7 @@ import (
 func TestWide(t *testing.T) {
 	inPaths(t, func(t *testing.T) {
 		for _, rows := range []int{1, 3, 4, 9, 32} {
-			for _, cols := range []int{1, 3, 4, 7, 8, 16, 22, 50} {
+			for _, cols := range []int{1, 3, 4, 7, 8, 16, 22, 50, 150} {
 				holdWide(t, rows, cols)
 			}
 		}
@@ -54,7 +54,7 @@ func holdWide(t *testing.T, rows, cols int) {
 	WideSums(sum, x, mean, a)
 	WideMoments(first, squares, x, mean, a)
 	WideRows(z, n, x, mean, a)
-	WideGram(g, left, z, rows, n)
+	WideGram(g, left, z, rows, n, make([]float64, WideSpace(rows, n)))
 	for j := range n { // what lies below the diagonal is free
 		for k := range j {
 			g[j*n+k] = wantG[j*n+k]
@@ -113,7 +113,7 @@ func BenchmarkWide(b *testing.B) {
 		"moments": func() { WideMoments(u, mean, x, mean, a) },
 		"rows":    func() { WideRows(z, n, x, mean, a) },
 		"exp":     func() { WideExp(a, a) },
-		"gram":    func() { WideGram(g, z, z, rows, n) },
+		"gram":    func() { WideGram(g, z, z, rows, n, nil) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

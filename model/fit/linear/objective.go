@@ -148,10 +148,11 @@ func (o *objective) curvatures(theta []float64, ld int) []float64 {
 	const panel = 64
 	weight, bias := o.unpack(theta)
 	size := o.outs * (o.outs + 1) / 2 * ld * ld
-	parts := min(o.blocks, max(1, (64<<20)/(8*size)))
+	parts := min(o.blocks, max(4, (64<<20)/(8*size)))
 	sums := make([][]float64, parts)
 	fit.Parallel(o.Workers(), parts, func(p int) {
 		sum, left, right := make([]float64, size), make([]float64, panel*ld), make([]float64, panel*ld)
+		space := make([]float64, kernel.WideSpace(panel, ld))
 		z, a, one := matrix(o.outs, panel), make([]float64, panel), ones(panel)
 		for b := p; b < o.blocks; b += parts {
 			o.chunks(o.ctx, b, func(from, to int) {
@@ -165,7 +166,7 @@ func (o *objective) curvatures(theta []float64, ld int) []float64 {
 						for l := k; l < o.outs; l++ {
 							o.pair(a[:rows], z, k, l, from)
 							o.edge(left, ld, from, a[:rows])
-							kernel.WideGram(sum[pair*ld*ld:][:ld*ld], left[:rows*ld], right[:rows*ld], rows, ld)
+							kernel.WideGram(sum[pair*ld*ld:][:ld*ld], left[:rows*ld], right[:rows*ld], rows, ld, space)
 							pair++
 						}
 					}

@@ -72,10 +72,11 @@ func (m *design) second(ctx context.Context, center float64) (*second, bool, err
 // products returns Zᵀ W Z (ld, ld), its upper triangle, for Z = (features, target, 1, 0…) about m.mean and center.
 func (m *design) products(ctx context.Context, ld int, center float64) ([]float64, error) {
 	const panel = 64 // rows whose products are summed while they are in the first cache
-	parts := min(m.blocks, max(1, (64<<20)/(8*ld*ld)))
+	parts := min(m.blocks, max(4, (64<<20)/(8*ld*ld)))
 	sums := make([][]float64, parts)
 	fit.Parallel(m.Workers(), parts, func(p int) {
 		g, right, left, a, one := make([]float64, ld*ld), make([]float64, panel*ld), []float64(nil), make([]float64, panel), ones(panel)
+		space := make([]float64, kernel.WideSpace(panel, ld))
 		if left = right; m.Weight != nil {
 			left = make([]float64, panel*ld)
 		}
@@ -90,7 +91,7 @@ func (m *design) products(ctx context.Context, ld int, center float64) ([]float6
 						}
 						m.fill(left, ld, from, rows, center, a)
 					}
-					kernel.WideGram(g, left[:rows*ld], right[:rows*ld], rows, ld)
+					kernel.WideGram(g, left[:rows*ld], right[:rows*ld], rows, ld, space)
 				}
 			})
 		}

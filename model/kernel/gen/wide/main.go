@@ -188,11 +188,11 @@ func rows() {
 	done()
 }
 
-// tile: c (4, 8) += Σ left'·right over rows of z, ld bytes apart, of which left are four columns and right eight.
+// tile: c (4, 8) += left'·right, where left has four columns and right eight, rows that many bytes apart.
 func tile() {
-	text("wideTile", "c *float64, ldc uintptr, left, right *float64, ld uintptr, rows int")
-	r := load("c", "ldc", "left", "right", "ld", "rows")
-	c, ldc, left, right, ld, count := r[0], r[1], r[2], r[3], r[4], r[5]
+	text("wideTile", "c *float64, ldc uintptr, left *float64, leftLD uintptr, right *float64, rightLD uintptr, rows int")
+	r := load("c", "ldc", "left", "leftLD", "right", "rightLD", "rows")
+	c, ldc, left, leftLD, right, rightLD, count := r[0], r[1], r[2], r[3], r[4], r[5], r[6]
 	s := zeros(8)
 	Label("row")
 	b := []vec{YMM(), YMM()}
@@ -204,8 +204,8 @@ func tile() {
 		VFMADD231PD(b[0], a, s[2*i])
 		VFMADD231PD(b[1], a, s[2*i+1])
 	}
-	ADDQ(ld, left)
-	ADDQ(ld, right)
+	ADDQ(leftLD, left)
+	ADDQ(rightLD, right)
 	DECQ(count)
 	JNZ(LabelRef("row"))
 	for i := range 4 {
