@@ -22,20 +22,24 @@ func WideDots(dst []float64, x []float32, mean, u []float64) {
 		return
 	}
 	x = x[:len(dst)*cols]
-	done := wideDotsMachine(dst, x, mean, u) // columns
-	rest := dst[:len(dst)&^(wideStep-1)]
-	if done == 0 {
-		rest = nil
+	whole := 0
+	done := wideDotsMachine(dst, x, mean, u) // columns, of whole groups of rows
+	if done > 0 {
+		whole = len(dst) &^ (wideStep - 1)
+		dotsFrom(dst[:whole], x, mean, u, done)
 	}
+	dotsFrom(dst[whole:], x[whole*cols:], mean, u, 0)
+}
+
+// dotsFrom is WideDots over the columns from first on.
+func dotsFrom(dst []float64, x []float32, mean, u []float64, first int) {
+	cols := len(mean)
+	mean, u = mean[first:], u[first:cols]
 	for i := range dst {
-		from := 0
-		if i < len(rest) {
-			from = done
-		}
+		row := x[i*cols+first:][:len(mean)]
 		var s float64
-		row := x[i*cols:][:cols]
-		for j := from; j < cols; j++ {
-			s += (float64(row[j]) - mean[j]) * u[j]
+		for j, m := range mean {
+			s += (float64(row[j]) - m) * u[j]
 		}
 		dst[i] += s
 	}
@@ -49,12 +53,13 @@ func WideSums(sum []float64, x []float32, mean, a []float64) {
 		return
 	}
 	x = x[:len(a)*cols]
-	from := wideSumsMachine(sum, x, mean, a)
-	for i := 0; i < len(a) && from < cols; i++ {
-		row := x[i*cols:][:cols]
-		for j := from; j < cols; j++ {
-			sum[j] += a[i] * (float64(row[j]) - mean[j])
+	for j := wideSumsMachine(sum, x, mean, a); j < cols; j++ {
+		m, s, at := mean[j], sum[j], j
+		for _, w := range a {
+			s += w * (float64(x[at]) - m)
+			at += cols
 		}
+		sum[j] = s
 	}
 }
 

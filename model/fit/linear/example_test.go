@@ -37,3 +37,17 @@ func ExampleRidge() {
 	fmt.Printf("%.2f\n", out[0].F32())
 	// Output: [21.00]
 }
+
+// A lasso leaves out what helps little: of two features the target follows the first.
+func ExampleLasso() {
+	ctx := context.Background()
+	d := fit.Data{Task: fit.Regression, Rows: 4, Cols: 2, X: []float32{1, 5, 2, -5, 3, -5, 4, 5}, Y: []float32{3, 5, 7, 9.1}}
+	b := graph.NewBuilder("sparse")
+	x := b.Input("x", tensor.Rows(tensor.Float32, d.Cols))
+	if _, err := (linear.Lasso{Alpha: .1}).Fit(ctx, d, b, x, nil); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("%.2f\n", b.Graph().Initializers["weight"].F32())
+	// Output: [1.95 0.00]
+}
