@@ -156,7 +156,8 @@ func (m *normal) emit(b *graph.Builder, x graph.Value) graph.Value {
 	z = b.Op("Unsqueeze", z, b.Ints("axis", []int64{1}))
 	z = b.Op("Sub", z, b.Init("class_mean", tensor.Floats(fit.Narrow(mean), classes, cols)))
 	z = b.Op("Mul", z, b.Init("class_precision", tensor.Floats(fit.Narrow(precision), classes, cols)))
-	z = b.OpWith("ReduceSumSquare", []graph.Attr{graph.IntsAttr("axes", 2), graph.IntAttr("keepdims", 0)}, z)
+	z = b.Op("Mul", z, z)
+	z = b.OpWith("ReduceSum", []graph.Attr{graph.IntAttr("keepdims", 0)}, z, b.Ints("features", []int64{2}))
 	return b.Op("Sub", b.Floats("constant", fit.Narrow(m.constant)), z)
 }
 

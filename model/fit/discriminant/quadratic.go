@@ -138,7 +138,8 @@ func (m *bells) emit(b *graph.Builder, x graph.Value) graph.Value {
 	z = b.Op("Clip", z, b.Scalar("least", -far), b.Scalar("most", far))
 	z = b.Op("Sub", z, b.Init("class_mean", tensor.Floats(fit.Narrow(mean), classes, 1, cols)))
 	z = b.Op("MatMul", z, b.Init("whiten", tensor.Floats(fit.Narrow(whiten), classes, cols, cols)))
-	z = b.OpWith("ReduceSumSquare", []graph.Attr{graph.IntsAttr("axes", 2), graph.IntAttr("keepdims", 0)}, z)
+	z = b.Op("Mul", z, z)
+	z = b.OpWith("ReduceSum", []graph.Attr{graph.IntAttr("keepdims", 0)}, z, b.Ints("features", []int64{2}))
 	z = b.OpWith("Transpose", []graph.Attr{graph.IntsAttr("perm", 1, 0)}, z)
 	return b.Op("Sub", b.Floats("constant", fit.Narrow(m.bias)), z)
 }
