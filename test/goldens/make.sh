@@ -8,14 +8,14 @@ venv=${JARVIS_VENV:-bin/venv}
 "$venv/bin/pip" install -q -r test/goldens/requirements.txt
 python=$venv/bin/python
 
-for script in make_codec_goldens make_fit_metric make_fit_data make_fit_linear make_fit_boost make_fit_nn make_quant_goldens; do
+for script in make_codec_goldens make_fit_metric make_fit_data make_fit_linear make_fit_bayes make_fit_discriminant make_fit_neighbors make_fit_svm make_fit_gaussian make_fit_boost make_fit_nn make_quant_goldens; do
   "$python" "test/goldens/$script.py"
 done
 if "$python" -c 'import torch' 2>/dev/null; then # gigabytes, of which these goldens are worth a few kilobytes
   "$python" test/goldens/make_fit_optim.py
   "$python" test/goldens/make_fit_train.py
 fi
-go test ./model/fit/{linear,boost,nn} -run Runtime -update
+go test ./model/fit/{linear,bayes,discriminant,neighbors,svm,gaussian,boost,nn} -run Runtime -update
 "$python" test/goldens/make_fit_onnx.py
 "$python" test/goldens/make_feature_plans.py data
 go test ./pipeline/feature -run TestGoldens -update

@@ -25,7 +25,7 @@ import (
 // the likelihood, for classes; weights have the mean 1. Rows of weight 0 are left out.
 //
 // Classes are learned one against the rest by Laplace's approximation, two classes by one process. The model holds all
-// rows, and for classes a matrix of rows by rows for each process: 200 MB at most.
+// rows, and for classes a matrix of rows by rows for each process, which every answer is multiplied by: 200 MB at most.
 type Process struct {
 	LengthScale   float64 `json:"length_scale,omitempty"`   // 0 means 1
 	ConstantValue float64 `json:"constant_value,omitempty"` // variance of the function; 0 means 1
@@ -35,7 +35,7 @@ type Process struct {
 	MaxIter       int     `json:"max_iter,omitempty"`       // steps of the optimiser at most; 0 means 100
 
 	// OptimizeRows is the number of rows, drawn by the seed, on which the values are chosen: each step takes the time of
-	// its third power. All rows make the answers then. 0 means 1000.
+	// its third power. All rows make the answers then. 0 means 1000, for classes 500.
 	OptimizeRows int `json:"optimize_rows,omitempty"`
 }
 
@@ -71,7 +71,7 @@ func (p Process) Fit(ctx context.Context, d fit.Data, b *graph.Builder, x graph.
 
 // prepare verifies parameters and data, and makes the points of the process.
 func (p Process) prepare(ctx context.Context, d fit.Data) (*points, error) {
-	p, err := p.defaults()
+	p, err := p.defaults(d.Task)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (p Process) prepare(ctx context.Context, d fit.Data) (*points, error) {
 	return s, fit.Stopped(ctx)
 }
 
-func (p Process) defaults() (Process, error) {
+func (p Process) defaults(task fit.Task) (Process, error) {
 	for _, c := range []struct {
 		field *float64
 		name  string
@@ -106,7 +106,9 @@ func (p Process) defaults() (Process, error) {
 		p.MaxIter = 100
 	}
 	if p.OptimizeRows == 0 {
-		p.OptimizeRows = 1000
+		if p.OptimizeRows = 1000; task == fit.Classification {
+			p.OptimizeRows = 500
+		}
 	}
 	switch {
 	case p.MaxIter < 0:

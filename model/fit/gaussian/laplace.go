@@ -91,7 +91,8 @@ func (m *mode) solveLower(x *mat.Dense) {
 	blas64.Trsm(blas.Left, blas.Trans, 1, u.RawTriangular(), x.RawMatrix())
 }
 
-// evidence is the logarithm of the approximate marginal likelihood and its gradient by theta (algorithm 5.1).
+// evidence is the logarithm of the approximate marginal likelihood and its gradient by theta (algorithm 5.1). With B the
+// matrix I + √W·K·√W, half the posterior variance times the third derivative is (1 - B⁻¹)·(1 - 2p)/2 on the diagonal.
 func (l labels) evidence(w *watch, theta []float64, distance *mat.SymDense) (float64, []float64) {
 	n := len(l.y)
 	gradient := make([]float64, len(theta))
@@ -101,42 +102,54 @@ func (l labels) evidence(w *watch, theta []float64, distance *mat.SymDense) (flo
 	if !ok {
 		return math.Inf(-1), gradient
 	}
-	root := m.inverse() // L⁻¹ · √W
-	var r, white mat.Dense
-	r.Mul(root.T(), root) // √W · B⁻¹ · √W
-	white.Mul(root, k)
-	third := mat.NewVecDense(n, nil) // half the variance of f times the third derivative of the likelihood
-	for i := range n {
-		var explained float64
-		for j := range n {
-			explained += white.At(j, i) * white.At(j, i)
-		}
-		p := m.p[i]
-		third.SetVec(i, -(k.At(i, i)-explained)/2*l.weight[i]*p*(1-p)*(1-2*p))
+	inverse := mat.NewSymDense(n, nil)
+	_ = m.chol.InverseTo(inverse)
+	third := mat.NewVecDense(n, nil)
+	for i, p := range m.p {
+		third.SetVec(i, -(1-inverse.At(i, i))*(1-2*p)/2)
 	}
-	slope := mat.NewSymDense(n, nil)
-	b, rb, krb := mat.NewVecDense(n, nil), mat.NewVecDense(n, nil), mat.NewVecDense(n, nil)
+	b, c := mat.NewVecDense(n, nil), mat.NewVecDense(n, nil)
 	for t := range theta {
-		var trace float64
-		for i := range n {
-			for j := i; j < n; j++ {
-				v := k.At(i, j)
-				if t == 1 {
-					v *= distance.At(i, j) / (length * length)
-				}
-				slope.SetSym(i, j, v)
-				trace += v * r.At(i, j)
-				if i != j {
-					trace += v * r.At(j, i)
-				}
-			}
+		explicit := m.explicit(k, inverse, distance, length, t == 1, b.RawVector().Data)
+		// b - K·√W·B⁻¹·√W·b is how the mode moves.
+		for i, r := range m.root {
+			c.SetVec(i, r*b.AtVec(i))
 		}
-		explicit := mat.Inner(m.a, slope, m.a)/2 - trace/2
-		b.MulVec(slope, mat.NewVecDense(n, m.gradient))
-		rb.MulVec(&r, b)
-		krb.MulVec(k, rb)
-		b.SubVec(b, krb)
+		c.MulVec(inverse, c)
+		for i, r := range m.root {
+			c.SetVec(i, r*c.AtVec(i))
+		}
+		c.MulVec(k, c)
+		b.SubVec(b, c)
 		gradient[t] = explicit + mat.Dot(third, b)
 	}
 	return m.evidence, gradient
+}
+
+// explicit is the derivative of the evidence where the mode stays. It writes S·gradient to b, S the derivative of the
+// kernel by the logarithm of its constant or of its length.
+func (m *mode) explicit(k, inverse, distance *mat.SymDense, length float64, byLength bool, b []float64) float64 {
+	n := len(m.root)
+	clear(b)
+	a := m.a.RawVector().Data
+	ks, inverses, distances := k.RawSymmetric().Data, inverse.RawSymmetric().Data, distance.RawSymmetric().Data
+	var sum float64
+	for i := range n {
+		for j := i; j < n; j++ {
+			v := ks[i*n+j]
+			if byLength {
+				v *= distances[i*n+j] / (length * length)
+			}
+			term := v * (a[i]*a[j] - m.root[i]*m.root[j]*inverses[i*n+j])
+			if i == j {
+				sum += term / 2
+				b[i] += v * m.gradient[i]
+				continue
+			}
+			sum += term // it stands for two
+			b[i] += v * m.gradient[j]
+			b[j] += v * m.gradient[i]
+		}
+	}
+	return sum
 }

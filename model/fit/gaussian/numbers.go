@@ -79,16 +79,15 @@ func (s *points) evidence(theta []float64, some []int, distance *mat.SymDense, y
 	inverse := mat.NewSymDense(n, nil)
 	_ = chol.InverseTo(inverse)
 	gradient := make([]float64, 3)
+	a, inverses, smooths, distances := alpha.RawVector().Data, inverse.RawSymmetric().Data, smooth.RawSymmetric().Data, distance.RawSymmetric().Data
 	for i := range n {
-		for j := i; j < n; j++ {
-			both := 1.0 // an entry above the diagonal stands for two
-			if i == j {
-				both = .5
-				gradient[2] += (alpha.AtVec(i)*alpha.AtVec(i) - inverse.At(i, i)) * noise / s.weight[some[i]] / 2
-			}
-			v := both * (alpha.AtVec(i)*alpha.AtVec(j) - inverse.At(i, j)) * smooth.At(i, j)
+		own := a[i]*a[i] - inverses[i*n+i]
+		gradient[0] += own * smooths[i*n+i] / 2
+		gradient[2] += own * noise / s.weight[some[i]] / 2
+		for j := i + 1; j < n; j++ { // an entry above the diagonal stands for two
+			v := (a[i]*a[j] - inverses[i*n+j]) * smooths[i*n+j]
 			gradient[0] += v
-			gradient[1] += v * distance.At(i, j) / (length * length)
+			gradient[1] += v * distances[i*n+j] / (length * length)
 		}
 	}
 	return value, gradient, alpha

@@ -8,30 +8,37 @@ import (
 	"github.com/jarvis-ml/jarvis/model/fit"
 )
 
+// neighbour is a row kept and its distance.
+type neighbour struct {
+	at       int
+	distance float64
+}
+
+// nearest are the neighbours of x, the nearest first, but for one row kept (none: -1).
+func (m *memory) nearest(x []float32, without int) []neighbour {
+	out := make([]neighbour, 0, m.NNeighbors+1)
+	for i := range m.from {
+		if i == without {
+			continue
+		}
+		n := neighbour{i, m.distance(x, m.point[i*m.Cols:(i+1)*m.Cols])}
+		if len(out) == m.NNeighbors && n.distance >= out[len(out)-1].distance {
+			continue
+		}
+		at := len(out)
+		for at > 0 && out[at-1].distance > n.distance {
+			at--
+		}
+		out = slices.Insert(out, at, n)
+		out = out[:min(len(out), m.NNeighbors)]
+	}
+	return out
+}
+
 // answer is that of the graph in float64: the shares of the classes, or the prediction. It leaves out one row kept
 // (none: -1).
 func (m *memory) answer(row []float32, without int) []float64 {
-	type neighbour struct {
-		at       int
-		distance float64
-	}
-	x := m.mapped(row)
-	all := make([]neighbour, 0, len(m.from))
-	for i := range m.from {
-		if i != without {
-			all = append(all, neighbour{i, m.distance(x, m.point[i*m.Cols:(i+1)*m.Cols])})
-		}
-	}
-	slices.SortStableFunc(all, func(a, b neighbour) int {
-		switch {
-		case a.distance < b.distance:
-			return -1
-		case a.distance > b.distance:
-			return 1
-		}
-		return 0
-	})
-	all = all[:min(m.NNeighbors, len(all))]
+	all := m.nearest(m.mapped(row), without)
 	sum := make([]float64, m.outs)
 	for _, n := range all {
 		w := 1.0
