@@ -107,6 +107,17 @@ func (s Standard) Foldable() bool {
 	return true
 }
 
+// Rounded is the map in numbers that float32 holds. What is learned from features that it maps refers to what a graph
+// makes of them, so that rounding costs nothing, even of years or other numbers far from zero.
+func (s Standard) Rounded() Standard {
+	out := Standard{Mean: make([]float64, len(s.Mean)), Scale: make([]float64, len(s.Scale))}
+	for j := range s.Mean {
+		pair := Narrow([]float64{s.Mean[j], s.Scale[j]})
+		out.Mean[j], out.Scale[j] = float64(pair[0]), float64(pair[1])
+	}
+	return out
+}
+
 // Append adds the map to a graph: from x (rows, cols) to (rows, cols).
 func (s Standard) Append(b *graph.Builder, x graph.Value) graph.Value {
 	x = b.Op("Sub", x, b.Floats("mean", Narrow(s.Mean)))

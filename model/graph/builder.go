@@ -119,6 +119,11 @@ func (b *Builder) Floats(hint string, data []float32, shape ...int) Value {
 	return b.Init(hint, tensor.Floats(data, shape...))
 }
 
+// Doubles adds a float64 initializer; without a shape it is a vector.
+func (b *Builder) Doubles(hint string, data []float64, shape ...int) Value {
+	return b.Init(hint, tensor.FromSlice(tensor.Float64, data, shape...))
+}
+
 // Ints adds an int64 initializer; without a shape it is a vector.
 func (b *Builder) Ints(hint string, data []int64, shape ...int) Value {
 	return b.Init(hint, tensor.Ints(data, shape...))

@@ -9,7 +9,6 @@ package bayes
 import (
 	"context"
 	"math"
-	"slices"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/fit"
@@ -36,43 +35,12 @@ func ready(ctx context.Context, d fit.Data, name string) error {
 // finish reports the loss and appends the probabilities.
 func finish(ctx context.Context, d fit.Data, m model, b *graph.Builder, x graph.Value, report func(fit.Progress)) (graph.Value, error) {
 	if report != nil {
-		report(fit.Progress{Step: 1, Steps: 1, Loss: loss(ctx, d, m), Valid: math.NaN()})
+		report(fit.Progress{Step: 1, Steps: 1, Loss: fit.LogLoss(ctx, d, m.joint), Valid: math.NaN()})
 	}
 	if err := fit.Stopped(ctx); err != nil {
 		return "", err
 	}
 	return b.OpWith("Softmax", []graph.Attr{graph.IntAttr("axis", 1)}, m.emit(b, x)), nil
-}
-
-// loss is the mean of -log p(class) under the weights, each at most 700.
-func loss(ctx context.Context, d fit.Data, m model) float64 {
-	var sum, total float64
-	z := make([]float64, d.Classes)
-	for i := 0; i < d.Rows && ctx.Err() == nil; i++ {
-		w := d.W(i)
-		total += w
-		m.joint(d.Row(i), z)
-		own := z[d.Class[i]]
-		sum += w * min(normalise(z)-own, 700)
-	}
-	if total == 0 {
-		return 0
-	}
-	return sum / total
-}
-
-// normalise turns logarithms into probabilities that sum to 1, and returns the logarithm of the sum before.
-func normalise(z []float64) float64 {
-	top := slices.Max(z)
-	var sum float64
-	for k, v := range z {
-		z[k] = math.Exp(v - top)
-		sum += z[k]
-	}
-	for k := range z {
-		z[k] /= sum
-	}
-	return top + math.Log(sum)
 }
 
 // never is the logarithm of the prior of a class without weight: below all that float32 can hold beside it.

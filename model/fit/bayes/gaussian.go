@@ -48,8 +48,8 @@ type normal struct {
 }
 
 func (g Gaussian) learn(ctx context.Context, d fit.Data) (*normal, error) {
-	s := fit.Standardize(d)
-	m := &normal{center: rounded(s.Mean), scale: rounded(s.Scale)}
+	s := fit.Standardize(d).Rounded()
+	m := &normal{center: s.Mean, scale: s.Scale}
 	weight := classWeights(d)
 	m.constant = logPriors(weight, false)
 	variance, err := m.measure(ctx, d, weight)
@@ -159,13 +159,4 @@ func (m *normal) emit(b *graph.Builder, x graph.Value) graph.Value {
 	z = b.Op("Mul", z, z)
 	z = b.OpWith("ReduceSum", []graph.Attr{graph.IntAttr("keepdims", 0)}, z, b.Ints("features", []int64{2}))
 	return b.Op("Sub", b.Floats("constant", fit.Narrow(m.constant)), z)
-}
-
-// rounded are the numbers that float32 keeps of x: what is learned refers to these, so that their rounding costs nothing.
-func rounded(x []float64) []float64 {
-	out := make([]float64, len(x))
-	for i, v := range fit.Narrow(x) {
-		out[i] = float64(v)
-	}
-	return out
 }

@@ -9,7 +9,6 @@ package discriminant
 import (
 	"context"
 	"math"
-	"slices"
 	"strconv"
 
 	"gonum.org/v1/gonum/blas"
@@ -46,8 +45,8 @@ func group(ctx context.Context, d fit.Data, name string) (*groups, error) {
 		return nil, fault.New(fault.Invalid, name+" discriminant analysis takes "+strconv.Itoa(widest)+" features at most, and these are "+strconv.Itoa(d.Cols)).
 			At("model").Try("use logistic regression or boosting")
 	}
-	s := fit.Standardize(d)
-	g := &groups{Data: d, center: rounded(s.Mean), scale: rounded(s.Scale), weight: make([]float64, d.Classes), rows: make([][]int32, d.Classes)}
+	s := fit.Standardize(d).Rounded()
+	g := &groups{Data: d, center: s.Mean, scale: s.Scale, weight: make([]float64, d.Classes), rows: make([][]int32, d.Classes)}
 	for i, k := range d.Class {
 		if w := d.W(i); w > 0 {
 			g.weight[k] += w
@@ -135,50 +134,10 @@ type model interface {
 // finish reports the loss and appends the probabilities.
 func finish(ctx context.Context, d fit.Data, m model, b *graph.Builder, x graph.Value, report func(fit.Progress)) (graph.Value, error) {
 	if report != nil {
-		report(fit.Progress{Step: 1, Steps: 1, Loss: loss(ctx, d, m), Valid: math.NaN()})
+		report(fit.Progress{Step: 1, Steps: 1, Loss: fit.LogLoss(ctx, d, m.joint), Valid: math.NaN()})
 	}
 	if err := fit.Stopped(ctx); err != nil {
 		return "", err
 	}
 	return b.OpWith("Softmax", []graph.Attr{graph.IntAttr("axis", 1)}, m.emit(b, x)), nil
-}
-
-// loss is the mean of -log p(class) under the weights, each at most 700.
-func loss(ctx context.Context, d fit.Data, m model) float64 {
-	var sum, total float64
-	z := make([]float64, d.Classes)
-	for i := 0; i < d.Rows && ctx.Err() == nil; i++ {
-		w := d.W(i)
-		total += w
-		m.joint(d.Row(i), z)
-		own := z[d.Class[i]]
-		sum += w * min(normalise(z)-own, 700)
-	}
-	if total == 0 {
-		return 0
-	}
-	return sum / total
-}
-
-// normalise turns logarithms into probabilities that sum to 1, and returns the logarithm of the sum before.
-func normalise(z []float64) float64 {
-	top := slices.Max(z)
-	var sum float64
-	for k, v := range z {
-		z[k] = math.Exp(v - top)
-		sum += z[k]
-	}
-	for k := range z {
-		z[k] /= sum
-	}
-	return top + math.Log(sum)
-}
-
-// rounded are the numbers that float32 keeps of x.
-func rounded(x []float64) []float64 {
-	out := make([]float64, len(x))
-	for i, v := range fit.Narrow(x) {
-		out[i] = float64(v)
-	}
-	return out
 }

@@ -35,7 +35,7 @@ func TestGolden(t *testing.T) {
 		z := make([]float64, held.Classes)
 		for i := range held.Rows {
 			m.joint(held.Row(i), z)
-			normalise(z)
+			fit.Normalise(z)
 			for k, want := range c.Rows[i] {
 				near(t, c.Data, z[k], want, 1e-6)
 				near(t, c.Data+" as a graph", float64(graph[i*held.Classes+k]), want, 1e-4)

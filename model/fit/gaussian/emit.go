@@ -7,11 +7,6 @@ import (
 	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
-// doubles adds a float64 initializer.
-func doubles(b *graph.Builder, hint string, data []float64, shape ...int) graph.Value {
-	return b.Init(hint, tensor.FromSlice(tensor.Float64, data, shape...))
-}
-
 func cast(b *graph.Builder, x graph.Value, to tensor.DType) graph.Value {
 	return b.OpWith("Cast", []graph.Attr{graph.IntAttr("to", int64(to))}, x)
 }
@@ -33,22 +28,22 @@ func (s *points) nearness(b *graph.Builder, x graph.Value) nearness {
 			squares[i] += v * v / 2
 		}
 	}
-	z := b.Op("Sub", cast(b, x, tensor.Float64), doubles(b, "mean", s.standard.Mean))
-	z = b.Op("Mul", z, doubles(b, "scale", s.standard.Scale))
+	z := b.Op("Sub", cast(b, x, tensor.Float64), b.Doubles("mean", s.standard.Mean))
+	z = b.Op("Mul", z, b.Doubles("scale", s.standard.Scale))
 	square := b.OpWith("ReduceSum", []graph.Attr{graph.IntAttr("keepdims", 1)}, b.Op("Mul", z, z), b.Ints("features", []int64{1}))
-	square = b.Op("Mul", square, doubles(b, "half", []float64{.5}))
-	return nearness{z, square, doubles(b, "points", points, s.Cols, n), doubles(b, "squares", squares)}
+	square = b.Op("Mul", square, b.Doubles("half", []float64{.5}))
+	return nearness{z, square, b.Doubles("points", points, s.Cols, n), b.Doubles("squares", squares)}
 }
 
 // exponents appends -½ of the squared distances: (rows, points).
 func (n nearness) exponents(b *graph.Builder) graph.Value {
 	e := b.Op("Sub", b.Op("Sub", b.Op("MatMul", n.z, n.points), n.square), n.squares)
-	return b.Op("Min", e, doubles(b, "zero", []float64{0}))
+	return b.Op("Min", e, b.Doubles("zero", []float64{0}))
 }
 
 // kernel appends exp(exponent / length²).
 func kernelOf(b *graph.Builder, exponents graph.Value, length float64) graph.Value {
-	return b.Op("Exp", b.Op("Mul", exponents, doubles(b, "precision", []float64{1 / (length * length)})))
+	return b.Op("Exp", b.Op("Mul", exponents, b.Doubles("precision", []float64{1 / (length * length)})))
 }
 
 // emit appends the prediction.
@@ -58,6 +53,6 @@ func (m *regression) emit(b *graph.Builder, x graph.Value) graph.Value {
 	for i := range alpha {
 		alpha[i] = m.unit * math.Exp(m.theta[0]) * m.alpha.AtVec(i)
 	}
-	y := b.Op("MatMul", k, doubles(b, "alpha", alpha, len(alpha), 1))
-	return cast(b, b.Op("Add", y, doubles(b, "center", []float64{m.center})), tensor.Float32)
+	y := b.Op("MatMul", k, b.Doubles("alpha", alpha, len(alpha), 1))
+	return cast(b, b.Op("Add", y, b.Doubles("center", []float64{m.center})), tensor.Float32)
 }

@@ -40,19 +40,19 @@ func (m *classification) latentOf(b *graph.Builder, exponents graph.Value, l *la
 		}
 	}
 	k := kernelOf(b, exponents, l.length)
-	mean := b.Op("MatMul", k, doubles(b, "gradient", gradient, n, 1))
-	white := b.Op("MatMul", k, doubles(b, "root", root, n, n))
+	mean := b.Op("MatMul", k, b.Doubles("gradient", gradient, n, 1))
+	white := b.Op("MatMul", k, b.Doubles("root", root, n, n))
 	explained := b.OpWith("ReduceSum", []graph.Attr{graph.IntAttr("keepdims", 1)}, b.Op("Mul", white, white), b.Ints("each", []int64{1}))
-	rest := b.Op("Max", b.Op("Sub", doubles(b, "all", []float64{1}), explained), doubles(b, "none", []float64{0}))
-	variance := b.Op("Mul", rest, doubles(b, "constant", []float64{l.constant}))
+	rest := b.Op("Max", b.Op("Sub", b.Doubles("all", []float64{1}), explained), b.Doubles("none", []float64{0}))
+	variance := b.Op("Mul", rest, b.Doubles("constant", []float64{l.constant}))
 
 	// Each term of the mixture is the error function of mean·slope/√2 / √(1 + slope²·variance).
 	slopes, squares, half := make([]float64, len(mixtureSlopes)), make([]float64, len(mixtureSlopes)), make([]float64, len(mixtureSlopes))
 	for i, s := range mixtureSlopes {
 		slopes[i], squares[i], half[i] = s*math.Sqrt(.5), s*s, mixtureShares[i]/2
 	}
-	wide := b.Op("Sqrt", b.Op("Add", b.Op("Mul", variance, doubles(b, "slope_squares", squares)), doubles(b, "one_wide", []float64{1})))
-	at := cast(b, b.Op("Div", b.Op("Mul", mean, doubles(b, "slopes", slopes)), wide), tensor.Float32)
+	wide := b.Op("Sqrt", b.Op("Add", b.Op("Mul", variance, b.Doubles("slope_squares", squares)), b.Doubles("one_wide", []float64{1})))
+	at := cast(b, b.Op("Div", b.Op("Mul", mean, b.Doubles("slopes", slopes)), wide), tensor.Float32)
 	sum := b.Op("MatMul", b.Op("Erf", at), b.Floats("shares", fit.Narrow(half), len(half), 1))
 	return b.Op("Add", sum, b.Scalar("half", .5))
 }

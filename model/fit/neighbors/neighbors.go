@@ -140,8 +140,8 @@ func (m *memory) scale() {
 			m.map32.Scale[j] = min(max(by, 0x1p-126), 0x1p126)
 		}
 	}
+	m.map32 = m.map32.Rounded()
 	for j := range m.Cols {
-		m.map32.Mean[j], m.map32.Scale[j] = float64(float32(m.map32.Mean[j])), float64(float32(m.map32.Scale[j]))
 		if m.Unscaled {
 			m.map32.Mean[j] = min(max(m.map32.Mean[j]*m.map32.Scale[j], -far), far) // of the scaled features
 		}

@@ -6,15 +6,14 @@ import (
 
 	"github.com/jarvis-ml/jarvis/model/fit"
 	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/tensor"
 )
 
-// far bounds the mapped features, so that squares stay in the range of float32.
+// far bounds the mapped features of a linear kernel, so that products stay in the range of float32.
 const far = 1e12
 
 // emit appends decisions, and what follows from them.
 func (m *machine) emit(b *graph.Builder, x graph.Value) graph.Value {
-	z := m.standard.Append(b, x)
-	z = b.Op("Clip", z, b.Scalar("least", -far), b.Scalar("most", far))
 	outs := len(m.bias)
 	gain, offset := make([]float64, outs), append([]float64(nil), m.bias...)
 	for k := range outs {
@@ -24,16 +23,24 @@ func (m *machine) emit(b *graph.Builder, x graph.Value) graph.Value {
 			gain[k], offset[k] = m.odds[k].a, m.odds[k].a*offset[k]+m.odds[k].b
 		}
 	}
-	y := b.Floats("bias", fit.Narrow(offset))
-	if len(m.support) > 0 && m.Kernel == "linear" {
-		y = b.Op("Add", b.Op("MatMul", z, b.Floats("weight", fit.Narrow(m.planes(gain)), m.Cols, outs)), y)
+	var y graph.Value
+	if m.Kernel == "linear" {
+		z := m.standard.Append(b, x)
+		z = b.Op("Clip", z, b.Scalar("least", -far), b.Scalar("most", far))
+		y = b.Op("MatMul", z, b.Floats("weight", fit.Narrow(m.planes(gain)), m.Cols, outs))
+		y = b.Op("Add", y, b.Floats("bias", fit.Narrow(offset)))
 	} else {
-		y = b.Op("Add", b.Op("MatMul", m.kernel(b, z), b.Floats("coefficients", fit.Narrow(m.coefficients(gain)), max(1, len(m.support)), outs)), y)
+		y = b.Op("MatMul", m.kernel(b, x), b.Doubles("coefficients", m.coefficients(gain), max(1, len(m.support)), outs))
+		y = cast(b, b.Op("Add", y, b.Doubles("bias", offset)), tensor.Float32)
 	}
 	if m.pairs == nil {
 		return y
 	}
 	return m.couple(b, y)
+}
+
+func cast(b *graph.Builder, x graph.Value, to tensor.DType) graph.Value {
+	return b.OpWith("Cast", []graph.Attr{graph.IntAttr("to", int64(to))}, x)
 }
 
 // planes are the coefficients of a linear kernel, summed over the support vectors (cols, outs).
@@ -60,31 +67,33 @@ func (m *machine) coefficients(gain []float64) []float64 {
 	return out
 }
 
-// kernel appends the kernel between z and the support vectors: (rows, support).
-func (m *machine) kernel(b *graph.Builder, z graph.Value) graph.Value {
+// kernel appends the kernel between x and the support vectors: (rows, support), in float64. A decision may be the small
+// difference of large sums, where C is large or all rows are near for the kernel, and float32 would leave little of it.
+func (m *machine) kernel(b *graph.Builder, x graph.Value) graph.Value {
 	n := max(1, len(m.support))
 	points, squares := make([]float64, m.Cols*n), make([]float64, n)
 	for v, r := range m.support {
 		for j, value := range m.z[int(r)*m.Cols : (int(r)+1)*m.Cols] {
-			value = float64(float32(value))
 			points[j*n+v] = value
 			squares[v] += value * value
 		}
 	}
+	z := b.Op("Sub", cast(b, x, tensor.Float64), b.Doubles("mean", m.standard.Mean))
+	z = b.Op("Mul", z, b.Doubles("scale", m.standard.Scale))
 	if m.Kernel == "rbf" { // exp(-|z|² - |point|² + 2·z·point)
 		for i := range points {
 			points[i] *= 2
 		}
 	}
-	k := b.Op("MatMul", z, b.Floats("support", fit.Narrow(points), m.Cols, n))
+	k := b.Op("MatMul", z, b.Doubles("support", points, m.Cols, n))
 	if m.Kernel == "rbf" {
 		length := b.OpWith("ReduceSum", []graph.Attr{graph.IntAttr("keepdims", 1)}, b.Op("Mul", z, z), b.Ints("features", []int64{1}))
-		k = b.Op("Sub", b.Op("Sub", k, length), b.Floats("lengths", fit.Narrow(squares)))
-		return b.Op("Exp", b.Op("Min", k, b.Scalar("zero", 0)))
+		k = b.Op("Sub", b.Op("Sub", k, length), b.Doubles("lengths", squares))
+		return b.Op("Exp", b.Op("Min", k, b.Doubles("zero", []float64{0})))
 	}
-	k = b.Op("Add", k, b.Scalar("coef0", float32(m.Coef0)))
-	most := float32(math.Pow(10, 30/float64(m.Degree)))
-	k = b.Op("Clip", k, b.Scalar("least", -most), b.Scalar("most", most))
+	k = b.Op("Add", k, b.Doubles("coef0", []float64{m.Coef0}))
+	most := math.Pow(10, 30/float64(m.Degree))
+	k = b.Op("Min", b.Op("Max", k, b.Doubles("least", []float64{-most})), b.Doubles("most", []float64{most}))
 	power := k
 	for range m.Degree - 1 {
 		power = b.Op("Mul", power, k)

@@ -11,6 +11,9 @@ func TestRuntime(t *testing.T) {
 	fittest.Golden(t, "three_classes", svm.SVM{}, fittest.Classes(t, "penguins"))
 	fittest.Golden(t, "two_classes", svm.SVM{Kernel: "poly", Degree: 2, Coef0: 1}, fittest.Classes(t, "breast_cancer"))
 	fittest.Golden(t, "linear", svm.SVM{Kernel: "linear"}, fittest.Classes(t, "iris"))
+	// Large coefficients, and a kernel that is 1 nearly everywhere: what float32 would not bear.
+	fittest.Golden(t, "large", svm.SVM{C: 1e4}, fittest.Classes(t, "iris"))
+	fittest.Golden(t, "near", svm.SVM{Unscaled: true}, fittest.Classes(t, "penguins"))
 	fittest.Golden(t, "regression", svm.SVM{Epsilon: .8}, fittest.Numbers(t, "diabetes"))
 }
 

@@ -35,9 +35,9 @@ func newSpace(p SVM, d fit.Data) *space {
 		root = math.Sqrt(s.gamma())
 	}
 	for j := range d.Cols {
-		s.standard.Mean[j] = float64(float32(s.standard.Mean[j]))
-		s.standard.Scale[j] = float64(fit.Narrow([]float64{s.standard.Scale[j] * root})[0])
+		s.standard.Scale[j] *= root
 	}
+	s.standard = s.standard.Rounded()
 	for i := range d.Rows {
 		if w := d.W(i); w > 0 {
 			s.from = append(s.from, i)

@@ -57,7 +57,7 @@ func (p SVM) Fit(ctx context.Context, d fit.Data, b *graph.Builder, x graph.Valu
 	if err != nil {
 		return "", err
 	}
-	if bytes := 4 * len(m.support) * (d.Cols + len(m.bias)); bytes > mostBytes && p.Kernel != "linear" {
+	if bytes := 8 * len(m.support) * (d.Cols + len(m.bias)); bytes > mostBytes && p.Kernel != "linear" {
 		return "", fault.New(fault.TooLarge, "the model would hold "+strconv.Itoa(len(m.support))+" support vectors, which are "+strconv.Itoa(bytes>>20)+
 			" MB, and 200 MB is the most").At("model").Try("train on a sample of the rows, or use boosting")
 	}
