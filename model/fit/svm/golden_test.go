@@ -108,6 +108,14 @@ func TestLarge(t *testing.T) {
 	if _, err := (SVM{}).learn(context.Background(), d, nil); !fault.Is(err, fault.TooLarge) {
 		t.Errorf("100001 rows: %v", err)
 	}
+	d = fit.Data{Task: fit.Classification, Rows: 10000, Cols: 1, X: make([]float32, 10000), Class: make([]int32, 10000), Classes: 90}
+	if _, err := (SVM{}).learn(context.Background(), d, nil); !fault.Is(err, fault.TooLarge) {
+		t.Errorf("4005 pairs of 10000 rows: %v", err)
+	}
+	d.Classes = 101
+	if _, err := (SVM{}).learn(context.Background(), d, nil); !fault.Is(err, fault.TooLarge) {
+		t.Errorf("101 classes: %v", err)
+	}
 }
 
 func load(t *testing.T, name string) fit.Data {

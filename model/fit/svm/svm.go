@@ -24,8 +24,8 @@ import (
 // set: scikit-learn leaves that to a StandardScaler in front. A row's weight multiplies its C.
 //
 // Probabilities of two classes are the logistic of a line through the decision (Platt 1999, as Lin, Lin and Weng 2007
-// fit it), which is learned from five-fold decisions. Those of more classes are coupled as Price et al. 1995 do,
-// p(k) ∝ 1 / (Σ 1/p(k or j) - (classes - 2)) over the other classes j, a formula where libsvm iterates.
+// fit it), which is learned from five-fold decisions. Those of more classes are coupled as Price et al. 1995 do: with
+// r(k, j) the probability of k against j, p(k) ∝ 1 / (Σ 1/r(k, j) - (classes - 2)), a formula where libsvm iterates.
 type SVM struct {
 	Kernel  string  `json:"kernel,omitempty"`   // "rbf" exp(-gamma·|x-z|²) (default), "linear" x·z, or "poly" (gamma·x·z + coef0)^degree
 	C       float64 `json:"C,omitempty"`        // inverse strength of the penalty, above 0; 0 means 1; times a weight, 1e9 at most
@@ -46,6 +46,7 @@ var _ fit.Estimator = SVM{}
 const (
 	mostRows    = 100_000
 	mostClasses = 100
+	mostPairs   = 25_000_000 // times rows
 	mostBytes   = 200 << 20
 	mostC       = 1e9
 )
@@ -80,6 +81,10 @@ func (p SVM) learn(ctx context.Context, d fit.Data, report func(fit.Progress)) (
 	if d.Classes > mostClasses {
 		return nil, fault.New(fault.TooLarge, strconv.Itoa(d.Classes)+" classes make a machine for each pair, and 100 classes are the most").At("model").
 			Try("use logistic regression or boosting")
+	}
+	if pairs := d.Classes * (d.Classes - 1) / 2; pairs*d.Rows > mostPairs {
+		return nil, fault.New(fault.TooLarge, strconv.Itoa(pairs)+" pairs of classes of "+strconv.Itoa(d.Rows)+" rows, and pairs times rows may be 25 million").At("model").
+			Try("train on a sample of the rows, or use logistic regression or boosting")
 	}
 	s := newSpace(p, d)
 	watch := &watch{ctx: ctx, report: report}
