@@ -77,7 +77,10 @@ func (w *watch) maximise(theta []float64, steps, rows int, likelihood func(theta
 			return optimize.NotTerminated, nil
 		},
 	}
-	settings := &optimize.Settings{GradientThreshold: 1e-6, MajorIterations: steps, Converger: &optimize.FunctionConverge{Relative: 1e-9, Iterations: 3}, Recorder: recorder{w}}
+	settings := &optimize.Settings{
+		GradientThreshold: 1e-6, MajorIterations: steps, Recorder: recorder{w},
+		Converger: &optimize.FunctionConverge{Relative: 1e-9, Iterations: 3},
+	}
 	// An error comes from a line search that finds nothing higher in float64, or from the context: the best point stands.
 	result, _ := optimize.Minimize(problem, start, settings, &optimize.LBFGS{})
 	if result == nil || result.X == nil {

@@ -107,7 +107,8 @@ func (p KNeighbors) learn(ctx context.Context, d fit.Data) (*memory, error) {
 	}
 	m.NNeighbors = min(m.NNeighbors, len(m.from))
 	if bytes := 4 * len(m.from) * (d.Cols + m.outs); bytes > mostBytes {
-		return nil, fault.New(fault.TooLarge, "the model would hold "+strconv.Itoa(len(m.from))+" rows, which are "+strconv.Itoa(bytes>>20)+" MB, and 200 MB is the most").
+		return nil, fault.New(fault.TooLarge, "the model would hold "+strconv.Itoa(len(m.from))+" rows, which are "+strconv.Itoa(bytes>>20)+
+			" MB, and 200 MB is the most").
 			At("model").Try("train on a sample of the rows, or use boosting")
 	}
 	m.scale()

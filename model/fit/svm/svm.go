@@ -32,7 +32,7 @@ type SVM struct {
 	Gamma   float64 `json:"gamma,omitempty"`    // of rbf and poly, above 0; 0 means 1/(features·variance) ("scale"), negative 1/features ("auto")
 	Degree  int     `json:"degree,omitempty"`   // of poly, 1 … 16; 0 means 3
 	Coef0   float64 `json:"coef0,omitempty"`    // of poly; default 0
-	Epsilon float64 `json:"epsilon,omitempty"`  // regression: errors up to it cost nothing, in deviations of the target (Unscaled: in its unit); 0 means 0.1, negative 0
+	Epsilon float64 `json:"epsilon,omitempty"`  // regression: errors up to it cost nothing, in deviations of the target; 0 means 0.1, negative 0
 	Tol     float64 `json:"tol,omitempty"`      // stop when the optimality conditions hold to it, above 0; 0 means 1e-3
 	MaxIter int     `json:"max_iter,omitempty"` // steps of one machine at most, after which it is kept as it is; 0 means 10 million
 
@@ -83,7 +83,8 @@ func (p SVM) learn(ctx context.Context, d fit.Data, report func(fit.Progress)) (
 			Try("use logistic regression or boosting")
 	}
 	if pairs := d.Classes * (d.Classes - 1) / 2; pairs*d.Rows > mostPairs {
-		return nil, fault.New(fault.TooLarge, strconv.Itoa(pairs)+" pairs of classes of "+strconv.Itoa(d.Rows)+" rows, and pairs times rows may be 25 million").At("model").
+		return nil, fault.New(fault.TooLarge, strconv.Itoa(pairs)+" pairs of classes of "+strconv.Itoa(d.Rows)+
+			" rows, and pairs times rows may be 25 million").At("model").
 			Try("train on a sample of the rows, or use logistic regression or boosting")
 	}
 	s := newSpace(p, d)
