@@ -69,16 +69,17 @@ def batch(rows):
 
 def score(model, rows):
     model.eval()
-    right = 0
+    right = loss = 0
     with torch.no_grad():
         for i in range(0, len(rows), 256):
             x, lengths, y = batch(rows[i : i + 256])
             z = model(x, lengths)
             right += (z.argmax(1) == y).sum().item()
-    return right / len(rows)
+            loss += nn.functional.cross_entropy(z, y, reduction="sum").item()
+    return right / len(rows), loss / len(rows)
 
 
-def fit(make, rows, seed):
+def fit(make, rows, seed, by_accuracy):
     torch.manual_seed(seed)
     rows = rows[:]
     random.Random(seed).shuffle(rows)
@@ -88,7 +89,7 @@ def fit(make, rows, seed):
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.01)
     steps = -(-len(rows) // size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=EPOCHS * steps, cycle_momentum=False)
-    best, kept, since = -1, None, 0
+    best, kept, since = float("-inf"), None, 0
     for _ in range(EPOCHS):
         model.train()
         order = torch.randperm(len(rows)).tolist()
@@ -99,10 +100,11 @@ def fit(make, rows, seed):
             nn.utils.clip_grad_norm_(model.parameters(), 1)
             optimizer.step()
             schedule.step()
-        accuracy = score(model, valid)
+        accuracy, loss = score(model, valid)
         since += 1
-        if accuracy > best:
-            best, kept, since = accuracy, copy.deepcopy(model.state_dict()), 0
+        gained = accuracy if by_accuracy else -loss
+        if gained > best:
+            best, kept, since = gained, copy.deepcopy(model.state_dict()), 0
         if since >= PATIENCE:
             break
     model.load_state_dict(kept)
@@ -113,4 +115,4 @@ if __name__ == "__main__":
     torch.set_num_threads(2)
     train, test, make = prepare(sys.argv[1], pathlib.Path(sys.argv[2]))
     for seed in map(int, sys.argv[3:]):
-        print(f"{100 * score(fit(make, train, seed), test):.2f}", flush=True)
+        print(f"{100 * score(fit(make, train, seed, sys.argv[1] == "reviews"), test)[0]:.2f}", flush=True)
