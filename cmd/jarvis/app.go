@@ -16,6 +16,7 @@ import (
 
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/pipeline/bucket"
+	"github.com/jarvis-ml/jarvis/pipeline/job"
 	"github.com/jarvis-ml/jarvis/pipeline/registry"
 )
 
@@ -156,6 +157,7 @@ func (a *app) parser(args []string) (*kong.Kong, *commands, error) {
 		kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 		kong.DefaultEnvars("JARVIS"),
+		kong.Vars{"models": strings.Join(job.Models(), ", ")},
 		kong.Resolvers(file),
 		kong.Bind(file),
 	)

@@ -95,6 +95,9 @@ func TestBadThingsToLearn(t *testing.T) {
 		{"train long.jsonl --target y --model rnn", 3, "100000 steps", "max_len"},
 		{"train holes.jsonl --target y --model rnn", 3, "row 4 holds NaN", "replace what is missing"},
 		{"train table.csv --target y --model cnn", 3, "no column of images", "--model mlp"},
+		{"train table.csv --target y --model boost --param max_deep=3", 2, "max_deep", "it has objective"},
+		{"train table.csv --target y --model boost --param max_depth", 2, "NAME=VALUE", "max_depth=8"},
+		{"train table.csv --target y --model knn --epochs 3", 2, "for nets", ""},
 		{"train table.csv --target y --model mlp --lr 1e9 --epochs 5", 2, "diverged", "lower lr"},
 		{"finetune net table.csv --freeze *", 2, "all 6 weights are frozen", "freeze fewer"},
 	} {

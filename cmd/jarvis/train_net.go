@@ -73,7 +73,7 @@ func (modelSetting) jsonSchema() map[string]any {
 
 // learner puts what --model and the flags of nets ask for into a Spec.
 func (c trainCommand) learner(s *job.Spec) {
-	s.Model, s.Net = c.Model.name, c.Model.net
+	s.Model, s.Net, s.Params = c.Model.name, c.Model.net, c.params
 	if c.Epochs == 0 && c.BatchSize == 0 && c.LR == 0 && c.Monitor == "" {
 		return
 	}
@@ -99,7 +99,7 @@ func (c trainCommand) learner(s *job.Spec) {
 
 // check refuses flags of nets for what is none.
 func (c trainCommand) checkNet() error {
-	if (c.Epochs != 0 || c.BatchSize != 0 || c.LR != 0 || c.Monitor != "") && (c.Model.name == "linear" || c.Model.name == "boost") {
+	if (c.Epochs != 0 || c.BatchSize != 0 || c.LR != 0 || c.Monitor != "") && job.ForTables(c.Model.name) {
 		return fault.New(fault.Invalid, "--epochs, --batch-size, --lr and --monitor are for nets, not for "+c.Model.name).At("--model")
 	}
 	if c.Epochs < 0 || c.BatchSize < 0 || !(c.LR >= 0) {

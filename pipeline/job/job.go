@@ -20,7 +20,8 @@ type Spec struct {
 	Target    string            // column to learn
 	Weight    string            // column that says how much each row counts; "" for all alike
 	Task      string            // "classification", "regression", or "auto" and "": judged by the target
-	Model     string            // "linear", "boost", "mlp", "cnn", "rnn", "transformer", or "auto" and "": chosen by the data and by cross-validation
+	Model     string            // one of Models; "" is "auto": chosen by the data and by cross-validation
+	Params    map[string]any    // hyper-parameters of Model by their names, for the estimators of tables
 	Net       *neural.Spec      // a net, and how it is trained; nil means what suits Model and the data
 	Seed      uint64            // every random choice follows from it
 	TimeLimit time.Duration     // no new candidate is started after it; 0 means no limit

@@ -30,10 +30,10 @@ var metricsOf = map[fit.Task][]string{
 
 // Check reports as fault.Invalid what is wrong with a policy.
 func (p Policy) Check() error {
-	if p.Metric != "" && !metric.Known(p.Metric) {
-		names := slices.Concat(slices.Collect(maps.Values(metricsOf))...)
+	names := slices.Concat(slices.Collect(maps.Values(metricsOf))...)
+	if p.Metric != "" && !slices.Contains(names, p.Metric) {
 		slices.Sort(names)
-		return fault.New(fault.Invalid, "there is no metric "+p.Metric).At("metric").Try("use one of " + strings.Join(names, ", "))
+		return fault.New(fault.Invalid, "the holdout has no metric "+p.Metric).At("metric").Try("use one of " + strings.Join(names, ", "))
 	}
 	if !(p.Margin >= 0) || math.IsInf(p.Margin, 0) {
 		return fault.New(fault.Invalid, "the margin is a share of at least 0").At("margin").Try("0.05 lets a challenger be 5 % worse")

@@ -5,62 +5,25 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jarvis-ml/jarvis/model"
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/fit"
-	"github.com/jarvis-ml/jarvis/model/fit/boost"
-	"github.com/jarvis-ml/jarvis/model/fit/linear"
-	"github.com/jarvis-ml/jarvis/model/fit/nn"
 	"github.com/jarvis-ml/jarvis/model/graph"
 	"github.com/jarvis-ml/jarvis/model/metric"
 	"github.com/jarvis-ml/jarvis/model/tensor"
-	"github.com/jarvis-ml/jarvis/pipeline/neural"
 )
 
-// portfolio lists the estimators that --model names, in the order in which "auto" tries them.
-var portfolio = []struct {
-	name string
-	of   func(fit.Task) fit.Estimator
-}{
-	{"linear", func(t fit.Task) fit.Estimator {
-		if t == fit.Regression {
-			return &linear.Ridge{}
-		}
-		return &linear.Logistic{}
-	}},
-	{"boost", func(fit.Task) fit.Estimator { return &boost.Boost{} }},
-	{"mlp", func(fit.Task) fit.Estimator { return &nn.MLP{} }},
-}
-
-// estimator makes the estimator of that name.
-func estimator(name string, task fit.Task) (fit.Estimator, error) {
-	for _, p := range portfolio {
-		if p.name == name {
-			return p.of(task), nil
+// portfolio are the names of the estimators that "auto" tries, in this order.
+func portfolio() []string {
+	var names []string
+	for _, l := range learners {
+		if l.auto {
+			names = append(names, l.name)
 		}
 	}
-	return nil, checkModel(name)
-}
-
-// Models are the names that Spec.Model takes.
-func Models() []string {
-	names := []string{"auto"}
-	for _, p := range portfolio {
-		names = append(names, p.name)
-	}
-	return append(names, neural.CNN, neural.RNN, neural.Transformer)
-}
-
-// checkModel reports an unknown name before any work is done for it.
-func checkModel(name string) error {
-	names := Models()
-	if name == "" || slices.Contains(names, name) {
-		return nil
-	}
-	return fault.New(fault.Invalid, "there is no estimator "+name).At("model").Try("use " + strings.Join(names, ", "))
+	return names
 }
 
 // Folds of the cross-validation by which "auto" chooses: 5, and 3 where rows are plenty and fits are slow.
@@ -82,37 +45,41 @@ func compare(ctx context.Context, d fit.Data, deadline time.Time, report func(Ev
 	}
 	group := folds(d.Rows, k, d.Class, d.Seed)
 	var tried, skipped []Candidate
-	for i, p := range portfolio {
+	names := portfolio()
+	for i, name := range names {
 		if i > 0 && !deadline.IsZero() && time.Now().After(deadline) {
-			c := Candidate{Estimator: p.name, Skipped: "the time limit had passed"}
+			c := Candidate{Estimator: name, Skipped: "the time limit had passed"}
 			skipped = append(skipped, c)
-			report(Event{Stage: Compare, Done: float64(i+1) / float64(len(portfolio)), Candidate: &c})
+			report(Event{Stage: Compare, Done: float64(i+1) / float64(len(names)), Candidate: &c})
 			continue
 		}
 		inTime, cancel := ctx, context.CancelFunc(func() {})
 		if i > 0 && !deadline.IsZero() {
 			inTime, cancel = context.WithDeadline(ctx, deadline)
 		}
-		start := time.Now()
-		score, err := crossValidate(inTime, p.of(d.Task), d, group, k, func(done float64) {
-			report(Event{Stage: Compare, Done: (float64(i) + done) / float64(len(portfolio))})
-		})
+		start, score := time.Now(), math.NaN()
+		e, err := estimator(name, d.Task, nil)
+		if err == nil {
+			score, err = crossValidate(inTime, e, d, group, k, func(done float64) {
+				report(Event{Stage: Compare, Done: (float64(i) + done) / float64(len(names))})
+			})
+		}
 		late := errors.Is(inTime.Err(), context.DeadlineExceeded)
 		cancel()
-		c := Candidate{Estimator: p.name, Metric: primary(d.Task), Score: score, Seconds: time.Since(start).Seconds()}
+		c := Candidate{Estimator: name, Metric: primary(d.Task), Score: score, Seconds: time.Since(start).Seconds()}
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
 		case err != nil && late:
-			c = Candidate{Estimator: p.name, Seconds: c.Seconds, Skipped: "stopped by the time limit"}
+			c = Candidate{Estimator: name, Seconds: c.Seconds, Skipped: "stopped by the time limit"}
 			skipped = append(skipped, c)
 		case err != nil:
-			c = Candidate{Estimator: p.name, Seconds: c.Seconds, Skipped: err.Error()}
+			c = Candidate{Estimator: name, Seconds: c.Seconds, Skipped: err.Error()}
 			skipped = append(skipped, c)
 		default:
 			tried = append(tried, c)
 		}
-		report(Event{Stage: Compare, Done: float64(i+1) / float64(len(portfolio)), Candidate: &c})
+		report(Event{Stage: Compare, Done: float64(i+1) / float64(len(names)), Candidate: &c})
 	}
 	if len(tried) == 0 {
 		return nil, fault.New(fault.BadData, "no estimator could be trained: "+skipped[0].Skipped)

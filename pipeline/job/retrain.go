@@ -449,6 +449,9 @@ func (u *upload) spec(stored dataset.Version) (Spec, error) {
 	if share, ok := p.Config["holdout"].(float64); ok {
 		s.Holdout = share
 	}
+	if asked != "" && asked != "auto" {
+		s.Params, _ = p.Config["parameters"].(map[string]any)
+	}
 	s.Store = Runs{Bucket: u.Bucket, Name: u.file.Dataset}.Store
 	var err error
 	s.Net, err = netOf(u.champion.Card)

@@ -32,7 +32,7 @@ func (w *work) tabular(ctx context.Context, start time.Time) (learner, []Candida
 		return nil, nil, err
 	}
 	l.called = name
-	l.estimator, err = estimator(name, w.target.task)
+	l.estimator, err = estimator(name, w.target.task, w.spec.Params)
 	return l, candidates, err
 }
 

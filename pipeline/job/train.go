@@ -110,6 +110,9 @@ func begin(t *table.Table, s Spec, report func(Event)) (*work, error) {
 	if err := checkModel(s.Model); err != nil && s.Net == nil {
 		return nil, err
 	}
+	if len(s.Params) > 0 && (s.Net != nil || s.Model == "" || s.Model == "auto") {
+		return nil, fault.New(fault.Invalid, "parameters are for a model that is named").At("param").Try("--model boost --param max_depth=8; a net has its settings in YAML")
+	}
 	w := &work{spec: s, tell: report, table: t}
 	if err := w.weigh(); err != nil {
 		return nil, err
