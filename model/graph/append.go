@@ -23,7 +23,7 @@ func (b *Builder) Append(g *Graph, in ...Value) []Value {
 				names[v] = b.Fresh(string(v))
 			}
 		}
-		n.Walk(func(n *Node) { b.uses(n.Domain) })
+		n.Walk(func(n *Node) { b.uses(n.Domain, n.Op) })
 		b.graph.Nodes = append(b.graph.Nodes, n.Renamed(names))
 	}
 	out := make([]Value, len(g.Outputs))

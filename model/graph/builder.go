@@ -21,7 +21,8 @@ type Builder struct {
 	next  map[string]int
 	opset int64
 
-	ml, microsoft bool // an operator of the domain was appended
+	ml        int64 // version of the operators of ML that were appended, 0 for none
+	microsoft bool  // an operator of the domain was appended
 }
 
 // Opset and IR version that Builder writes: old enough for every runtime in use, new enough for what Jarvis needs.
@@ -46,7 +47,7 @@ func Extend(g *Graph) *Builder {
 		b.used[name] = true
 	}
 	for _, n := range g.Nodes {
-		n.Walk(func(n *Node) { b.uses(n.Domain) })
+		n.Walk(func(n *Node) { b.uses(n.Domain, n.Op) })
 		for _, out := range n.Outputs {
 			b.used[out] = true
 		}
@@ -155,14 +156,19 @@ func (b *Builder) Node(domain, op string, in []Value, outputs int, attrs ...Attr
 	for range outputs {
 		n.Outputs = append(n.Outputs, b.Fresh(op))
 	}
-	b.uses(domain)
+	b.uses(domain, op)
 	b.graph.Nodes = append(b.graph.Nodes, n)
 	return n.Outputs
 }
 
-// uses remembers the domain of a node.
-func (b *Builder) uses(domain string) {
-	b.ml = b.ml || domain == ML
+// uses remembers the domain of a node. TreeEnsemble is the one operator of ML that is younger than the others.
+func (b *Builder) uses(domain, op string) {
+	if domain == ML {
+		b.ml = max(b.ml, OpsetMLVersion)
+		if op == "TreeEnsemble" {
+			b.ml = 5
+		}
+	}
 	b.microsoft = b.microsoft || domain == Microsoft
 }
 
@@ -174,8 +180,8 @@ func (b *Builder) Model() *Model {
 	if b.opset >= 19 {
 		m.IRVersion = 9 // the one that opsets 19 and 20 were released with
 	}
-	if b.ml {
-		m.Opsets[ML] = OpsetMLVersion
+	if b.ml > 0 {
+		m.Opsets[ML] = b.ml
 	}
 	if b.microsoft {
 		m.Opsets[Microsoft] = 1
