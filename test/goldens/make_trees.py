@@ -157,6 +157,8 @@ def lightgbm_model(name, p):
     if p["objective"] == "binary":
         y = np.stack([1 - y, y], 1)
     contribs = booster.predict(ROWS.astype(np.float64), pred_contrib=True)
+    if p.get("boosting") == "rf":  # LightGBM forgets that the prediction is the mean of the trees
+        contribs /= 3
     splits, gains = (dict(zip(NAMES, booster.feature_importance(k).tolist())) for k in ("split", "gain"))
     write(name, file, y.reshape(len(ROWS), -1), contribs, {"weight": splits, "total_gain": gains})
 

@@ -1,0 +1,192 @@
+package trees
+
+import "math"
+
+// lanes is how many points of the integral are passed at once: enough for 8 different features on a way.
+const lanes = 4
+
+type lane = [lanes]float64
+
+// How a row stands to the way that leads over an edge.
+const (
+	left   = iota // it left the way above, by the same feature
+	leaves        // it leaves the way here
+	keeps         // it keeps to the way, as far as this feature goes
+)
+
+// edge leads from a split to a child, and bears the child's number.
+type edge struct {
+	parent  int32
+	before  int32 // the nearest edge above that asks for the same feature; 0, the root's, where there is none
+	feature int32
+	yes     uint8 // 1 for a left child
+
+	share float64 // z of the feature down to here
+	// By how the row stands: what the product is multiplied by, and what a sum over the leaves below adds to the feature's part.
+	factor, gain [keeps + 1]lane
+}
+
+// ways is a tree made ready to be explained, for some points of the integral.
+type ways struct {
+	tree  *Tree
+	edges []edge // by node; the root's leads from nowhere
+}
+
+// ways prepares a tree: once for each lanes points that its longest way needs.
+func (e *Ensemble) ways(t *Tree) []*ways {
+	w, longest := trace(t)
+	count := (longest + 2*lanes - 1) / (2 * lanes)
+	points, weights := gauss(max(1, count) * lanes)
+	var out []*ways
+	for p := range count {
+		pass := w
+		if p < count-1 {
+			pass = &ways{w.tree, append([]edge(nil), w.edges...)}
+		}
+		pass.weigh(points[p*lanes:], weights[p*lanes:])
+		out = append(out, pass)
+	}
+	return out
+}
+
+// trace finds the edges of a tree, and how many different features the way to a leaf asks for at most.
+func trace(t *Tree) (w *ways, longest int) {
+	w = &ways{t, make([]edge, len(t.Nodes))}
+	w.edges[0].share = 1
+	distinct := make([]int, len(t.Nodes))
+	for i := range t.Nodes {
+		n := &t.Nodes[i]
+		if n.Leaf() {
+			longest = max(longest, distinct[i])
+			continue
+		}
+		before := int32(i) // the nearest edge of the node's feature, its own among them
+		for before > 0 && w.edges[before].feature != n.Feature {
+			before = w.edges[before].parent
+		}
+		for _, c := range []int32{n.Left, n.Right} {
+			w.edges[c] = edge{parent: int32(i), before: before, feature: n.Feature, share: w.edges[before].share * keep(n, &t.Nodes[c])}
+			if distinct[c] = distinct[i]; before == 0 {
+				distinct[c]++
+			}
+		}
+		w.edges[n.Left].yes = 1
+	}
+	return w, longest
+}
+
+// weigh computes factors and gains at some points.
+func (w *ways) weigh(points, weights []float64) {
+	for i := 1; i < len(w.edges); i++ {
+		e := &w.edges[i]
+		z, above := e.share, w.edges[e.before].share
+		for q := range lanes {
+			t, weight := points[q], weights[q]
+			f, fAbove := t+(1-t)*z, t+(1-t)*above
+			gainAbove := (1 - above) / fAbove
+			e.factor[left][q] = z / above
+			e.factor[leaves][q] = (1 - t) * z / fAbove
+			e.factor[keeps][q] = f / fAbove
+			e.gain[leaves][q] = weight * (-1/(1-t) - gainAbove)
+			e.gain[keeps][q] = weight * ((1-z)/f - gainAbove)
+		}
+	}
+}
+
+// walker explains rows one by one, and keeps its memory.
+type walker struct {
+	ensemble *Ensemble
+	state    []uint8 // by edge: how the row stands
+	goes     []uint8 // by node: 1 where the row goes left
+	product  []lane  // by edge
+	sum      []lane  // by edge: over the leaves below
+}
+
+func newWalker(e *Ensemble) *walker { return &walker{ensemble: e} }
+
+// explain adds the parts that a tree gives to the features of a row; parts is (outputs, features + 1).
+func (w *walker) explain(way *ways, row []float32, parts []float64) {
+	n := len(way.edges)
+	if cap(w.state) < n {
+		w.state, w.goes, w.product, w.sum = make([]uint8, n), make([]uint8, n), make([]lane, n), make([]lane, n)
+	}
+	w.state, w.goes, w.product, w.sum = w.state[:n], w.goes[:n], w.product[:n], w.sum[:n]
+	w.down(way, row)
+	t, width := way.tree, w.ensemble.Features+1
+	if t.Output != Every {
+		w.up(way, parts[t.Output*width:][:width], func(n *Node) float64 { return n.Value })
+		return
+	}
+	for k := range w.ensemble.Outputs {
+		w.up(way, parts[k*width:][:width], func(n *Node) float64 { return float64(t.Values[int(n.Row)*w.ensemble.Outputs+k]) })
+	}
+}
+
+// down multiplies along the ways.
+func (w *walker) down(way *ways, row []float32) {
+	nodes, edges := way.tree.Nodes, way.edges
+	state, goes, product := w.state[:len(nodes)], w.goes[:len(nodes)], w.product[:len(nodes)]
+	state[0], product[0] = keeps, lane{1, 1, 1, 1}
+	for i := range nodes {
+		if i > 0 {
+			e := &edges[i]
+			var on uint8
+			if goes[e.parent] == e.yes {
+				on = 1
+			}
+			s := (on + leaves) * (state[e.before] >> 1) // 0 where the feature left before
+			state[i] = s
+			f, p := &e.factor[s], &product[e.parent]
+			product[i] = lane{p[0] * f[0], p[1] * f[1], p[2] * f[2], p[3] * f[3]}
+		}
+		if n := &nodes[i]; !n.Leaf() {
+			goes[i] = 0
+			if n.GoesLeft(w.ensemble.read(row, n.Feature)) {
+				goes[i] = 1
+			}
+		}
+	}
+}
+
+// up sums over the leaves below each edge, whose values are weighed by their products, and gives the edge's feature its part.
+func (w *walker) up(way *ways, parts []float64, value func(*Node) float64) {
+	nodes, edges := way.tree.Nodes, way.edges
+	sum, product, state := w.sum[:len(nodes)], w.product[:len(nodes)], w.state[:len(nodes)]
+	clear(sum)
+	for i := len(nodes) - 1; i > 0; i-- {
+		e, s := &edges[i], sum[i]
+		if n := &nodes[i]; n.Leaf() {
+			v, p := value(n), &product[i]
+			s = lane{v * p[0], v * p[1], v * p[2], v * p[3]}
+		}
+		g := &e.gain[state[i]]
+		parts[e.feature] += (s[0]*g[0] + s[1]*g[1]) + (s[2]*g[2] + s[3]*g[3])
+		to := &sum[e.parent]
+		to[0] += s[0]
+		to[1] += s[1]
+		to[2] += s[2]
+		to[3] += s[3]
+	}
+}
+
+// gauss gives the points and weights of the Gauss-Legendre rule of n points on 0 … 1, exact for polynomials up to degree 2n-1.
+func gauss(n int) (points, weights []float64) {
+	points, weights = make([]float64, n), make([]float64, n)
+	for i := range n {
+		x := math.Cos(math.Pi * (float64(i) + .75) / (float64(n) + .5))
+		var slope float64
+		for range 100 { // Newton's method on the Legendre polynomial
+			last, p := 1., x
+			for k := 2; k <= n; k++ {
+				last, p = p, (float64(2*k-1)*x*p-float64(k-1)*last)/float64(k)
+			}
+			slope = float64(n) * (x*p - last) / (x*x - 1)
+			step := p / slope
+			if x -= step; math.Abs(step) < 1e-16 {
+				break
+			}
+		}
+		points[i], weights[i] = (1-x)/2, 1/((1-x*x)*slope*slope)
+	}
+	return points, weights
+}
