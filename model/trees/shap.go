@@ -105,7 +105,7 @@ func (x *Explainer) Explain(ctx context.Context, rows []float32, threads int) ([
 			if ctx.Err() != nil {
 				return
 			}
-			w := newWalker(e)
+			w := walker{ensemble: e}
 			for _, tree := range ways {
 				for _, pass := range tree {
 					for r := b * block; r < min(n, (b+1)*block); r++ {

@@ -28,9 +28,25 @@ type edge struct {
 
 // ways is a tree made ready to be explained, for some points of the integral.
 type ways struct {
-	tree  *Tree
-	edges []edge // by node; the root's leads from nowhere
+	tree   *Tree
+	splits []split // by node
+	edges  []edge  // by node; the root's leads from nowhere
 }
+
+// split is what the way down asks of a node: a Node in little room.
+type split struct {
+	feature int32
+	cut     float32
+	kind    uint8
+	missing uint8 // 1 where missing values go left
+}
+
+// Kinds of split.
+const (
+	isLeaf uint8 = iota
+	byCut
+	bySet
+)
 
 // ways prepares a tree: once for each lanes points that its longest way needs.
 func (e *Ensemble) ways(t *Tree) []*ways {
@@ -41,7 +57,7 @@ func (e *Ensemble) ways(t *Tree) []*ways {
 	for p := range count {
 		pass := w
 		if p < count-1 {
-			pass = &ways{w.tree, append([]edge(nil), w.edges...)}
+			pass = &ways{w.tree, w.splits, append([]edge(nil), w.edges...)}
 		}
 		pass.weigh(points[p*lanes:], weights[p*lanes:])
 		out = append(out, pass)
@@ -51,7 +67,7 @@ func (e *Ensemble) ways(t *Tree) []*ways {
 
 // trace finds the edges of a tree, and how many different features the way to a leaf asks for at most.
 func trace(t *Tree) (w *ways, longest int) {
-	w = &ways{t, make([]edge, len(t.Nodes))}
+	w = &ways{t, make([]split, len(t.Nodes)), make([]edge, len(t.Nodes))}
 	w.edges[0].share = 1
 	distinct := make([]int, len(t.Nodes))
 	for i := range t.Nodes {
@@ -59,6 +75,13 @@ func trace(t *Tree) (w *ways, longest int) {
 		if n.Leaf() {
 			longest = max(longest, distinct[i])
 			continue
+		}
+		w.splits[i] = split{feature: n.Feature, cut: n.Cut, kind: byCut}
+		if n.Set != nil {
+			w.splits[i].kind = bySet
+		}
+		if n.MissingLeft {
+			w.splits[i].missing = 1
 		}
 		before := int32(i) // the nearest edge of the node's feature, its own among them
 		for before > 0 && w.edges[before].feature != n.Feature {
@@ -102,70 +125,105 @@ type walker struct {
 	sum      []lane  // by edge: over the leaves below
 }
 
-func newWalker(e *Ensemble) *walker { return &walker{ensemble: e} }
-
 // explain adds the parts that a tree gives to the features of a row; parts is (outputs, features + 1).
 func (w *walker) explain(way *ways, row []float32, parts []float64) {
-	n := len(way.edges)
-	if cap(w.state) < n {
+	if n := len(way.edges); len(w.state) < n {
 		w.state, w.goes, w.product, w.sum = make([]uint8, n), make([]uint8, n), make([]lane, n), make([]lane, n)
 	}
-	w.state, w.goes, w.product, w.sum = w.state[:n], w.goes[:n], w.product[:n], w.sum[:n]
 	w.down(way, row)
-	t, width := way.tree, w.ensemble.Features+1
+	t, outputs, width := way.tree, w.ensemble.Outputs, w.ensemble.Features+1
 	if t.Output != Every {
-		w.up(way, parts[t.Output*width:][:width], func(n *Node) float64 { return n.Value })
+		for i := range t.Nodes {
+			if way.splits[i].kind == isLeaf {
+				w.leaf(i, t.Nodes[i].Value)
+			}
+		}
+		w.up(way, parts[t.Output*width:][:width])
 		return
 	}
-	for k := range w.ensemble.Outputs {
-		w.up(way, parts[k*width:][:width], func(n *Node) float64 { return float64(t.Values[int(n.Row)*w.ensemble.Outputs+k]) })
+	for k := range outputs {
+		for i := range t.Nodes {
+			if way.splits[i].kind == isLeaf {
+				w.leaf(i, float64(t.Values[int(t.Nodes[i].Row)*outputs+k]))
+			}
+		}
+		w.up(way, parts[k*width:][:width])
 	}
 }
 
-// down multiplies along the ways.
+// down multiplies along the ways. Lanes are written out: a lane that is copied as a whole costs more than the arithmetic.
 func (w *walker) down(way *ways, row []float32) {
-	nodes, edges := way.tree.Nodes, way.edges
-	state, goes, product := w.state[:len(nodes)], w.goes[:len(nodes)], w.product[:len(nodes)]
-	state[0], product[0] = keeps, lane{1, 1, 1, 1}
-	for i := range nodes {
-		if i > 0 {
-			e := &edges[i]
-			var on uint8
-			if goes[e.parent] == e.yes {
-				on = 1
-			}
-			s := (on + leaves) * (state[e.before] >> 1) // 0 where the feature left before
-			state[i] = s
-			f, p := &e.factor[s], &product[e.parent]
-			product[i] = lane{p[0] * f[0], p[1] * f[1], p[2] * f[2], p[3] * f[3]}
+	edges := way.edges
+	splits, state, goes, product := way.splits[:len(edges)], w.state[:len(edges)], w.goes[:len(edges)], w.product[:len(edges)]
+	goes[0], state[0], product[0] = w.goesLeft(way, 0, row), keeps, lane{1, 1, 1, 1}
+	for i := 1; i < len(edges); i++ {
+		e := &edges[i]
+		var on uint8
+		if goes[e.parent] == e.yes {
+			on = 1
 		}
-		if n := &nodes[i]; !n.Leaf() {
-			goes[i] = 0
-			if n.GoesLeft(w.ensemble.read(row, n.Feature)) {
-				goes[i] = 1
-			}
+		s := (on + leaves) * (state[e.before] >> 1) // 0 where the feature left before
+		state[i] = s
+		f, p, to := &e.factor[s], &product[e.parent], &product[i]
+		to[0] = p[0] * f[0]
+		to[1] = p[1] * f[1]
+		to[2] = p[2] * f[2]
+		to[3] = p[3] * f[3]
+		if splits[i].kind != isLeaf {
+			goes[i] = w.goesLeft(way, i, row)
 		}
 	}
 }
 
-// up sums over the leaves below each edge, whose values are weighed by their products, and gives the edge's feature its part.
-func (w *walker) up(way *ways, parts []float64, value func(*Node) float64) {
-	nodes, edges := way.tree.Nodes, way.edges
-	sum, product, state := w.sum[:len(nodes)], w.product[:len(nodes)], w.state[:len(nodes)]
-	clear(sum)
-	for i := len(nodes) - 1; i > 0; i-- {
-		e, s := &edges[i], sum[i]
-		if n := &nodes[i]; n.Leaf() {
-			v, p := value(n), &product[i]
-			s = lane{v * p[0], v * p[1], v * p[2], v * p[3]}
+// goesLeft is 1 where a row goes left. It has no branch that depends on the row, unless a value is missing.
+func (w *walker) goesLeft(way *ways, i int, row []float32) uint8 {
+	var yes uint8
+	s := &way.splits[i]
+	if s.kind == isLeaf {
+		return 0
+	}
+	v := w.ensemble.read(row, s.feature)
+	switch {
+	case v != v:
+		return s.missing
+	case s.kind == bySet:
+		if way.tree.Nodes[i].GoesLeft(v) {
+			yes = 1
 		}
-		g := &e.gain[state[i]]
-		parts[e.feature] += (s[0]*g[0] + s[1]*g[1]) + (s[2]*g[2] + s[3]*g[3])
+	case v <= s.cut:
+		yes = 1
+	}
+	return yes
+}
+
+// leaf weighs a leaf's value by the product of its way.
+func (w *walker) leaf(i int, value float64) {
+	p, to := &w.product[i], &w.sum[i]
+	to[0] = value * p[0]
+	to[1] = value * p[1]
+	to[2] = value * p[2]
+	to[3] = value * p[3]
+}
+
+// up sums over the leaves below each edge, and gives the edge's feature its part.
+func (w *walker) up(way *ways, parts []float64) {
+	edges := way.edges
+	sum, state := w.sum[:len(edges)], w.state[:len(edges)]
+	for i, s := range way.splits {
+		if s.kind != isLeaf {
+			sum[i] = lane{}
+		}
+	}
+	for i := len(edges) - 1; i > 0; i-- {
+		e, s := &edges[i], &sum[i]
+		s0, s1, s2, s3 := s[0], s[1], s[2], s[3]
 		to := &sum[e.parent]
-		to[0] += s[0]
-		to[1] += s[1]
-		to[2] += s[2]
-		to[3] += s[3]
+		to[0] += s0
+		to[1] += s1
+		to[2] += s2
+		to[3] += s3
+		g := &e.gain[state[i]]
+		parts[e.feature] += (s0*g[0] + s1*g[1]) + (s2*g[2] + s3*g[3])
 	}
 }
 
