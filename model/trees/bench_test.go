@@ -8,7 +8,7 @@ import (
 	"github.com/jarvis-ml/jarvis/model/trees"
 )
 
-// BenchmarkExplain explains 256 rows by 100 full trees of depth 6.
+// BenchmarkExplain explains 1024 rows by 100 full trees of depth 6.
 func BenchmarkExplain(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 1))
 	e := &trees.Ensemble{Features: 30, Outputs: 1, Base: []float64{0}}
@@ -17,7 +17,7 @@ func BenchmarkExplain(b *testing.B) {
 		full(r, &t, 6, 1e4)
 		e.Trees = append(e.Trees, t)
 	}
-	x := make([]float32, 256*30)
+	x := make([]float32, 1024*30)
 	for i := range x {
 		x[i] = float32(r.NormFloat64())
 	}

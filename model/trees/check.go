@@ -63,6 +63,9 @@ func (t *Tree) check(e *Ensemble) (at int, err string) {
 	parents := make([]bool, len(t.Nodes))
 	for i := range t.Nodes {
 		n := &t.Nodes[i]
+		if i > 0 && !parents[i] {
+			return i, "a node that the root does not reach: Arrange leaves such nodes out"
+		}
 		if !finite(n.Gain) || !finite(n.Cover) || n.Cover < 0 {
 			return i, "gain or cover is not a finite number, or the cover is negative"
 		}

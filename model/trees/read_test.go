@@ -283,6 +283,8 @@ func TestCheck(t *testing.T) {
 		"node 2":         func(e *trees.Ensemble) { e.Trees[0].Nodes[2].Value = math.NaN() },
 		"node 1":         func(e *trees.Ensemble) { e.Trees[0].Nodes[1].Cover = -1 },
 		"output":         func(e *trees.Ensemble) { e.Trees[0].Output = 1 },
+		"without nodes":  func(e *trees.Ensemble) { e.Trees[0].Nodes = nil },
+		"node 3":         func(e *trees.Ensemble) { e.Trees[0].Nodes = append(e.Trees[0].Nodes, trees.Node{}) },
 		"a leaf":         func(e *trees.Ensemble) { e.Trees[0].Output = trees.Every },
 	} {
 		e := stump()

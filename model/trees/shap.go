@@ -26,7 +26,11 @@ type Explainer struct {
 	expected []float64
 }
 
-// NewExplainer returns an Explainer of scores, before the link. Errors: Check's; fault.Invalid when covers are not known.
+// maxDepth bounds the splits on a way, by which the work grows.
+const maxDepth = 1 << 10
+
+// NewExplainer returns an Explainer of scores, before the link. Errors: Check's; fault.Invalid when covers are not known; fault.TooLarge
+// for a tree of more than 1024 levels.
 func NewExplainer(e *Ensemble) (*Explainer, error) {
 	if err := e.Check(); err != nil {
 		return nil, err
@@ -36,6 +40,9 @@ func NewExplainer(e *Ensemble) (*Explainer, error) {
 	}
 	x := &Explainer{ensemble: e, expected: append([]float64(nil), e.Base...)}
 	for i := range e.Trees {
+		if d := e.Trees[i].depth(); d > maxDepth {
+			return nil, fault.New(fault.TooLarge, "leaves below "+strconv.Itoa(d)+" splits, more than "+strconv.Itoa(maxDepth)).At("tree " + strconv.Itoa(i))
+		}
 		x.expect(&e.Trees[i])
 	}
 	return x, nil
@@ -61,6 +68,18 @@ func (x *Explainer) expect(t *Tree) {
 	}
 }
 
+// depth is how many splits stand above a leaf at most.
+func (t *Tree) depth() int {
+	depth, most := make([]int, len(t.Nodes)), 0
+	for i := range t.Nodes {
+		if n := &t.Nodes[i]; !n.Leaf() {
+			depth[n.Left], depth[n.Right] = depth[i]+1, depth[i]+1
+			most = max(most, depth[i]+1)
+		}
+	}
+	return most
+}
+
 // keep is the share of a node's cover that a child has: a tiny one instead of none, which the algorithm could not divide by.
 func keep(n, child *Node) float64 {
 	if !(n.Cover > 0) {
@@ -76,8 +95,8 @@ func (x *Explainer) Expected() []float64 { return append([]float64(nil), x.expec
 const maxParts = 1 << 30
 
 // Explain gives the parts of the features in the scores of rows (rows, features): (rows, outputs, features + 1), the expected score
-// last. The numbers do not depend on threads, of which 0 counts as 1. Errors: fault.Invalid for values that are no rows,
-// fault.TooLarge, fault.Canceled.
+// last. The numbers do not depend on threads, of which 0 counts as 1; sums are rounded otherwise for many rows than for few, in the last digits.
+// Errors: fault.Invalid for values that are no rows, fault.TooLarge, fault.Canceled.
 func (x *Explainer) Explain(ctx context.Context, rows []float32, threads int) ([]float64, error) {
 	e := x.ensemble
 	n := len(rows) / e.Features
@@ -92,32 +111,46 @@ func (x *Explainer) Explain(ctx context.Context, rows []float32, threads int) ([
 	for i := range n * e.Outputs {
 		parts[i*width+e.Features] = x.expected[i%e.Outputs]
 	}
-	const group, block = 1 << 16, 64 // edges that are prepared at once, and rows that pass a tree before the next
+	const group, block = 1 << 14, 256 // nodes whose trees are prepared at once, and rows that pass a tree before the next
 	for from := 0; from < len(e.Trees); {
-		to, edges := from, 0
-		for to < len(e.Trees) && (to == from || edges+len(e.Trees[to].Nodes) <= group) {
-			edges += len(e.Trees[to].Nodes)
+		to, nodes := from, 0
+		for to < len(e.Trees) && (to == from || nodes+len(e.Trees[to].Nodes) <= group) {
+			nodes += len(e.Trees[to].Nodes)
 			to++
 		}
-		ways := make([][]*ways, to-from)
-		fit.Parallel(threads, to-from, func(i int) { ways[i] = e.ways(&e.Trees[from+i]) })
-		fit.Parallel(threads, (n+block-1)/block, func(b int) {
-			if ctx.Err() != nil {
-				return
-			}
-			w := walker{ensemble: e}
-			for _, tree := range ways {
-				for _, pass := range tree {
+		ready := make([]explainable, to-from)
+		fit.Parallel(threads, to-from, func(i int) { ready[i] = e.ready(&e.Trees[from+i], n) })
+		for pass := 0; len(ready) > 0; pass++ {
+			left := make([]bool, len(ready))
+			fit.Parallel(threads, len(ready), func(i int) { left[i] = ready[i].pass(pass) })
+			ready = filter(ready, left)
+			fit.Parallel(threads, (n+block-1)/block, func(b int) {
+				if ctx.Err() != nil {
+					return
+				}
+				w := walker{ensemble: e}
+				for _, tree := range ready {
 					for r := b * block; r < min(n, (b+1)*block); r++ {
-						w.explain(pass, rows[r*e.Features:][:e.Features], parts[r*e.Outputs*width:][:e.Outputs*width])
+						tree.explain(&w, rows[r*e.Features:][:e.Features], parts[r*e.Outputs*width:][:e.Outputs*width])
 					}
 				}
+			})
+			if err := fit.Stopped(ctx); err != nil {
+				return nil, err
 			}
-		})
-		if err := fit.Stopped(ctx); err != nil {
-			return nil, err
 		}
 		from = to
 	}
 	return parts, nil
+}
+
+// filter keeps the trees that are marked.
+func filter(trees []explainable, keep []bool) []explainable {
+	var out []explainable
+	for i, t := range trees {
+		if keep[i] {
+			out = append(out, t)
+		}
+	}
+	return out
 }

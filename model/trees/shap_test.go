@@ -118,6 +118,43 @@ func known(e *trees.Ensemble, row []float32, set uint, k int) float64 {
 	return sum
 }
 
+// TestTables: many rows, for which tables are made, have the parts that each of them has alone, whatever the order of the nodes.
+func TestTables(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 9))
+	for round, depth := range []int{0, 1, 3, 5, 6, 8, 12} {
+		e := random(r, 9, 1+round%3, 4, depth)
+		for i := range e.Trees {
+			e.Trees[i].Nodes = breadthFirst(e.Trees[i].Nodes)
+		}
+		const rows = 700
+		x := table(r, rows, e.Features)
+		many := explain(t, e, x)
+		width := len(many) / rows
+		for i := 0; i < rows; i += 13 {
+			compare(t, fmt.Sprint("depth ", depth, " row ", i), many[i*width:][:width], explain(t, e, x[i*e.Features:][:e.Features]), 1e-12)
+		}
+	}
+}
+
+// breadthFirst brings nodes into the order in which learners make them: level by level.
+func breadthFirst(nodes []trees.Node) []trees.Node {
+	order := []int32{0}
+	place := make([]int32, len(nodes))
+	for i := 0; i < len(order); i++ {
+		place[order[i]] = int32(i)
+		if n := nodes[order[i]]; !n.Leaf() {
+			order = append(order, n.Left, n.Right)
+		}
+	}
+	out := make([]trees.Node, len(nodes))
+	for i, at := range order {
+		if out[i] = nodes[at]; !out[i].Leaf() {
+			out[i].Left, out[i].Right = place[out[i].Left], place[out[i].Right]
+		}
+	}
+	return out
+}
+
 // TestAdditive: parts make up the score, whatever the depth, and a feature that no split asks for has none.
 func TestAdditive(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
@@ -173,4 +210,29 @@ func TestWeigh(t *testing.T) {
 		mean += e.Scores(x[i*e.Features:][:e.Features])[0] / 100
 	}
 	compare(t, "expected score", s.Expected(), []float64{mean}, 1e-9) // each leaf weighs what its rows are
+}
+
+// TestLimits: what would take too much is refused.
+func TestLimits(t *testing.T) {
+	chain := trees.Tree{}
+	for i := range int32(2000) {
+		chain.Nodes = append(chain.Nodes, trees.Node{Left: 2*i + 1, Right: 2*i + 2, Cover: 1}, trees.Node{})
+	}
+	chain.Nodes = append(chain.Nodes, trees.Node{Cover: 1})
+	e := &trees.Ensemble{Features: 1, Outputs: 1, Base: []float64{0}, Trees: []trees.Tree{chain}}
+	if _, err := trees.NewExplainer(e); !fault.Is(err, fault.TooLarge) {
+		t.Errorf("2000 levels: %v", err)
+	}
+	s, err := trees.NewExplainer(load(t, "testdata/models/lgb_regression.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Explain(context.Background(), make([]float32, 7), 1); !fault.Is(err, fault.Invalid) {
+		t.Errorf("7 values: %v", err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	if _, err := s.Explain(ctx, make([]float32, 6), 1); !fault.Is(err, fault.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
 }

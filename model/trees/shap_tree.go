@@ -31,10 +31,13 @@ type ways struct {
 	tree   *Tree
 	splits []split // by node
 	edges  []edge  // by node; the root's leads from nowhere
+
+	points, weights []float64 // of the integral: lanes of them for each pass
 }
 
 // split is what the way down asks of a node: a Node in little room.
 type split struct {
+	node    int32
 	feature int32
 	cut     float32
 	kind    uint8
@@ -48,26 +51,55 @@ const (
 	bySet
 )
 
-// ways prepares a tree: once for each lanes points that its longest way needs.
-func (e *Ensemble) ways(t *Tree) []*ways {
-	w, longest := trace(t)
-	count := (longest + 2*lanes - 1) / (2 * lanes)
-	points, weights := gauss(max(1, count) * lanes)
-	var out []*ways
-	for p := range count {
-		pass := w
-		if p < count-1 {
-			pass = &ways{w.tree, w.splits, append([]edge(nil), w.edges...)}
+// explainable is a tree that is made ready.
+type explainable interface {
+	// pass prepares a pass over the rows, 0, 1, …; it reports false when there are no more.
+	pass(number int) bool
+	// explain adds the parts that the tree gives to the features of a row; parts is (outputs, features + 1).
+	explain(by *walker, row []float32, parts []float64)
+}
+
+// ready prepares a tree for that many rows: with tables where they pay.
+func (e *Ensemble) ready(t *Tree, rows int) explainable {
+	w, longest := trace(preorder(t))
+	if longest <= maxBits {
+		const most = 1 << 24 // numbers in the tables of a tree
+		if b, entries, ok := w.cut(e.Outputs, e.Inputs == nil); ok && entries <= min(rows/2, 256)*len(t.Nodes) && entries <= most {
+			b.fill(e.Outputs)
+			return b
 		}
-		pass.weigh(points[p*lanes:], weights[p*lanes:])
-		out = append(out, pass)
 	}
-	return out
+	w.points, w.weights = gauss(max(1, (longest+2*lanes-1)/(2*lanes)) * lanes)
+	return w
+}
+
+// pass computes factors and gains at the next points of the integral.
+func (w *ways) pass(number int) bool {
+	if number*lanes >= len(w.points) {
+		return false
+	}
+	w.weigh(w.points[number*lanes:], w.weights[number*lanes:])
+	return true
+}
+
+// preorder is a tree with its nodes in the order of Arrange, which that of a learner need not be.
+func preorder(t *Tree) *Tree {
+	raw := append([]Node(nil), t.Nodes...)
+	for i := range raw {
+		if raw[i].Leaf() {
+			raw[i].Left = -1
+		}
+	}
+	nodes, err := Arrange(raw, 0)
+	if err != nil {
+		panic("trees: a tree that was checked is none: " + err.Error())
+	}
+	return &Tree{t.Output, nodes, t.Values}
 }
 
 // trace finds the edges of a tree, and how many different features the way to a leaf asks for at most.
 func trace(t *Tree) (w *ways, longest int) {
-	w = &ways{t, make([]split, len(t.Nodes)), make([]edge, len(t.Nodes))}
+	w = &ways{tree: t, splits: make([]split, len(t.Nodes)), edges: make([]edge, len(t.Nodes))}
 	w.edges[0].share = 1
 	distinct := make([]int, len(t.Nodes))
 	for i := range t.Nodes {
@@ -76,7 +108,7 @@ func trace(t *Tree) (w *ways, longest int) {
 			longest = max(longest, distinct[i])
 			continue
 		}
-		w.splits[i] = split{feature: n.Feature, cut: n.Cut, kind: byCut}
+		w.splits[i] = split{node: int32(i), feature: n.Feature, cut: n.Cut, kind: byCut}
 		if n.Set != nil {
 			w.splits[i].kind = bySet
 		}
@@ -123,31 +155,31 @@ type walker struct {
 	goes     []uint8 // by node: 1 where the row goes left
 	product  []lane  // by edge
 	sum      []lane  // by edge: over the leaves below
+	flags    []uint8 // of blocks
 }
 
-// explain adds the parts that a tree gives to the features of a row; parts is (outputs, features + 1).
-func (w *walker) explain(way *ways, row []float32, parts []float64) {
-	if n := len(way.edges); len(w.state) < n {
-		w.state, w.goes, w.product, w.sum = make([]uint8, n), make([]uint8, n), make([]lane, n), make([]lane, n)
+func (w *ways) explain(by *walker, row []float32, parts []float64) {
+	if n := len(w.edges); len(by.state) < n {
+		by.state, by.goes, by.product, by.sum = make([]uint8, n), make([]uint8, n), make([]lane, n), make([]lane, n)
 	}
-	w.down(way, row)
-	t, outputs, width := way.tree, w.ensemble.Outputs, w.ensemble.Features+1
+	by.down(w, row)
+	t, outputs, width := w.tree, by.ensemble.Outputs, by.ensemble.Features+1
 	if t.Output != Every {
 		for i := range t.Nodes {
-			if way.splits[i].kind == isLeaf {
-				w.leaf(i, t.Nodes[i].Value)
+			if w.splits[i].kind == isLeaf {
+				by.leaf(i, t.Nodes[i].Value)
 			}
 		}
-		w.up(way, parts[t.Output*width:][:width])
+		by.up(w, parts[t.Output*width:][:width])
 		return
 	}
 	for k := range outputs {
 		for i := range t.Nodes {
-			if way.splits[i].kind == isLeaf {
-				w.leaf(i, float64(t.Values[int(t.Nodes[i].Row)*outputs+k]))
+			if w.splits[i].kind == isLeaf {
+				by.leaf(i, float64(t.Values[int(t.Nodes[i].Row)*outputs+k]))
 			}
 		}
-		w.up(way, parts[k*width:][:width])
+		by.up(w, parts[k*width:][:width])
 	}
 }
 

@@ -25,7 +25,7 @@ type Ensemble struct {
 	Inputs   []Input  // how features are read (features); nil: all as they are
 }
 
-// Tree is a list of nodes: the root first, children behind their parents.
+// Tree is a list of nodes: the root first, children behind their parents, and no others; see Arrange.
 type Tree struct {
 	Output int // the output that the leaves add to, or Every
 	Nodes  []Node
