@@ -17,6 +17,11 @@ if "$python" -c 'import torch' 2>/dev/null; then # gigabytes, of which these gol
 fi
 go test ./model/fit/{linear,bayes,discriminant,neighbors,svm,gaussian,boost,nn} -run Runtime -update
 "$python" test/goldens/make_fit_onnx.py
+"$python" test/goldens/make_trees.py # those of older versions of XGBoost stay as they are
+go test ./model/trees -run TestGoldens -update
+"$python" test/goldens/make_trees.py runtime
+"$python" test/goldens/make_trees.py foreign
+"$python" test/goldens/make_dependence.py
 "$python" test/goldens/make_feature_plans.py data
 go test ./pipeline/feature -run TestGoldens -update
 "$python" test/goldens/make_feature_plans.py

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/jarvis-ml/jarvis/model/fault"
 )
@@ -11,13 +12,13 @@ import (
 // parser reads JSON as XGBoost writes it, in which NaN and Infinity are numbers. Lists of numbers, which are all but a few bytes of
 // a model, become slices.
 type parser struct {
-	text  []byte
+	text  string
 	at    int
 	depth int
 }
 
 func parseJSON(text []byte) (*value, error) {
-	p := &parser{text: text}
+	p := &parser{text: string(text)}
 	v, err := p.value()
 	if err != nil {
 		return nil, err
@@ -77,7 +78,7 @@ func (p *parser) value() (*value, error) {
 }
 
 func (p *parser) word(w string) error {
-	if len(p.text)-p.at < len(w) || string(p.text[p.at:p.at+len(w)]) != w {
+	if !strings.HasPrefix(p.text[p.at:], w) {
 		return p.bad("this is not JSON")
 	}
 	p.at += len(w)
@@ -148,22 +149,26 @@ func (p *parser) list() (*value, error) {
 	}
 }
 
+// words are what stands for a number without being one.
+var words = []struct {
+	text  string
+	value float64
+}{{"true", 1}, {"false", 0}, {"NaN", math.NaN()}, {"Infinity", math.Inf(1)}, {"-Infinity", math.Inf(-1)}}
+
 // number reads a number; true and false are 1 and 0.
 func (p *parser) number() (float64, error) {
-	p.space()
-	for _, w := range []struct {
-		text  string
-		value float64
-	}{{"true", 1}, {"false", 0}, {"NaN", math.NaN()}, {"Infinity", math.Inf(1)}, {"-Infinity", math.Inf(-1)}} {
-		if p.at < len(p.text) && p.text[p.at] == w.text[0] && p.word(w.text) == nil {
-			return w.value, nil
+	if c := p.next(); c > '9' || c == '-' && strings.HasPrefix(p.text[p.at:], "-I") {
+		for _, w := range words {
+			if p.word(w.text) == nil {
+				return w.value, nil
+			}
 		}
 	}
 	end := p.at
 	for end < len(p.text) && end-p.at < 64 && (p.text[end] >= '0' && p.text[end] <= '9' || p.text[end] == '-' || p.text[end] == '+' || p.text[end] == '.' || p.text[end] == 'e' || p.text[end] == 'E') {
 		end++
 	}
-	n, err := strconv.ParseFloat(string(p.text[p.at:end]), 64)
+	n, err := strconv.ParseFloat(p.text[p.at:end], 64)
 	if err != nil {
 		return 0, p.bad("this is not JSON")
 	}
@@ -186,10 +191,10 @@ func (p *parser) string() (string, error) {
 	raw := p.text[p.at : end+1]
 	if plain {
 		p.at = end + 1
-		return string(raw[1 : len(raw)-1]), nil
+		return raw[1 : len(raw)-1], nil
 	}
 	var s string
-	if json.Unmarshal(raw, &s) != nil {
+	if json.Unmarshal([]byte(raw), &s) != nil {
 		return "", p.bad("a string that is not JSON")
 	}
 	p.at = end + 1
