@@ -7,6 +7,9 @@ const lanes = 4
 
 type lane = [lanes]float64
 
+// least keeps shares away from 0, by which the algorithm would divide.
+const least = 1e-300
+
 // How a row stands to the way that leads over an edge.
 const (
 	left   = iota // it left the way above, by the same feature
@@ -120,7 +123,7 @@ func trace(t *Tree) (w *ways, longest int) {
 			before = w.edges[before].parent
 		}
 		for _, c := range []int32{n.Left, n.Right} {
-			w.edges[c] = edge{parent: int32(i), before: before, feature: n.Feature, share: w.edges[before].share * keep(n, &t.Nodes[c])}
+			w.edges[c] = edge{parent: int32(i), before: before, feature: n.Feature, share: max(w.edges[before].share*keep(n, &t.Nodes[c]), least)}
 			if distinct[c] = distinct[i]; before == 0 {
 				distinct[c]++
 			}
