@@ -111,10 +111,13 @@ func Arrange(nodes []Node, root int) ([]Node, error) {
 	if root < 0 || root >= len(nodes) {
 		return nil, fault.New(fault.BadModel, "the root is not there")
 	}
+	return arrange(nodes, root, make([]bool, len(nodes)), make([]Node, 0, len(nodes)))
+}
+
+// arrange is Arrange for one of several roots: seen are the nodes that others reached. It appends to out, which is empty.
+func arrange(nodes []Node, root int, seen []bool, out []Node) ([]Node, error) {
 	type step struct{ source, parent int32 }
-	seen := make([]bool, len(nodes))
 	seen[root] = true
-	out := make([]Node, 0, len(nodes))
 	for stack := []step{{int32(root), -1}}; len(stack) > 0; {
 		at := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]

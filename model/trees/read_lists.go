@@ -205,12 +205,12 @@ func (t *rawTree) plant(outputs int, v votes, mine []int, scale float64, total *
 		}
 	}
 	var out []Tree
-	reached := 0
+	reached, seen := 0, make([]bool, len(t.nodes))
 	for i := range t.nodes {
 		if child[i] {
 			continue
 		}
-		nodes, err := Arrange(t.nodes, i)
+		nodes, err := arrange(t.nodes, i, seen, nil)
 		if err != nil {
 			return nil, fault.Wrap(err, fault.BadModel, t.name())
 		}

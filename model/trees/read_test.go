@@ -294,3 +294,21 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+// TestManyRoots: nodes that are each a tree of their own, under one number, are read in time.
+func TestManyRoots(t *testing.T) {
+	const n = 1 << 16
+	zeros, ids, modes := make([]int64, n), make([]int64, n), make([]string, n)
+	for i := range ids {
+		ids[i], modes[i] = int64(i), "LEAF"
+	}
+	e, err := trees.Read(&graph.Node{Domain: graph.ML, Op: "TreeEnsembleRegressor", Attrs: []graph.Attr{
+		graph.IntsAttr("nodes_treeids", zeros...), graph.IntsAttr("nodes_nodeids", ids...), graph.IntsAttr("nodes_featureids", zeros...),
+		graph.FloatsAttr("nodes_values", make([]float32, n)), graph.StringsAttr("nodes_modes", modes),
+		graph.IntsAttr("nodes_truenodeids", zeros...), graph.IntsAttr("nodes_falsenodeids", zeros...),
+		graph.IntsAttr("target_treeids", 0), graph.IntsAttr("target_nodeids", 7), graph.IntsAttr("target_ids", 0), graph.FloatsAttr("target_weights", []float32{3}),
+	}})
+	if err != nil || len(e.Trees) != n || e.Scores([]float32{0})[0] != 3 {
+		t.Fatal(err)
+	}
+}
