@@ -60,18 +60,11 @@ var _ fit.Estimator = Boost{}
 
 // Fit implements fit.Estimator. Errors: fault.Invalid for bad data or parameters, fault.Canceled.
 func (p Boost) Fit(ctx context.Context, d fit.Data, b *graph.Builder, x graph.Value, report func(fit.Progress)) (graph.Value, error) {
-	p, err := p.defaults()
+	e, err := p.Train(ctx, d, report)
 	if err != nil {
 		return "", err
 	}
-	if err := d.Check(true); err != nil {
-		return "", err
-	}
-	e, err := p.train(ctx, d, report)
-	if err != nil {
-		return "", err
-	}
-	return e.emit(b, x), nil
+	return e.Emit(b, x)
 }
 
 func (p Boost) defaults() (Boost, error) {

@@ -5,13 +5,16 @@ import (
 
 	"github.com/jarvis-ml/jarvis/model/fit"
 	"github.com/jarvis-ml/jarvis/model/kernel"
+	"github.com/jarvis-ml/jarvis/model/trees"
 )
 
 // leastHessian is the least second derivative: XGBoost's.
 const leastHessian = 1e-16
 
 // logistic is the negative log likelihood of two classes, by the score of the second one.
-type logistic struct{ identity }
+type logistic struct{}
+
+func (logistic) link() trees.Link { return trees.Logistic }
 
 func (logistic) base(d fit.Data, rows []int32) []float64 {
 	share := logShares(d, rows)
@@ -34,7 +37,9 @@ func (logistic) derive(b *block) {
 
 // softmax is the negative log likelihood of K classes. Second derivatives are K/(K-1)·p(1-p), by which a leaf is what Friedman 2001 (algorithm 6) makes it, and
 // LightGBM; XGBoost's 2p(1-p) makes steps of half the size.
-type softmax struct{ identity }
+type softmax struct{}
+
+func (softmax) link() trees.Link { return trees.Softmax }
 
 func (softmax) base(d fit.Data, rows []int32) []float64 { return logShares(d, rows) }
 

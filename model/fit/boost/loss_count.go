@@ -4,7 +4,7 @@ import (
 	"math"
 
 	"github.com/jarvis-ml/jarvis/model/fit"
-	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/trees"
 )
 
 // Objectives of targets from 0 up, whose scores z are logarithms of predictions. Losses are negative log likelihoods without the terms that no model can change.
@@ -28,8 +28,8 @@ func (b *block) each(f func(y, z float64) (loss, g, h float64)) {
 // poisson: e^z - y·z. Second derivatives are raised by step, which bounds leaves where predictions are tiny (XGBoost's max_delta_step).
 type poisson struct{ step float64 }
 
-func (poisson) base(d fit.Data, rows []int32) []float64          { return logMean(d, rows) }
-func (poisson) link(b *graph.Builder, y graph.Value) graph.Value { return exponential{}.link(b, y) }
+func (poisson) base(d fit.Data, rows []int32) []float64 { return logMean(d, rows) }
+func (poisson) link() trees.Link                        { return trees.Exp }
 
 func (o poisson) derive(b *block) {
 	b.each(func(y, z float64) (loss, g, h float64) {
@@ -53,8 +53,8 @@ func (gamma) derive(b *block) {
 // tweedie: -y·e^((1-ρ)z)/(1-ρ) + e^((2-ρ)z)/(2-ρ), ρ being between 1 (Poisson) and 2 (gamma).
 type tweedie struct{ power float64 }
 
-func (tweedie) base(d fit.Data, rows []int32) []float64          { return logMean(d, rows) }
-func (tweedie) link(b *graph.Builder, y graph.Value) graph.Value { return exponential{}.link(b, y) }
+func (tweedie) base(d fit.Data, rows []int32) []float64 { return logMean(d, rows) }
+func (tweedie) link() trees.Link                        { return trees.Exp }
 
 func (o tweedie) derive(b *block) {
 	one, two := 1-o.power, 2-o.power

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/jarvis-ml/jarvis/model/fit"
-	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/trees"
 )
 
 // squared is half the squared error; what it reports is the squared error.
@@ -41,7 +41,7 @@ func (o huber) derive(b *block) {
 	}
 }
 
-func (huber) link(b *graph.Builder, y graph.Value) graph.Value { return y }
+func (huber) link() trees.Link { return trees.None }
 
 // quantile is the pinball loss of a quantile α: α·e where the target is e above the score, (1-α)·e where it is below. That of the median is half the absolute error.
 type quantile struct{ alpha float64 }
@@ -71,7 +71,7 @@ func (o quantile) derive(b *block) {
 	}
 }
 
-func (quantile) link(b *graph.Builder, y graph.Value) graph.Value { return y }
+func (quantile) link() trees.Link { return trees.None }
 
 // renew is the weighted quantile: the first of the sorted residuals up to which α of the weight lies; the middle of two where it is between them.
 func (o quantile) renew(residuals, weights []float32) float32 {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/jarvis-ml/jarvis/model/fault"
 	"github.com/jarvis-ml/jarvis/model/fit"
-	"github.com/jarvis-ml/jarvis/model/graph"
+	"github.com/jarvis-ml/jarvis/model/trees"
 )
 
 // objective is a loss of scores. Scores are kept relative to the base, so that a far-off target costs no digits of float32.
@@ -15,8 +15,8 @@ type objective interface {
 	base(d fit.Data, rows []int32) []float64
 	// derive fills in the derivatives of a block.
 	derive(b *block)
-	// link appends what turns scores y (rows, outs) into predictions. Classes are linked by the operator of the trees instead.
-	link(b *graph.Builder, y graph.Value) graph.Value
+	// link is what turns scores into predictions.
+	link() trees.Link
 }
 
 // renewed is an objective whose second derivatives say little: leaves get their values from the residuals of their rows, and not from a Newton step.
@@ -133,16 +133,16 @@ func targets(d fit.Data, rows []int32) float64 {
 // identity is the link of objectives whose scores are predictions.
 type identity struct{}
 
-func (identity) link(_ *graph.Builder, y graph.Value) graph.Value { return y }
+func (identity) link() trees.Link { return trees.None }
 
 // exponential is the link of objectives whose scores are logarithms.
 type exponential struct{}
 
-func (exponential) link(b *graph.Builder, y graph.Value) graph.Value { return b.Op("Exp", y) }
+func (exponential) link() trees.Link { return trees.Exp }
 
 type custom struct{ *Custom }
 
-func (custom) link(_ *graph.Builder, y graph.Value) graph.Value { return y }
+func (custom) link() trees.Link { return trees.None }
 
 func (o custom) base(d fit.Data, rows []int32) []float64 {
 	if o.Base == nil {

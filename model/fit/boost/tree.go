@@ -14,6 +14,7 @@ type node struct {
 	cut         float32 // goes left: x <= cut
 	left, right int     // children, 0 in a leaf (the root is nobody's child)
 	value       float32 // of a leaf, learning rate included
+	cover       float64 // sum of second derivatives
 
 	lo, hi int
 	depth  int
@@ -83,6 +84,8 @@ func (t *grower) splittable(n *node) bool {
 
 // add appends a node, and queues it when a split lowers the loss.
 func (t *grower) add(n node) {
+	_, h := unpack(n.sum)
+	n.cover = float64(h) * t.unitH
 	if n.hist != nil {
 		n.split = t.best(t.candidates(len(t.nodes), &n), &n)
 		if n.gain > 0 {
