@@ -43,6 +43,7 @@ type commands struct {
 
 	Train    trainCommand    `cmd:"" help:"Train a model from a data file and publish it."`
 	Finetune finetuneCommand `cmd:"" help:"Go on training a model: one of the bucket, or an ONNX file that another framework exported."`
+	Import   importCommand   `cmd:"" help:"Turn a model of XGBoost or LightGBM into an ONNX file."`
 	Predict  predictCommand  `cmd:"" help:"Predict every row of a data file."`
 	Serve    serveCommand    `cmd:"" help:"Serve the models of the bucket over HTTP, with the web page; retrain when data lands in the inbox."`
 	Retrain  retrainCommand  `cmd:"" help:"Retrain one model from an object in the inbox, as a batch job does."`
