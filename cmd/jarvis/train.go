@@ -25,13 +25,12 @@ import (
 )
 
 type trainCommand struct {
-	Data            string       `arg:"" optional:"" help:"CSV, JSON-lines or Parquet file, a folder of them or of pictures by class, - for standard input, or a bucket URL. May stand in the configuration as train.data." config:""`
-	Target          string       `help:"Column to learn; of a folder of pictures by class it is label unless another is said." placeholder:"COL"`
-	Weight          string       `help:"Column that says how much each row counts, from 0 up." placeholder:"COL"`
-	Task            string       `help:"What to learn: ${enum}." enum:"auto,classification,regression" default:"auto"`
-	Model           modelSetting `help:"What learns: auto, ${models}, or a YAML file with layers; auto chooses by the data and by cross-validation. In jarvis.yaml the net may stand here itself." default:"auto" placeholder:"NAME|FILE.yaml"`
-	params          map[string]any
-	Param           []string      `help:"Hyper-parameter of the model that is named, such as max_depth=8; may be given again. A name that is not there lists those that are." sep:"none" placeholder:"NAME=VALUE"`
+	Data            string        `arg:"" optional:"" help:"CSV, JSON-lines or Parquet file, a folder of them or of pictures by class, - for standard input, or a bucket URL. May stand in the configuration as train.data." config:""`
+	Target          string        `help:"Column to learn; of a folder of pictures by class it is label unless another is said." placeholder:"COL"`
+	Weight          string        `help:"Column that says how much each row counts, from 0 up." placeholder:"COL"`
+	Task            string        `help:"What to learn: ${enum}." enum:"auto,classification,regression" default:"auto"`
+	Model           modelSetting  `help:"What learns: auto, ${models}, or a YAML file with layers; auto chooses by the data and by cross-validation. In jarvis.yaml the net may stand here itself." default:"auto" placeholder:"NAME|FILE.yaml"`
+	Param           paramSetting  `help:"Hyper-parameter of the model that is named, such as max_depth=8; may be given again. A name that is not there lists those that are. In jarvis.yaml an object." placeholder:"NAME=VALUE"`
 	Epochs          int           `help:"Nets: times that every row is learned from, at most; 0 means what suits." default:"0"`
 	BatchSize       int           `help:"Nets: rows of a step; 0 means what suits." default:"0"`
 	LR              float64       `help:"Nets: learning rate; 0 means what suits." default:"0" name:"lr"`
@@ -87,9 +86,6 @@ func (c *trainCommand) prepare(file *configFile) (name string, err error) {
 		return "", fault.New(fault.Invalid, "the holdout is a share of the rows between 0 and 1").At("--holdout")
 	}
 	if err := c.checkNet(); err != nil {
-		return "", err
-	}
-	if c.params, err = readParams(c.Param); err != nil {
 		return "", err
 	}
 	if c.Out != "" {

@@ -73,7 +73,7 @@ func (modelSetting) jsonSchema() map[string]any {
 
 // learner puts what --model and the flags of nets ask for into a Spec.
 func (c trainCommand) learner(s *job.Spec) {
-	s.Model, s.Net, s.Params = c.Model.name, c.Model.net, c.params
+	s.Model, s.Net, s.Params = c.Model.name, c.Model.net, c.Param
 	if c.Epochs == 0 && c.BatchSize == 0 && c.LR == 0 && c.Monitor == "" {
 		return
 	}

@@ -1,5 +1,5 @@
 // Package fit is the seam that every learner hangs on: an Estimator takes numbers and appends what it learned to an
-// ONNX graph. The learners live in folders of their own (fit/linear, fit/boost, fit/nn); this package imports none.
+// ONNX graph. The learners live in folders of their own (fit/linear, fit/boost, fit/nn, fit/svm …); this package imports none.
 package fit
 
 import (
