@@ -4,14 +4,9 @@ package memory
 
 import "unsafe"
 
-// least is the size in bytes from which a slice is worth a call to the operating system.
-const least = 512 << 10
-
 // Make is make([]T, n) for numbers.
 func Make[T any](n int) []T {
 	s := make([]T, n)
-	if size := uintptr(n) * unsafe.Sizeof(*new(T)); size >= least {
-		advise(unsafe.Pointer(unsafe.SliceData(s)), size)
-	}
+	Advise(unsafe.Pointer(unsafe.SliceData(s)), uintptr(n)*unsafe.Sizeof(*new(T)))
 	return s
 }

@@ -177,3 +177,6 @@ func narrowInto(dst *tensor.Tensor, src []float32) {
 		to[i] = floatToBrain(x)
 	}
 }
+
+// halfTypes are converted by Pow itself: base and exponent may differ, so that Spec.Half could not tell the type of the result.
+var halfTypes = []tensor.DType{tensor.Float16, tensor.BFloat16}

@@ -1,3 +1,5 @@
+//go:build !lean
+
 package op
 
 import (
@@ -32,9 +34,6 @@ func init() {
 		}
 	})})
 }
-
-// halfTypes are converted by Pow itself: base and exponent may differ, so that Spec.Half could not tell the type of the result.
-var halfTypes = []tensor.DType{tensor.Float16, tensor.BFloat16}
 
 func inferPow(n *graph.Node, site *Site) ([]tensor.Type, error) {
 	if err := oneOf(n, site.Types[0], append(halfTypes[:2:2], signed...)...); err != nil {

@@ -1,6 +1,10 @@
 package reuse
 
-import "github.com/jarvis-ml/jarvis/model/memory"
+import (
+	"unsafe"
+
+	"github.com/jarvis-ml/jarvis/model/memory"
+)
 
 // Slices are memory that is borrowed for the length of a call. The zero Slices are ready.
 type Slices[T any] struct{ pool Pool[[]T] }
@@ -9,7 +13,8 @@ type Slices[T any] struct{ pool Pool[[]T] }
 func (s *Slices[T]) Take(n int) *[]T {
 	p := s.pool.Take()
 	if cap(*p) < n {
-		*p = memory.Make[T](n)
+		*p = make([]T, n)
+		memory.Advise(unsafe.Pointer(unsafe.SliceData(*p)), uintptr(n)*unsafe.Sizeof(*new(T))) // not Make, which would be compiled for every T again
 	}
 	*p = (*p)[:n]
 	return p
